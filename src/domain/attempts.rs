@@ -1,0 +1,129 @@
+//! When to try again: two tiers of backoff, and the bounds on issuing.
+
+use chrono::TimeDelta;
+
+use super::Timestamp;
+use super::journal::{Journal, RetryNote};
+
+/// At most this many issues per connection in [`ISSUE_PERIOD`].
+pub const MAX_ISSUES: usize = 4;
+/// The period over which issues are counted; policy alone never issues twice within it.
+pub const ISSUE_PERIOD: TimeDelta = TimeDelta::hours(24);
+/// HPE's rate limits are unknown: at least this long between two issues.
+pub const ISSUE_FLOOR: TimeDelta = TimeDelta::minutes(1);
+
+/// How urgent the next attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// Slack is left: from a minute up to six hours.
+    Normal,
+    /// Slack has run out, or the token may be dead: from a minute up to a quarter of an hour.
+    Emergency,
+}
+
+impl Tier {
+    /// The wait after `attempts` failures in a row (at least one): a minute, doubled each time, up to the tier's bound.
+    pub fn delay(self, attempts: u32) -> TimeDelta {
+        let most = match self {
+            Self::Normal => TimeDelta::hours(6),
+            Self::Emergency => TimeDelta::minutes(15),
+        };
+        let doublings = attempts.saturating_sub(1).min(10);
+        most.min(TimeDelta::minutes(1 << doublings))
+    }
+}
+
+/// Failures that no version of the vault tells of, because they came before anything was written. Kept in memory:
+/// a restart forgets them, which costs one early try.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Failed attempts in a row.
+    pub failed: u32,
+    /// Not to be tried before this moment.
+    pub not_before: Option<Timestamp>,
+}
+
+impl Attempts {
+    /// One more failure. `after` is what the service asked for (`Retry-After`).
+    pub fn fail(&mut self, now: Timestamp, tier: Tier, after: Option<TimeDelta>) {
+        self.failed = self.failed.saturating_add(1);
+        let delay = tier.delay(self.failed).max(after.unwrap_or_default());
+        self.not_before = Some(now + delay);
+    }
+
+    /// Starts over after a success.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The moment to wait for, while there is one ahead. A moment further ahead than any backoff reaches is a clock
+    /// that was stepped back, and does not count.
+    pub fn waiting(&self, now: Timestamp) -> Option<Timestamp> {
+        ahead(self.not_before?, now)
+    }
+}
+
+/// `moment` if it is ahead, and near enough to be the end of a backoff.
+pub fn ahead(moment: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    (moment > now && moment - now <= ISSUE_PERIOD).then_some(moment)
+}
+
+/// The record to write ahead of an attempt: as if it had already failed without an answer.
+pub fn written_ahead(previous: Option<RetryNote>, now: Timestamp) -> RetryNote {
+    let attempts = previous.map_or(0, |retry| retry.attempts).saturating_add(1);
+    RetryNote { attempts, not_before: now + Tier::Emergency.delay(attempts) }
+}
+
+/// What the bounds on issuing say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueBound {
+    /// A token may be issued now.
+    Free,
+    /// The last issue was less than [`ISSUE_FLOOR`] ago.
+    TooSoon(Timestamp),
+    /// [`MAX_ISSUES`] have been made; one is free again then.
+    Spent(Timestamp),
+}
+
+/// Holds the bounds against the journal.
+pub fn issue_bound(journal: &Journal, now: Timestamp) -> IssueBound {
+    let issues = journal.issues_since(now - ISSUE_PERIOD);
+    if issues.len() >= MAX_ISSUES {
+        return IssueBound::Spent(issues[issues.len() - MAX_ISSUES] + ISSUE_PERIOD);
+    }
+    match issues.last().map(|last| *last + ISSUE_FLOOR).and_then(|free| ahead(free, now)) {
+        Some(free) => IssueBound::TooSoon(free),
+        None => IssueBound::Free,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_800_000_000 + 60 * minutes, 0).unwrap()
+    }
+
+    #[test]
+    fn the_delay_doubles_from_a_minute_up_to_the_bound_of_its_tier() {
+        let minutes: Vec<_> = [1, 2, 3, 9, 10, u32::MAX].map(|n| Tier::Normal.delay(n).num_minutes()).into();
+        assert_eq!(minutes, [1, 2, 4, 256, 360, 360]);
+        assert_eq!(Tier::Emergency.delay(u32::MAX).num_minutes(), 15);
+        assert_eq!(Tier::Normal.delay(0).num_minutes(), 1);
+    }
+
+    #[test]
+    fn what_the_service_asked_for_is_honoured() {
+        let mut attempts = Attempts::default();
+        attempts.fail(at(0), Tier::Emergency, Some(TimeDelta::minutes(40)));
+        assert_eq!(attempts.waiting(at(1)), Some(at(40)));
+    }
+
+    #[test]
+    fn a_clock_stepped_back_by_a_year_does_not_wait_for_a_year() {
+        let mut attempts = Attempts::default();
+        attempts.fail(at(0), Tier::Normal, None);
+        assert_eq!(attempts.waiting(at(-60 * 24 * 365)), None);
+    }
+}

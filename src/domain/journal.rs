@@ -1,0 +1,413 @@
+//! The vault as a journal: the secret's versions, and what our labels on them say.
+//!
+//! Labels are written as tags. Ten of Key Vault's fifteen are used, each at most 256 characters; records of several
+//! fields are small JSON objects, so that a person can read them in the portal. A label is never removed, only
+//! overwritten: whether a tag write merges or replaces must not matter.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::TimeDelta;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Expiry, Fingerprint, Mode, Timestamp, Token};
+
+/// The tags of one version, as the vault keeps them.
+pub type Tags = BTreeMap<String, String>;
+
+/// The tag that says a version is ours; its value is the version of this scheme.
+const OURS: &str = "scim-rotator";
+const SCHEME: &str = "1";
+/// What Key Vault takes as a tag's value, in characters.
+const MAX_TAG: usize = 256;
+
+/// The vault's name of a version.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VersionId(pub String);
+
+impl fmt::Display for VersionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One version of the secret, without its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// The vault's id.
+    pub id: VersionId,
+    /// By the vault's clock, whole seconds.
+    pub created: Timestamp,
+    /// A disabled version cannot be read.
+    pub enabled: bool,
+    /// The `exp` attribute.
+    pub expires: Option<Timestamp>,
+    /// What the tags say.
+    pub label: Label,
+}
+
+/// What a version's tags make of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Label {
+    /// Written by us.
+    Ours(Box<Labels>),
+    /// No label of ours: somebody else stored it.
+    Foreign,
+    /// Bears our mark, but a label cannot be read (the tag's name): somebody has edited it.
+    Damaged(String),
+}
+
+impl Label {
+    /// Reads the tags of a version.
+    pub fn parse(tags: &Tags) -> Self {
+        match tags.get(OURS) {
+            None => Self::Foreign,
+            Some(scheme) if scheme != SCHEME => Self::Damaged(OURS.to_owned()),
+            Some(_) => Labels::parse(tags).map_or_else(Self::Damaged, |labels| Self::Ours(Box::new(labels))),
+        }
+    }
+}
+
+/// Where a version stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Issued and stored; Entra does not hold it for certain.
+    Pending,
+    /// Entra holds it, or held it until a newer one became current.
+    Current,
+    /// Refused, superseded or dead: never to be used again.
+    Rejected,
+    /// Carries an intent where there is no token of ours yet.
+    Placeholder,
+}
+
+/// Everything that we write onto a version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labels {
+    /// Where the version stands.
+    pub stage: Stage,
+    /// Our own order of versions: the highest wins.
+    pub seq: u64,
+    /// What is known of the token in it; none on a placeholder.
+    pub token: Option<TokenNote>,
+    /// The rotation that made this version.
+    pub rotation: String,
+    /// The write-ahead record of a rotation that starts from this version.
+    pub intent: Option<Intent>,
+    /// The job's pause during that rotation.
+    pub pause: Option<PauseNote>,
+    /// How often in a row it has failed, and when the next try may be made.
+    pub retry: Option<RetryNote>,
+    /// What has been seen of this token at Entra.
+    pub proof: Proof,
+    /// For which quarantine `start` has been called.
+    pub started: Option<StartNote>,
+}
+
+/// What is known of a stored token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenNote {
+    /// Its fingerprint.
+    pub id: Fingerprint,
+    /// When it was issued, by our clock.
+    pub issued: Timestamp,
+    /// When it dies, if anything says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Expiry>,
+}
+
+impl TokenNote {
+    /// The note for a token issued at `issued`.
+    pub fn new(token: &Token, issued: Timestamp, expiry: Option<Expiry>) -> Self {
+        Self { id: token.fingerprint(), issued, expiry }
+    }
+
+    /// Whether its life is over.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expiry.is_some_and(|expiry| expiry.at <= now)
+    }
+}
+
+/// The write-ahead record: written before the issuer is asked for a new token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// The mode of this rotation, whatever the configuration says later.
+    pub mode: Mode,
+    /// Which process, where.
+    pub holder: String,
+    /// Whether the job will be paused around the cutover.
+    pub will_pause: bool,
+    /// How it ended, where that is known and no newer version tells.
+    #[serde(default)]
+    pub end: IntentEnd,
+}
+
+/// What became of an intent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IntentEnd {
+    /// Not known: the answer may be lost.
+    #[default]
+    Open,
+    /// The issuer certainly made no token.
+    NotIssued,
+}
+
+/// The job's pause.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PauseNote {
+    /// When we paused it, by Graph's clock.
+    pub at: Timestamp,
+    /// When it ran again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+}
+
+/// The backoff, kept where a restart cannot lose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryNote {
+    /// Failed attempts in a row.
+    pub attempts: u32,
+    /// Not to be tried before this moment.
+    pub not_before: Timestamp,
+}
+
+/// A `start` given to end a quarantine: once per quarantine, recorded first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartNote {
+    /// The `currentBegan` of the quarantine.
+    pub quarantine: Timestamp,
+}
+
+/// What has been seen of a token at Entra, each once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The (last) PUT, by Graph's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioned: Option<Timestamp>,
+    /// The second PUT, made once while the first could not be proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Timestamp>,
+    /// A cycle that began after the PUT had succeeded by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Timestamp>,
+    /// The saved check passed when the previous token was known dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven: Option<Timestamp>,
+}
+
+impl Labels {
+    /// The tags to write. Every tag that this version has ever borne is among them.
+    pub fn to_tags(&self) -> Tags {
+        let mut tags = Tags::from([
+            (OURS.to_owned(), SCHEME.to_owned()),
+            ("stage".to_owned(), text(&self.stage)),
+            ("seq".to_owned(), self.seq.to_string()),
+            ("rotation".to_owned(), self.rotation.clone()),
+        ]);
+        let mut put = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                debug_assert!(value.len() <= MAX_TAG, "{key} has {} characters", value.len());
+                tags.insert(key.to_owned(), value);
+            }
+        };
+        put("token", self.token.as_ref().map(json));
+        put("intent", self.intent.as_ref().map(json));
+        put("pause", self.pause.as_ref().map(json));
+        put("retry", self.retry.as_ref().map(json));
+        put("proof", (self.proof != Proof::default()).then(|| json(&self.proof)));
+        put("started", self.started.as_ref().map(json));
+        tags
+    }
+
+    /// Reads the tags; the error names the tag that cannot be read.
+    fn parse(tags: &Tags) -> Result<Self, String> {
+        fn bad<E>(key: &str) -> impl FnOnce(E) -> String {
+            move |_| key.to_owned()
+        }
+        fn record<T: DeserializeOwned>(tags: &Tags, key: &str) -> Result<Option<T>, String> {
+            tags.get(key).map(|value| serde_json::from_str(value)).transpose().map_err(bad(key))
+        }
+        let need = |key: &str| tags.get(key).ok_or_else(|| key.to_owned());
+        let stage = serde_json::from_value(need("stage")?.as_str().into()).map_err(bad("stage"))?;
+        let labels = Self {
+            stage,
+            seq: need("seq")?.parse().map_err(bad("seq"))?,
+            token: record(tags, "token")?,
+            rotation: need("rotation")?.clone(),
+            intent: record(tags, "intent")?,
+            pause: record(tags, "pause")?,
+            retry: record(tags, "retry")?,
+            proof: record(tags, "proof")?.unwrap_or_default(),
+            started: record(tags, "started")?,
+        };
+        if labels.token.is_none() && labels.stage != Stage::Placeholder {
+            return Err("token".to_owned());
+        }
+        Ok(labels)
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn text(stage: &Stage) -> String {
+    json(stage).trim_matches('"').to_owned()
+}
+
+/// One version of ours: its place in the vault and what our labels say.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The version.
+    pub version: &'a Version,
+    /// Its labels.
+    pub labels: &'a Labels,
+}
+
+/// All versions of the secret, in our order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Journal {
+    /// Oldest first: by `seq` among ours.
+    versions: Vec<Version>,
+}
+
+impl Journal {
+    /// Sorts what the vault listed, in whatever order it did.
+    pub fn new(mut versions: Vec<Version>) -> Self {
+        versions.sort_by(|a, b| {
+            let seq = |v: &Version| match &v.label {
+                Label::Ours(labels) => labels.seq,
+                _ => 0,
+            };
+            (seq(a), a.created, &a.id).cmp(&(seq(b), b.created, &b.id))
+        });
+        Self { versions }
+    }
+
+    /// Every version, in our order.
+    pub fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
+    /// Our versions, newest first.
+    pub fn ours(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.versions.iter().rev().filter_map(|version| match &version.label {
+            Label::Ours(labels) => Some(Entry { version, labels }),
+            _ => None,
+        })
+    }
+
+    /// The version that speaks for the connection: the newest current one, or the placeholder before there is any.
+    pub fn current(&self) -> Option<Entry<'_>> {
+        self.ours().find(|e| matches!(e.labels.stage, Stage::Current | Stage::Placeholder))
+    }
+
+    /// The newest pending version.
+    pub fn pending(&self) -> Option<Entry<'_>> {
+        self.ours().find(|e| e.labels.stage == Stage::Pending)
+    }
+
+    /// Pending versions that a newer current one, or a newer pending one, has overtaken.
+    pub fn superseded(&self) -> Option<Entry<'_>> {
+        let newest = self.ours().find(|e| matches!(e.labels.stage, Stage::Current | Stage::Pending))?;
+        self.ours().find(|e| e.labels.stage == Stage::Pending && e.labels.seq < newest.labels.seq)
+    }
+
+    /// An intent of which nobody knows whether the issuer answered it.
+    pub fn open_intent(&self) -> Option<(Entry<'_>, &Intent)> {
+        let entry = self.current()?;
+        let intent = entry.labels.intent.as_ref().filter(|intent| intent.end == IntentEnd::Open)?;
+        Some((entry, intent))
+    }
+
+    /// The newest version that tells of a pause of ours whose end nobody has recorded.
+    pub fn held_pause(&self) -> Option<(Entry<'_>, &PauseNote)> {
+        self.ours()
+            .find_map(|entry| entry.labels.pause.as_ref().map(|pause| (entry, pause)))
+            .filter(|(_, pause)| pause.ended.is_none())
+    }
+
+    /// The token before the current one: another value, once current.
+    pub fn previous(&self) -> Option<Entry<'_>> {
+        let current = self.current()?;
+        let id = &current.labels.token.as_ref()?.id;
+        self.ours().find(|e| {
+            e.labels.stage == Stage::Current
+                && e.labels.seq < current.labels.seq
+                && e.labels.token.as_ref().is_some_and(|token| token.id != *id)
+        })
+    }
+
+    /// How many times the issuer may have made a token since `moment`: every intent not known to have failed counts.
+    pub fn issues_since(&self, moment: Timestamp) -> Vec<Timestamp> {
+        let mut seen: Vec<_> = self
+            .ours()
+            .filter_map(|e| e.labels.intent.as_ref())
+            .filter(|intent| intent.end == IntentEnd::Open && intent.at > moment)
+            .map(|intent| intent.at)
+            .collect();
+        seen.sort();
+        seen
+    }
+
+    /// The next free place in our order.
+    pub fn next_seq(&self) -> u64 {
+        self.ours().map(|e| e.labels.seq).max().unwrap_or(0) + 1
+    }
+
+    /// The version that a reader of "latest" gets: the one created last.
+    pub fn latest(&self) -> Option<&Version> {
+        self.versions.iter().max_by_key(|v| (v.created, seq_of(v)))
+    }
+
+    /// A version stored by somebody else after everything of ours, if it is the latest.
+    pub fn newest_foreign(&self) -> Option<&Version> {
+        self.latest().filter(|v| v.label == Label::Foreign && v.enabled)
+    }
+
+    /// The newest version whose labels somebody has damaged, and the tag, unless a newer whole one of ours follows it.
+    pub fn damaged(&self) -> Option<(&Version, &str)> {
+        let newest_ours = self.ours().map(|e| e.version.created).max();
+        self.versions.iter().rev().find_map(|v| match &v.label {
+            Label::Damaged(tag) if newest_ours.is_none_or(|ours| v.created >= ours) => Some((v, tag.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The same journal with one version's labels written anew: what the vault will list once it has caught up.
+    pub fn with_labels(&self, id: &VersionId, labels: &Labels) -> Self {
+        let mut versions = self.versions.clone();
+        for version in versions.iter_mut().filter(|v| v.id == *id) {
+            version.label = Label::Ours(Box::new(labels.clone()));
+        }
+        Self::new(versions)
+    }
+
+    /// Whether the vault shows a version of this rotation at this stage or past it: looked for before a store is repeated.
+    pub fn find(&self, rotation: &str, seq: u64) -> Option<Entry<'_>> {
+        self.ours().find(|e| e.labels.rotation == rotation && e.labels.seq == seq)
+    }
+
+    /// The unfinished, recent intents of other holders.
+    pub fn rivals(&self, holder: &str, now: Timestamp) -> Option<&Intent> {
+        self.ours()
+            .filter_map(|e| e.labels.intent.as_ref())
+            .find(|i| i.holder != holder && i.end == IntentEnd::Open && (now - i.at).abs() < TimeDelta::minutes(2))
+    }
+}
+
+fn seq_of(version: &Version) -> u64 {
+    match &version.label {
+        Label::Ours(labels) => labels.seq,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+#[path = "journal_tests.rs"]
+mod tests;

@@ -1,0 +1,132 @@
+use super::*;
+use crate::domain::ExpirySource;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+}
+
+fn labels(stage: Stage, seq: u64) -> Labels {
+    let token = Token::parse(&format!("token-number-{seq}")).unwrap();
+    let expiry = Some(Expiry { at: at(86_400), source: ExpirySource::Jwt });
+    Labels {
+        stage,
+        seq,
+        token: Some(TokenNote::new(&token, at(0), expiry)),
+        rotation: format!("r{seq}"),
+        intent: None,
+        pause: None,
+        retry: None,
+        proof: Proof::default(),
+        started: None,
+    }
+}
+
+fn version(id: &str, created: i64, label: Label) -> Version {
+    Version { id: VersionId(id.to_owned()), created: at(created), enabled: true, expires: None, label }
+}
+
+fn ours(stage: Stage, seq: u64) -> Version {
+    version(&format!("v{seq}"), i64::try_from(seq).unwrap(), Label::Ours(Box::new(labels(stage, seq))))
+}
+
+fn full() -> Labels {
+    Labels {
+        intent: Some(Intent {
+            at: at(1),
+            mode: Mode::RemoveCurrent,
+            holder: "a-host-with-quite-a-long-name.example.com/123456".to_owned(),
+            will_pause: true,
+            end: IntentEnd::NotIssued,
+        }),
+        pause: Some(PauseNote { at: at(2), ended: Some(at(3)) }),
+        retry: Some(RetryNote { attempts: 4, not_before: at(4) }),
+        proof: Proof { provisioned: Some(at(5)), again: Some(at(6)), confirmed: Some(at(7)), proven: Some(at(8)) },
+        started: Some(StartNote { quarantine: at(9) }),
+        ..labels(Stage::Current, 7)
+    }
+}
+
+#[test]
+fn labels_survive_the_way_through_the_tags() {
+    assert_eq!(Label::parse(&full().to_tags()), Label::Ours(Box::new(full())));
+}
+
+#[test]
+fn the_fullest_labels_fit_into_key_vaults_limits() {
+    let tags = full().to_tags();
+    assert!(tags.len() <= 15, "{}", tags.len());
+    assert!(tags.values().all(|value| value.len() <= MAX_TAG), "{tags:?}");
+}
+
+#[test]
+fn a_tag_edited_into_nonsense_is_named_and_never_guessed() {
+    for key in ["stage", "seq", "token", "intent", "pause", "retry", "proof", OURS] {
+        let mut tags = full().to_tags();
+        tags.insert(key.to_owned(), "{nonsense".to_owned());
+        assert_eq!(Label::parse(&tags), Label::Damaged(key.to_owned()));
+    }
+}
+
+#[test]
+fn the_highest_seq_wins_in_whatever_order_the_vault_lists() {
+    let journal = Journal::new(vec![ours(Stage::Current, 3), ours(Stage::Current, 1), ours(Stage::Rejected, 9)]);
+    assert_eq!(journal.current().unwrap().labels.seq, 3);
+    assert_eq!(journal.next_seq(), 10);
+}
+
+#[test]
+fn a_pending_version_below_the_newest_current_one_is_superseded() {
+    let journal = Journal::new(vec![ours(Stage::Pending, 2), ours(Stage::Current, 3)]);
+    assert_eq!(journal.superseded().unwrap().labels.seq, 2);
+    assert!(Journal::new(vec![ours(Stage::Pending, 4), ours(Stage::Current, 3)]).superseded().is_none());
+}
+
+#[test]
+fn a_pause_counts_as_held_until_its_end_is_recorded() {
+    let mut held = labels(Stage::Current, 1);
+    held.pause = Some(PauseNote { at: at(1), ended: None });
+    let journal = Journal::new(vec![version("v1", 1, Label::Ours(Box::new(held.clone())))]);
+    assert!(journal.held_pause().is_some());
+    held.pause = Some(PauseNote { at: at(1), ended: Some(at(2)) });
+    assert!(journal.with_labels(&VersionId("v1".to_owned()), &held).held_pause().is_none());
+}
+
+#[test]
+fn an_intent_that_certainly_failed_does_not_count_as_an_issue() {
+    let mut open = full();
+    open.intent.as_mut().unwrap().end = IntentEnd::Open;
+    let mut failed = full();
+    failed.seq = 8;
+    let journal = Journal::new(vec![
+        version("a", 1, Label::Ours(Box::new(open))),
+        version("b", 2, Label::Ours(Box::new(failed))),
+    ]);
+    assert_eq!(journal.issues_since(at(0)), [at(1)]);
+    assert!(journal.issues_since(at(1)).is_empty());
+}
+
+#[test]
+fn the_previous_token_is_another_value_not_a_copy_of_the_current_one() {
+    let mut copy = labels(Stage::Current, 3);
+    copy.token = labels(Stage::Current, 2).token;
+    let journal = Journal::new(vec![
+        ours(Stage::Current, 1),
+        ours(Stage::Current, 2),
+        version("v3", 3, Label::Ours(Box::new(copy))),
+    ]);
+    assert_eq!(journal.previous().unwrap().labels.seq, 1);
+}
+
+#[test]
+fn a_version_stored_by_somebody_else_is_seen_only_while_it_is_the_latest() {
+    let foreign = version("f", 5, Label::Foreign);
+    assert!(Journal::new(vec![ours(Stage::Current, 1), foreign.clone()]).newest_foreign().is_some());
+    assert!(Journal::new(vec![foreign, ours(Stage::Current, 9)]).newest_foreign().is_none());
+}
+
+#[test]
+fn damage_is_reported_only_where_no_newer_whole_version_follows() {
+    let damaged = version("d", 5, Label::Damaged("seq".to_owned()));
+    assert_eq!(Journal::new(vec![ours(Stage::Current, 1), damaged.clone()]).damaged().unwrap().1, "seq");
+    assert!(Journal::new(vec![damaged, ours(Stage::Current, 9)]).damaged().is_none());
+}

@@ -1,0 +1,127 @@
+use super::*;
+use crate::domain::{Expiry, ExpirySource, Token};
+
+fn moment(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn token(issued: &str, expires: Option<&str>) -> TokenNote {
+    let expiry = expires.map(|at| Expiry { at: moment(at), source: ExpirySource::Jwt });
+    TokenNote::new(&Token::parse("some-token").unwrap(), moment(issued), expiry)
+}
+
+fn year() -> TokenNote {
+    token("2027-01-01T00:00:00Z", Some("2028-01-01T00:00:00Z"))
+}
+
+fn policy() -> Policy {
+    Policy {
+        mode: Mode::Overlap,
+        takes_effect: TakesEffect::Unknown,
+        fence: Fence::Auto,
+        bootstrap: None,
+        accept_supplied: false,
+        rotate_before: Before::Time(TimeDelta::days(30)),
+        max_age: None,
+        min_slack: TimeDelta::days(7),
+        windows: vec![],
+        jitter: TimeDelta::zero(),
+        settle_for: TimeDelta::minutes(10),
+        confirm_within: TimeDelta::hours(24),
+        retire_after: TimeDelta::days(1),
+    }
+}
+
+fn saturdays(zone: chrono_tz::Tz) -> Window {
+    Window { opens: "0 0 2 * * Sat".parse().unwrap(), lasts: TimeDelta::hours(4), zone }
+}
+
+#[test]
+fn a_token_is_due_so_long_before_its_end() {
+    let due = policy().due(&year()).unwrap();
+    assert_eq!(due.at, moment("2027-12-02T00:00:00Z"));
+    assert_eq!(due.reason, Reason::NearingExpiry);
+    assert_eq!(due.last_safe, Some(moment("2027-12-25T00:00:00Z")));
+}
+
+#[test]
+fn a_share_of_life_counts_from_the_end() {
+    let policy = Policy { rotate_before: Before::Share(20), ..policy() };
+    assert_eq!(policy.due(&year()).unwrap().at, moment("2027-10-20T00:00:00Z"));
+}
+
+#[test]
+fn the_earlier_of_age_and_expiry_wins_and_age_needs_no_expiry() {
+    let policy = Policy { max_age: Some(TimeDelta::days(90)), ..policy() };
+    let due = policy.due(&year()).unwrap();
+    assert_eq!((due.at, due.reason), (moment("2027-04-01T00:00:00Z"), Reason::MaxAgeReached));
+    let unknown = token("2027-01-01T00:00:00Z", None);
+    assert_eq!(policy.due(&unknown).unwrap().at, moment("2027-04-01T00:00:00Z"));
+    assert_eq!(Policy { max_age: None, ..policy }.due(&unknown), None);
+}
+
+#[test]
+fn a_window_moves_the_rotation_to_its_next_opening_in_its_own_zone() {
+    let policy = Policy { windows: vec![saturdays(chrono_tz::Europe::Berlin)], ..policy() };
+    // 2027-12-02 is a Thursday; Berlin is an hour ahead of UTC in December.
+    assert_eq!(policy.due(&year()).unwrap().at, moment("2027-12-04T01:00:00Z"));
+}
+
+#[test]
+fn a_window_that_is_open_when_the_token_comes_due_is_used_at_once() {
+    let policy = Policy { windows: vec![saturdays(chrono_tz::UTC)], ..policy() };
+    let token = token("2027-01-01T00:00:00Z", Some("2028-01-03T03:30:00Z"));
+    assert_eq!(policy.due(&token).unwrap().at, moment("2027-12-04T03:30:00Z"));
+}
+
+#[test]
+fn the_deadline_beats_the_window() {
+    let yearly = Window { opens: "0 0 0 30 12 *".parse().unwrap(), lasts: TimeDelta::hours(1), zone: chrono_tz::UTC };
+    let due = Policy { windows: vec![yearly], ..policy() }.due(&year()).unwrap();
+    assert_eq!((due.at, due.reason), (moment("2027-12-25T00:00:00Z"), Reason::LastSafeMoment));
+}
+
+#[test]
+fn jitter_stays_inside_the_window_and_is_the_same_at_every_look() {
+    let policy = Policy { jitter: TimeDelta::days(3), windows: vec![saturdays(chrono_tz::UTC)], ..policy() };
+    let due = policy.due(&year()).unwrap().at;
+    assert!(due >= moment("2027-12-04T02:00:00Z") && due < moment("2027-12-04T06:00:00Z"), "{due}");
+    assert_eq!(policy.due(&year()).unwrap().at, due);
+}
+
+#[test]
+fn jitter_never_carries_a_token_past_its_last_safe_moment() {
+    let policy = Policy { jitter: TimeDelta::days(3000), ..policy() };
+    let due = policy.due(&year()).unwrap();
+    assert_eq!((due.at, due.reason), (moment("2027-12-25T00:00:00Z"), Reason::LastSafeMoment));
+}
+
+#[test]
+fn a_life_shorter_than_the_policy_thinks_is_clamped_to_a_third() {
+    let due = policy().due(&token("2027-01-01T00:00:00Z", Some("2027-01-10T00:00:00Z"))).unwrap();
+    assert!(due.clamped);
+    assert_eq!(due.at, moment("2027-01-07T00:00:00Z"));
+    assert_eq!(due.last_safe, Some(moment("2027-01-08T12:00:00Z")));
+}
+
+#[test]
+fn a_token_that_ended_before_it_was_issued_is_due_at_once_and_nothing_overflows() {
+    let due = policy().due(&token("2027-01-10T00:00:00Z", Some("2027-01-01T00:00:00Z"))).unwrap();
+    assert_eq!(due.at, moment("2027-01-01T00:00:00Z"));
+}
+
+#[test]
+fn the_fence_is_left_out_only_where_it_is_known_to_be_needless() {
+    let pinned = Policy { takes_effect: TakesEffect::OwnExpiry, ..policy() };
+    assert!(policy().fences(Mode::Overlap));
+    assert!(!pinned.fences(Mode::Overlap));
+    assert!(pinned.fences(Mode::RemoveCurrent));
+    assert!(Policy { fence: Fence::Always, ..pinned.clone() }.fences(Mode::Overlap));
+    assert!(!Policy { fence: Fence::Never, ..pinned }.fences(Mode::RemoveCurrent));
+}
+
+#[test]
+fn slack_runs_out_at_the_last_safe_moment() {
+    assert!(!policy().is_urgent(Some(&year()), moment("2027-12-24T23:59:59Z")));
+    assert!(policy().is_urgent(Some(&year()), moment("2027-12-25T00:00:00Z")));
+}

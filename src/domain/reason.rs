@@ -1,0 +1,121 @@
+//! The stable names of why something is done or waited for: in logs, status, exit codes and alerts.
+
+use std::fmt;
+
+use serde::Serialize;
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident => $sentence:literal,)+) => {
+        /// Why. The name never changes once released; the sentence beside it may.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        pub enum Reason { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Reason {
+            /// Every reason there is.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+
+            /// What it means, as a sentence for people.
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Nothing to do until the token comes due.
+    NotDue => "the token is good and not due yet",
+    /// `rotate_before_expiry` has been reached.
+    NearingExpiry => "the token nears the end of its life",
+    /// `max_age` has been reached.
+    MaxAgeReached => "the token has reached its greatest age",
+    /// Expiry minus `min_slack`: no window and no jitter can put it off.
+    LastSafeMoment => "this is the last safe moment to rotate",
+    /// The token's life is over.
+    TokenExpired => "the token's life is over",
+    /// The vault's token is refused by the endpoint itself.
+    TokenRefused => "the token is refused although nothing says it should be",
+    /// Neither an expiry nor an age limit is known.
+    NoKnownEnd => "nothing says when the token dies: set assumed_lifetime or max_age",
+    /// Due, but a token was issued less than a day ago.
+    IssuedRecently => "a token was issued less than a day ago, policy alone does not issue another",
+    /// A rotation was begun and its answer may be lost.
+    AnswerLost => "a rotation was begun and its answer may be lost, so the issuer is asked again",
+    /// A stored token waits to be given to Entra.
+    PendingToken => "a stored token is not with Entra for certain yet",
+    /// A pending token is older than the current one, or dead.
+    PendingSuperseded => "a pending token has been overtaken or is dead",
+    /// A pause of ours stands and Entra's saved token passes.
+    PauseToEnd => "the job is still paused by us and Entra's saved token passes",
+    /// A pause of ours was ended by somebody.
+    PauseEnded => "the job runs again after a pause of ours",
+    /// A pause whose tag was never written, found while it is certainly ours.
+    PauseToRecord => "the job was paused by a rotation that could not write it down",
+    /// A pause that may be ours or a person's.
+    PauseOfUnknownOrigin => "the job is paused, and whether by a broken-off rotation or by a person cannot be told",
+    /// Waiting after a failure.
+    BackingOff => "an attempt failed and the next one is not due yet",
+    /// Another process is rotating this connection.
+    AnotherHolder => "another process is rotating this connection",
+    /// The issuer wants a minute between two rotations.
+    IssueFloor => "the last issue was less than a minute ago",
+    /// Four issues in a day: something is wrong that issuing does not cure.
+    IssueBudgetSpent => "four tokens were issued within a day, and another one would not help",
+    /// Nothing of ours in the vault, and `bootstrap` is not set.
+    NotAdopted => "the vault holds no version of ours: say by bootstrap = \"adopt\", \"rotate\" or \"create\" how to begin",
+    /// `bootstrap = "adopt"` and nothing usable to adopt.
+    NothingToAdopt => "there is no usable version in the vault to adopt",
+    /// First contact: the vault's latest version is taken over.
+    BootstrapAdopt => "first contact: the token that stands in the vault is taken over",
+    /// First contact: a first token is issued.
+    BootstrapIssue => "first contact: the issuer makes the first token of ours",
+    /// Somebody stored a version and may.
+    SuppliedToken => "somebody stored a token in the vault, and the configuration accepts it",
+    /// Labels edited by hand.
+    JournalDamaged => "a label of ours on the newest version cannot be read",
+    /// A cycle that began after the PUT has succeeded.
+    Confirmed => "a provisioning cycle has succeeded with the new token",
+    /// The saved check passed with the previous token known dead.
+    Proven => "Entra's saved token passes although the previous one is dead",
+    /// An hour unproven: PUT once more.
+    StillUnproven => "Entra may still hold the previous token, so the new one is written once more",
+    /// No cycle has succeeded within `confirm_within`.
+    Unconfirmed => "no provisioning cycle has succeeded since the new token was given to Entra",
+    /// Entra's saved token fails, the vault's passes.
+    EntraHoldsAnother => "Entra's saved token is refused and the vault's is good",
+    /// A quarantine for credentials that have been good since.
+    QuarantineToEnd => "the job is in quarantine for credentials that pass now",
+    /// `start` was given once; Entra's own retry is awaited.
+    QuarantineStands => "the job is in quarantine although its credentials pass; start has been given once",
+    /// A cycle failed or a check did not pass, and nothing proves a refusal.
+    NoVerdict => "Entra did not accept the token, and nothing shows whether the token or the endpoint is at fault",
+    /// Versions that are no longer current may be disabled.
+    OldVersions => "versions that are no longer current have served their time",
+    /// A service could not be asked.
+    CannotObserve => "a service could not be asked",
+    /// A step before issuing failed: nothing was changed.
+    PreflightFailed => "a later step could not be carried out, so nothing was begun",
+    /// The issuer certainly made no token.
+    NotIssued => "the issuer made no token",
+    /// The new token was refused and put aside.
+    NewTokenRefused => "the new token was refused and has been put aside",
+    /// A step after issuing failed; it is resumed.
+    StepFailed => "a step failed and will be resumed",
+    /// Another process has stored a newer version.
+    TakenOver => "another process has taken over",
+    /// Shutting down.
+    ShuttingDown => "the process is shutting down",
+    /// Rotated to the end.
+    Rotated => "Entra holds the new token and accepts it",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,7 @@
+//! x
+/// x
+pub enum Decision {}
+/// x
+pub enum Facts {}
+/// x
+pub enum Question {}

@@ -1,0 +1,158 @@
+//! The saved credentials of a provisioning job, whose siblings must survive every write.
+//!
+//! Whether Graph's PUT merges, replaces or silently drops is unknown (Microsoft's own sources conflict), so every
+//! readable setting is sent again, and what a PUT lost is noticed and put back.
+
+use super::Token;
+
+/// Graph's name of the tenant URL.
+pub const BASE_ADDRESS: &str = "BaseAddress";
+/// Graph's name of the token.
+pub const SECRET_TOKEN: &str = "SecretToken";
+/// What a masked value is read as.
+const MASKED: &str = "*";
+/// Sent only once a PUT without them has proved to be dropped: to add them is a change of settings.
+const DEFAULTS: [(&str, &str); 2] =
+    [("SyncAll", "false"), ("SyncNotificationSettings", r#"{"Enabled":false,"DeleteThresholdEnabled":false}"#)];
+
+/// The pairs that `GET …/synchronization/secrets` shows. Sensitive values are masked there, so this holds no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings(pub Vec<(String, String)>);
+
+/// Why the settings cannot be written without losing something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsRefusal {
+    /// The job provisions somewhere else: our token must not be sent there.
+    #[error("Entra's saved tenant URL is {found:?}, the configuration says {expected:?}")]
+    ForeignTenantUrl {
+        /// What Entra holds.
+        found: String,
+        /// What the configuration says.
+        expected: String,
+    },
+    /// A masked secret beside the token, which a replacing PUT would lose.
+    #[error("the job also holds a secret {0:?} that cannot be read back and sent again")]
+    UnreadableSibling(String),
+    /// The job does not authenticate with a token.
+    #[error("the job authenticates by {0:?}, not by a secret token")]
+    NotTokenAuthentication(String),
+}
+
+impl Settings {
+    /// The value of `key`, unless it is masked or empty.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty() && *v != MASKED)
+    }
+
+    /// Whether these settings can be written again around a new token for `tenant_url`.
+    pub fn check(&self, tenant_url: &str) -> Result<(), SettingsRefusal> {
+        if let Some(found) = self.get(BASE_ADDRESS)
+            && !same_url(found, tenant_url)
+        {
+            return Err(SettingsRefusal::ForeignTenantUrl { found: shorten(found), expected: tenant_url.to_owned() });
+        }
+        if let Some(kind) = self.get("AuthenticationType")
+            && kind.to_ascii_lowercase().contains("oauth")
+        {
+            return Err(SettingsRefusal::NotTokenAuthentication(shorten(kind)));
+        }
+        match self.0.iter().find(|(k, v)| v == MASKED && k != SECRET_TOKEN && k != BASE_ADDRESS) {
+            Some((key, _)) => Err(SettingsRefusal::UnreadableSibling(shorten(key))),
+            None => Ok(()),
+        }
+    }
+
+    /// The settings that GET shows in `self` and no longer (or otherwise) in `after`: what a PUT lost.
+    pub fn lost_in<'a>(&'a self, after: &Settings) -> Vec<&'a str> {
+        self.kept().filter(|(k, v)| after.get(k) != Some(v)).map(|(k, _)| k).collect()
+    }
+
+    /// The readable pairs that stand beside the credentials.
+    fn kept(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .filter(|(k, v)| *k != SECRET_TOKEN && *k != BASE_ADDRESS && *v != MASKED && !v.is_empty())
+    }
+}
+
+/// The body of one PUT: every setting worth keeping, and the token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecretsUpdate {
+    /// Every pair but the token.
+    pub pairs: Vec<(String, String)>,
+    /// Goes out as `SecretToken`.
+    pub token: Token,
+}
+
+impl SecretsUpdate {
+    /// What to send so that only the token changes. `complete` adds the settings that a dropping PUT wants to see.
+    pub fn new(settings: &Settings, tenant_url: &str, token: Token, complete: bool) -> Self {
+        let mut pairs = vec![(BASE_ADDRESS.to_owned(), settings.get(BASE_ADDRESS).unwrap_or(tenant_url).to_owned())];
+        pairs.extend(settings.kept().map(|(k, v)| (k.to_owned(), v.to_owned())));
+        if complete {
+            let missing = DEFAULTS.iter().filter(|(k, _)| settings.get(k).is_none());
+            pairs.extend(missing.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        }
+        Self { pairs, token }
+    }
+}
+
+/// Same scheme, host (whatever its case) and path, a trailing slash aside.
+fn same_url(a: &str, b: &str) -> bool {
+    match (url::Url::parse(a.trim()), url::Url::parse(b.trim())) {
+        (Ok(a), Ok(b)) => a.as_str().trim_end_matches('/') == b.as_str().trim_end_matches('/'),
+        _ => false,
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: &str = "https://sps.example.com/v1alpha1/scimproxy";
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        Settings(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[test]
+    fn every_readable_setting_is_sent_again_and_no_mask_ever() {
+        let seen =
+            settings(&[(BASE_ADDRESS, URL), (SECRET_TOKEN, "*"), ("SyncAll", "true"), ("HardDeletesEnabled", "")]);
+        let update = SecretsUpdate::new(&seen, URL, Token::parse("12345678").unwrap(), true);
+        let keys: Vec<_> = update.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(keys, [(BASE_ADDRESS, URL), ("SyncAll", "true"), DEFAULTS[1]]);
+    }
+
+    #[test]
+    fn defaults_are_added_only_when_asked_for() {
+        let update = SecretsUpdate::new(&settings(&[]), URL, Token::parse("12345678").unwrap(), false);
+        assert_eq!(update.pairs, [(BASE_ADDRESS.to_owned(), URL.to_owned())]);
+    }
+
+    #[test]
+    fn a_token_is_never_sent_to_somebody_elses_tenant_url() {
+        let seen = settings(&[(BASE_ADDRESS, "https://evil.example.com/scim")]);
+        assert!(matches!(seen.check(URL), Err(SettingsRefusal::ForeignTenantUrl { .. })));
+        assert_eq!(settings(&[(BASE_ADDRESS, "https://SPS.example.com/v1alpha1/scimproxy/")]).check(URL), Ok(()));
+    }
+
+    #[test]
+    fn a_second_secret_or_oauth_is_refused_before_anything_irreversible() {
+        let second = settings(&[(SECRET_TOKEN, "*"), ("ClientSecret", "*")]);
+        assert!(matches!(second.check(URL), Err(SettingsRefusal::UnreadableSibling(_))));
+        let oauth = settings(&[("AuthenticationType", "OAuth2ClientCredentials")]);
+        assert!(matches!(oauth.check(URL), Err(SettingsRefusal::NotTokenAuthentication(_))));
+    }
+
+    #[test]
+    fn a_setting_that_a_put_lost_or_changed_is_named() {
+        let before = settings(&[("SyncAll", "true"), ("Other", "x"), (SECRET_TOKEN, "*")]);
+        assert_eq!(before.lost_in(&settings(&[("SyncAll", "false"), ("Other", "x")])), ["SyncAll"]);
+    }
+}

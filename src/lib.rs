@@ -1,0 +1,6 @@
+//! scim-rotator keeps the SCIM token of an Entra-provisioned application alive.
+//!
+//! The library behind the binary. `domain` decides, `engine` acts through `ports`, `edge` fills the ports.
+
+pub mod domain;
+pub mod ports;

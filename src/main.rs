@@ -1,0 +1,3 @@
+//! The binary: in linkerd's order, and without logic.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The sandbox and the story around it.
+
+fn main() {}
