@@ -3,4 +3,5 @@
 //! The library behind the binary. `domain` decides, `engine` acts through `ports`, `edge` fills the ports.
 
 pub mod domain;
+pub mod engine;
 pub mod ports;

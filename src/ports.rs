@@ -108,6 +108,16 @@ pub enum VaultError {
     VersionRefused(CallError),
 }
 
+impl VaultError {
+    /// How to go on.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Call(call) => call.class,
+            Self::Unusable { .. } | Self::VersionRefused(_) => Class::Human,
+        }
+    }
+}
+
 /// What is asked of the issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueHow {

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::TimeDelta;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -393,11 +392,9 @@ impl Journal {
         self.ours().find(|e| e.labels.rotation == rotation && e.labels.seq == seq)
     }
 
-    /// The unfinished, recent intents of other holders.
-    pub fn rivals(&self, holder: &str, now: Timestamp) -> Option<&Intent> {
-        self.ours()
-            .filter_map(|e| e.labels.intent.as_ref())
-            .find(|i| i.holder != holder && i.end == IntentEnd::Open && (now - i.at).abs() < TimeDelta::minutes(2))
+    /// The intent that a rotation wrote, whatever has become of it.
+    pub fn intent_of(&self, rotation: &str) -> Option<&Intent> {
+        self.ours().find_map(|e| e.labels.intent.as_ref().filter(|_| e.labels.rotation == rotation))
     }
 }
 

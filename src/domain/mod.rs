@@ -9,11 +9,10 @@ pub mod job;
 pub mod journal;
 pub mod policy;
 pub mod reason;
-pub mod rotation;
 pub mod settings;
 pub mod token;
 
-pub use decide::{Decision, Facts, Question};
+pub use decide::{Answers, CurrentHealth, Decision, Facts, Plan, Question, decide};
 pub use job::{Execution, ExecutionState, Job, JobState, Quarantine};
 pub use journal::{Journal, Labels, Stage, Version, VersionId};
 pub use policy::{Bootstrap, Fence, Mode, Policy, TakesEffect};

@@ -108,6 +108,8 @@ reasons! {
     StepFailed => "a step failed and will be resumed",
     /// Another process has stored a newer version.
     TakenOver => "another process has taken over",
+    /// Two connections, one issuer tenant.
+    TenantShared => "two connections have one issuer tenant and would rotate each other's token away",
     /// Shutting down.
     ShuttingDown => "the process is shutting down",
     /// Rotated to the end.

@@ -1,0 +1,244 @@
+//! From a stored token to one that Entra holds and accepts. Entered by a rotation, by a resumed pending version, and,
+//! in parts, whenever the current token has to be given to Entra again.
+
+use chrono::TimeDelta;
+
+use super::Run;
+use super::halt::{Halt, chain};
+use super::issue::Held;
+use super::run::{PATIENCE, Record};
+use crate::domain::journal::Stage;
+use crate::domain::settings::SecretsUpdate;
+use crate::domain::{Reason, Settings, Timestamp, Token, Verdict};
+
+/// While a token settles, Entra is asked ever less often, from two seconds up to this.
+const SLOWEST_POLL: TimeDelta = TimeDelta::seconds(60);
+/// How long a job that cannot be started, or a vault that stays away, is tried in one run.
+const LONG_PATIENCE: TimeDelta = TimeDelta::minutes(10);
+
+/// What is known of the token that the new one replaces.
+pub(super) struct Old {
+    /// Its value, to test it against and to go back to; none where there is none alive.
+    pub token: Option<Token>,
+    /// It is known, or must be assumed, to be dead.
+    pub dead: bool,
+}
+
+/// How a new token's test by Entra ended.
+enum Settled {
+    Accepted,
+    Refused,
+}
+
+impl Run<'_> {
+    /// Test, provision, verify, unfence, promote. A refused token is put aside.
+    pub async fn cut_over(&self, held: &mut Held, old: &Old, fence: Option<&mut Record>) -> Result<(), Halt> {
+        match self.settle(held, old).await? {
+            Settled::Accepted => (),
+            Settled::Refused => return Err(self.put_aside(held, old, fence).await),
+        }
+        let put = self.provision_and_verify(&held.token, held.labels.seq, false).await?;
+        if let Some(fence) = fence {
+            self.lower_fence(fence).await?;
+        }
+        self.promote(held, old, put).await
+    }
+
+    /// Entra tests the token before it is saved, again and again, since it may not have taken effect yet.
+    async fn settle(&self, held: &Held, old: &Old) -> Result<Settled, Halt> {
+        self.progress.enter("have Entra test the new token");
+        match self.test_until_accepted(&held.token, self.spec.policy.settle_for).await? {
+            true => Ok(Settled::Accepted),
+            false if self.is_refused(&held.token, old).await => Ok(Settled::Refused),
+            false => Err(Halt::because(Reason::NoVerdict)),
+        }
+    }
+
+    /// Whether Entra accepts `token` as a candidate within `time`.
+    async fn test_until_accepted(&self, token: &Token, time: TimeDelta) -> Result<bool, Halt> {
+        let began = self.now();
+        let mut delay = TimeDelta::seconds(2);
+        loop {
+            let verdict = self.insist(PATIENCE, || self.ports.provisioner.test_candidate(token)).await?;
+            if verdict == Verdict::Accepted {
+                return Ok(true);
+            }
+            if self.now() + delay - began > time {
+                return Ok(false);
+            }
+            self.wait(delay).await;
+            delay = (delay * 2).min(SLOWEST_POLL);
+        }
+    }
+
+    /// Entra says 400 for "refused" and for "endpoint down" alike. It counts as a refusal only if the old token still
+    /// passes the same test now; or, where none is left alive, if the endpoint itself refuses the new one twice.
+    async fn is_refused(&self, new: &Token, old: &Old) -> bool {
+        if let Some(token) = old.token.as_ref().filter(|_| !old.dead) {
+            match self.ports.provisioner.test_candidate(token).await {
+                Ok(Verdict::Accepted) => {
+                    return matches!(self.ports.provisioner.test_candidate(new).await, Ok(Verdict::NotAccepted));
+                }
+                Ok(Verdict::NotAccepted) => (),
+                Err(_) => return false,
+            }
+        }
+        self.is_refused_by_endpoint(new).await
+    }
+
+    /// Gives Entra the token, all siblings preserved, and waits until Entra accepts what it has saved.
+    /// Answers with the time of the last PUT, by Graph's clock. The token has just passed as a candidate.
+    pub async fn provision_and_verify(&self, token: &Token, seq: u64, complete: bool) -> Result<Timestamp, Halt> {
+        let put = self.put_secrets(token, seq, complete).await?;
+        self.progress.enter("have Entra verify what it has saved");
+        if self.saved_passes(self.spec.policy.settle_for).await? {
+            return Ok(put);
+        }
+        // The candidate passes and the saved one does not: the PUT has proved to be dropped.
+        tracing::warn!(
+            reason = %Reason::EntraHoldsAnother,
+            "Entra does not accept what it has saved; writing it again with every setting that it may want to see"
+        );
+        if !self.test_until_accepted(token, TimeDelta::zero()).await? {
+            return Err(Halt::because(Reason::NoVerdict));
+        }
+        let put = self.put_secrets(token, seq, true).await?;
+        match self.saved_passes(self.spec.policy.settle_for).await? {
+            true => Ok(put),
+            false => Err(Halt::because(Reason::NoVerdict)),
+        }
+    }
+
+    async fn saved_passes(&self, time: TimeDelta) -> Result<bool, Halt> {
+        let began = self.now();
+        let mut delay = TimeDelta::seconds(2);
+        loop {
+            let verdict = self.insist(PATIENCE, || self.ports.provisioner.test_saved()).await?;
+            if verdict == Verdict::Accepted {
+                return Ok(true);
+            }
+            if self.now() + delay - began > time {
+                return Ok(false);
+            }
+            self.wait(delay).await;
+            delay = (delay * 2).min(SLOWEST_POLL);
+        }
+    }
+
+    /// One PUT of everything, and a look at whether anything was lost by it.
+    async fn put_secrets(&self, token: &Token, seq: u64, complete: bool) -> Result<Timestamp, Halt> {
+        self.progress.enter("give Entra the new token");
+        let before = self.insist(PATIENCE, || self.check_settings()).await?;
+        let put = self.put_once(&before, token, seq, complete).await?;
+        let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
+        let lost = before.lost_in(&after);
+        if lost.is_empty() {
+            return Ok(put);
+        }
+        tracing::error!(settings = ?lost, "settings of the provisioning job were lost by a write; putting them back");
+        let put = self.put_once(&before, token, seq, complete).await?;
+        let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
+        match before.lost_in(&after) {
+            still if still.is_empty() => Ok(put),
+            still => {
+                tracing::error!(settings = ?still, "these settings of the provisioning job could not be put back");
+                Ok(put) // A working token counts for more; the error above is for a person.
+            }
+        }
+    }
+
+    async fn put_once(&self, settings: &Settings, token: &Token, seq: u64, complete: bool) -> Result<Timestamp, Halt> {
+        let update = SecretsUpdate::new(settings, &self.spec.tenant_url, token.clone(), complete);
+        let mut repeated = false;
+        self.insist(PATIENCE, || {
+            let guarded = std::mem::replace(&mut repeated, true);
+            let update = &update;
+            async move {
+                if guarded
+                    && let Err(halt) = self.still_ours(seq).await
+                    && halt.reason == Reason::TakenOver
+                {
+                    return Err(halt);
+                }
+                self.ports.provisioner.provision(update).await.map_err(Halt::from)
+            }
+        })
+        .await
+    }
+
+    /// `pending → current`, in one tag write. A token that never reached the vault is stored as current instead.
+    async fn promote(&self, held: &mut Held, old: &Old, put: Timestamp) -> Result<(), Halt> {
+        self.progress.enter("promote the new token to current");
+        let now = self.now();
+        held.labels.stage = Stage::Current;
+        held.labels.proof.provisioned = Some(put);
+        // The saved check has just passed, and the token before it cannot have passed it.
+        held.labels.proof.proven = old.dead.then_some(now);
+        match held.record() {
+            Some(mut record) => {
+                let labels = held.labels.clone();
+                self.write(&mut record, |l| *l = labels).await?;
+            }
+            None => self.store_at_last(held).await?,
+        }
+        tracing::info!(token = %held.token.fingerprint(), reason = %Reason::Rotated, "{}", Reason::Rotated.sentence());
+        Ok(())
+    }
+
+    /// The vault was away when the token was issued. Entra holds it by now; the vault must get it before we forget it.
+    async fn store_at_last(&self, held: &mut Held) -> Result<(), Halt> {
+        self.store_held(held, LONG_PATIENCE).await?;
+        match held.version {
+            Some(_) => Ok(()),
+            None => Err(Halt::because(Reason::StepFailed)),
+        }
+    }
+
+    /// Gives the current token to Entra once more, and notes when.
+    pub async fn provision_current(&self, mut current: Record, token: &Token, reason: Reason) -> Result<(), Halt> {
+        self.progress.enter("have Entra test the current token");
+        if !self.test_until_accepted(token, TimeDelta::zero()).await? {
+            return Err(Halt::because(Reason::NoVerdict));
+        }
+        let complete = reason == Reason::EntraHoldsAnother;
+        let put = self.provision_and_verify(token, current.labels.seq, complete).await?;
+        let again = (reason == Reason::StillUnproven).then_some(put);
+        self.write(&mut current, |labels| {
+            labels.proof.provisioned = Some(put);
+            labels.proof.confirmed = None;
+            labels.proof.again = labels.proof.again.or(again);
+        })
+        .await
+    }
+
+    /// Puts a refused token aside, and things back as they were where there is something to go back to.
+    async fn put_aside(&self, held: &Held, old: &Old, fence: Option<&mut Record>) -> Halt {
+        let refused = Halt::because(Reason::NewTokenRefused);
+        let token = held.token.fingerprint();
+        tracing::error!(%token, reason = %refused.reason, "{}", refused.reason.sentence());
+        if let Err(halt) = self.undo(held, old, fence).await {
+            tracing::warn!(error = %chain(&halt), "what a refused token left behind is cleared at a later look");
+        }
+        refused
+    }
+
+    async fn undo(&self, held: &Held, old: &Old, fence: Option<&mut Record>) -> Result<(), Halt> {
+        self.progress.enter("put the refused token aside");
+        if let Some(mut record) = held.record() {
+            self.write(&mut record, |labels| labels.stage = Stage::Rejected).await?;
+        }
+        let Some(last_good) = old.token.as_ref().filter(|_| !old.dead) else {
+            return Ok(()); // Nothing to go back to: the open intent has the next look rotate again.
+        };
+        self.store_last_good(last_good, held.labels.seq + 1).await?;
+        if !self.saved_passes(TimeDelta::zero()).await?
+            && self.test_until_accepted(last_good, TimeDelta::zero()).await?
+        {
+            self.provision_and_verify(last_good, held.labels.seq + 1, false).await?;
+        }
+        match fence {
+            Some(fence) => self.lower_fence(fence).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The fence: the provisioning job is paused around the cutover, so that no cycle runs on a token that is about to die.
+
+use chrono::TimeDelta;
+
+use super::Run;
+use super::halt::Halt;
+use super::run::{PATIENCE, Record};
+use crate::domain::journal::PauseNote;
+use crate::domain::{Job, JobState, Reason, Timestamp};
+use crate::ports::{CallError, Class};
+
+/// How often the job is read while waiting for a cycle to end.
+const POLL: TimeDelta = TimeDelta::seconds(30);
+/// The longest wait for the gap after a cycle.
+const LONGEST_GAP_WAIT: TimeDelta = TimeDelta::hours(2);
+/// A gap shorter than this is no gap.
+const SMALLEST_GAP: TimeDelta = TimeDelta::minutes(2);
+/// The bounds of the wait for a cycle that outlives the pause.
+const SHORTEST_DRAIN: TimeDelta = TimeDelta::minutes(1);
+const LONGEST_DRAIN: TimeDelta = TimeDelta::minutes(30);
+/// The same where no cycle has ended yet, so that nothing tells its length.
+const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
+
+impl Run<'_> {
+    /// Waits for the gap after a finished cycle, until `deadline` at the latest. Nothing is held meanwhile.
+    pub async fn await_gap(&self, mut job: Job, deadline: Option<Timestamp>) -> Result<Job, Halt> {
+        self.progress.enter("wait for the gap between two cycles");
+        let deadline = deadline.unwrap_or(Timestamp::MAX_UTC).min(self.now() + LONGEST_GAP_WAIT);
+        while job.state == JobState::Active && !in_gap(&job) && self.now() < deadline {
+            self.unless_stopping()?;
+            self.wait(POLL).await;
+            job = self.ports.provisioner.job().await?;
+        }
+        Ok(job)
+    }
+
+    /// Pauses an Active job, writes it onto `record`, and waits until no cycle can be running any more.
+    pub async fn raise_fence(&self, record: &mut Record, before: &Job) -> Result<(), Halt> {
+        self.progress.enter("pause the provisioning job");
+        let at = self.insist(PATIENCE, || self.ports.provisioner.pause()).await?;
+        self.write(record, |labels| labels.pause = Some(PauseNote { at, ended: None })).await?;
+        self.progress.enter("let a running cycle end");
+        let last = before.last_execution.as_ref();
+        let drain = last.map_or(BLIND_DRAIN, |e| (e.length() * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
+        let until = self.now() + drain;
+        loop {
+            let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
+            if self.now() >= until || job.last_execution.as_ref() != last {
+                return match job.state {
+                    JobState::Paused => Ok(()),
+                    _ => Err(somebody_started_it()),
+                };
+            }
+            self.wait(POLL.min(until - self.now())).await;
+        }
+    }
+
+    /// Lets the job run again, if it is paused and `record` says that it was us; and writes that down.
+    pub async fn lower_fence(&self, record: &mut Record) -> Result<(), Halt> {
+        let Some(pause) = record.labels.pause.clone().filter(|pause| pause.ended.is_none()) else {
+            return Ok(());
+        };
+        self.progress.enter("start the provisioning job");
+        let at = self.start_if_paused().await?;
+        self.write(record, |labels| labels.pause = Some(PauseNote { at: pause.at, ended: Some(at) })).await
+    }
+
+    /// `start`, never on a job that runs; before each repetition the job is read again.
+    pub async fn start_if_paused(&self) -> Result<Timestamp, Halt> {
+        self.insist(PATIENCE, || async {
+            let job = self.ports.provisioner.job().await?;
+            match job.state {
+                JobState::Paused | JobState::Quarantine => self.ports.provisioner.start().await,
+                _ => Ok(job.seen_at),
+            }
+        })
+        .await
+    }
+}
+
+/// Whether the schedule shows no cycle running now, nor beginning soon, by Graph's clock.
+fn in_gap(job: &Job) -> bool {
+    match (&job.last_execution, job.next_cycle()) {
+        (Some(last), Some(next)) => job.seen_at >= last.ended && job.seen_at + SMALLEST_GAP < next,
+        _ => true, // Nothing tells: no use in waiting.
+    }
+}
+
+fn somebody_started_it() -> Halt {
+    let what = "the provisioning job was started by somebody while it was paused for a rotation";
+    Halt::from(CallError::new("Microsoft Graph", Class::Retry { after: None }, what)).during(Reason::StepFailed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Execution, ExecutionState};
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_800_000_000 + minutes * 60, 0).unwrap()
+    }
+
+    fn job(seen: i64) -> Job {
+        Job {
+            id: "j".into(),
+            state: JobState::Active,
+            quarantine: None,
+            last_execution: Some(Execution { began: at(0), ended: at(5), state: ExecutionState::Succeeded }),
+            interval: Some(TimeDelta::minutes(40)),
+            seen_at: at(seen),
+        }
+    }
+
+    #[test]
+    fn the_gap_lies_between_the_end_of_a_cycle_and_shortly_before_the_next() {
+        let gaps: Vec<_> = [4, 5, 37, 38, 45].map(|minute| in_gap(&job(minute))).into();
+        assert_eq!(gaps, [false, true, true, false, false]);
+    }
+}

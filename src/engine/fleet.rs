@@ -1,0 +1,189 @@
+//! All connections of a process, each tended by a loop of its own: none waits for another.
+//!
+//! A loop looks when its time has come, or when it is woken; every wake-up collapses into "look again". Between looks it
+//! compares the wall clock at least once a minute, so that a suspended host or a stepped clock does no harm.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::FutureExt as _;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::run::LONGEST_NAP;
+use super::{Act, Connection, Report};
+use crate::domain::Timestamp;
+
+/// A loop that has not turned for so long is stuck: the watchdog is no longer fed.
+const STUCK: Duration = Duration::from_secs(300);
+/// After a panic, a connection is begun anew so much later.
+const AFTER_PANIC: Duration = Duration::from_secs(60);
+/// How long a stopping process goes on trying to store a token that is in memory only.
+const LAST_CHANCE: TimeDelta = TimeDelta::seconds(240);
+
+/// Makes a connection with nothing remembered: at the start, and again after a panic.
+pub type Make = Arc<dyn Fn(CancellationToken) -> Connection + Send + Sync>;
+/// Told of every report, as it is made.
+pub type OnReport = Arc<dyn Fn(&Report) + Send + Sync>;
+
+/// A connection and the loop that tends it.
+pub struct Member {
+    /// Everything its configuration says, as text: what tells whether a reload changed it.
+    pub identity: String,
+    /// Wakes it.
+    pub wake: Arc<Notify>,
+    progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Member {
+    /// Whether its loop turns.
+    fn is_alive(&self) -> bool {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.as_ref().is_none_or(|progress| progress.since_beat() < STUCK)
+    }
+}
+
+/// The connections of this process by name.
+pub struct Fleet {
+    members: BTreeMap<String, Member>,
+    on_report: OnReport,
+}
+
+impl Fleet {
+    /// No connections yet.
+    pub fn new(on_report: OnReport) -> Self {
+        Self { members: BTreeMap::new(), on_report }
+    }
+
+    /// Begins to tend a connection. Answers with what wakes it.
+    pub fn add(&mut self, name: String, identity: String, make: Make) -> Arc<Notify> {
+        let wake = Arc::new(Notify::new());
+        let stop = CancellationToken::new();
+        let progress = Arc::new(Mutex::new(None));
+        let task = tokio::spawn(tend_for_ever(
+            name.clone(),
+            make,
+            Arc::clone(&wake),
+            stop.clone(),
+            Arc::clone(&progress),
+            Arc::clone(&self.on_report),
+        ));
+        self.members.insert(name, Member { identity, wake: Arc::clone(&wake), progress, stop, task });
+        wake
+    }
+
+    /// The connections that are tended.
+    pub fn members(&self) -> &BTreeMap<String, Member> {
+        &self.members
+    }
+
+    /// Every connection looks again.
+    pub fn wake_all(&self) {
+        for member in self.members.values() {
+            member.wake.notify_one();
+        }
+    }
+
+    /// Whether every loop turns.
+    pub fn is_alive(&self) -> bool {
+        self.members.values().all(Member::is_alive)
+    }
+
+    /// Lets one connection finish what cannot be interrupted, and stops tending it.
+    pub async fn remove(&mut self, name: &str) {
+        if let Some(member) = self.members.remove(name) {
+            member.stop.cancel();
+            drop(member.task.await); // A panic has been logged by the loop itself.
+        }
+    }
+
+    /// The same for all, side by side.
+    pub async fn stop(&mut self) {
+        let members = std::mem::take(&mut self.members);
+        let tasks = members.into_values().map(|member| {
+            member.stop.cancel();
+            member.task
+        });
+        futures::future::join_all(tasks).await;
+    }
+}
+
+async fn tend_for_ever(
+    name: String,
+    make: Make,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+    progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
+    on_report: OnReport,
+) {
+    loop {
+        let connection = make(stop.clone());
+        *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(connection.progress()));
+        let tended = AssertUnwindSafe(tend(connection, &wake, &stop, &on_report)).catch_unwind().await;
+        if tended.is_ok() || stop.is_cancelled() {
+            return;
+        }
+        tracing::error!(connection = %name, "a fault in the program ended the loop of this connection; it begins anew in a minute");
+        *progress.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        tokio::time::sleep(AFTER_PANIC).await;
+    }
+}
+
+async fn tend(mut connection: Connection, wake: &Notify, stop: &CancellationToken, on_report: &OnReport) {
+    loop {
+        let look = connection.look(Act::CarryOut).await;
+        on_report(&look.report);
+        tokio::select! {
+            () = wake.notified() => (),
+            () = stop.cancelled() => break,
+            () = until(&connection, look.next) => (),
+        }
+    }
+    last_chance(&mut connection, on_report).await;
+}
+
+/// Returns when the wall clock has reached `next`, having compared it at least once a minute.
+fn until(connection: &Connection, next: Timestamp) -> impl Future<Output = ()> {
+    let clock = Arc::clone(connection.clock());
+    let progress = Arc::clone(connection.progress());
+    async move {
+        // Not even a look that is due at once may become a hot loop.
+        let mut nap = TimeDelta::seconds(1);
+        loop {
+            progress.beat();
+            clock.sleep(nap.to_std().unwrap_or_default()).await;
+            let left = next - clock.now();
+            if left <= TimeDelta::zero() {
+                return;
+            }
+            nap = left.min(LONGEST_NAP);
+        }
+    }
+}
+
+/// A token in memory is stored before the process ends, if the vault allows it at all.
+async fn last_chance(connection: &mut Connection, on_report: &OnReport) {
+    let clock = Arc::clone(connection.clock());
+    let began = clock.now();
+    while connection.holds_unsaved_token() && clock.now() - began < LAST_CHANCE {
+        tracing::error!(
+            connection = %connection.spec().name,
+            "stopping is put off: a token that the vault does not have yet is in memory only"
+        );
+        on_report(&connection.look(Act::CarryOut).await.report);
+        clock.sleep(Duration::from_secs(5)).await;
+    }
+    if connection.holds_unsaved_token() {
+        tracing::error!(
+            connection = %connection.spec().name,
+            "a token that the vault never took is lost with this process; Entra may hold it, and the next start has the issuer rotate again"
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a run of steps ended before its end.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::domain::Reason;
+use crate::ports::{CallError, Class, IssuerError, VaultError};
+
+/// A run that could not be finished. Nothing is lost by it: the next look goes on from what the vault shows.
+#[derive(Debug)]
+pub struct Halt {
+    /// The stable reason.
+    pub reason: Reason,
+    /// Whether trying again can help.
+    pub class: Class,
+    /// What went wrong, where anything did.
+    pub cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Halt {
+    /// An end that is no failure of a call.
+    pub const fn because(reason: Reason) -> Self {
+        Self { reason, class: Class::Retry { after: None }, cause: None }
+    }
+
+    /// The same failure under the reason of the step it happened in.
+    #[must_use]
+    pub fn during(mut self, reason: Reason) -> Self {
+        self.reason = reason;
+        self
+    }
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason.sentence())
+    }
+}
+
+impl Error for Halt {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+impl From<CallError> for Halt {
+    fn from(error: CallError) -> Self {
+        Self { reason: Reason::StepFailed, class: error.class, cause: Some(Box::new(error)) }
+    }
+}
+
+impl From<VaultError> for Halt {
+    fn from(error: VaultError) -> Self {
+        Self { reason: Reason::StepFailed, class: error.class(), cause: Some(Box::new(error)) }
+    }
+}
+
+impl From<IssuerError> for Halt {
+    fn from(error: IssuerError) -> Self {
+        let reason = match &error {
+            IssuerError::NotIssued(_) | IssuerError::NothingToRotate(_) => Reason::NotIssued,
+            IssuerError::Ambiguous(_) => Reason::AnswerLost,
+        };
+        Self { reason, class: error.call().class, cause: Some(Box::new(error)) }
+    }
+}
+
+/// Several things that are wrong at once, so that a person mends them in one go.
+#[derive(Debug)]
+pub struct Problems(pub Vec<Halt>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.0.iter().enumerate() {
+            write!(f, "{}({}) {}", if n == 0 { "" } else { "; " }, n + 1, chain(problem.source().unwrap_or(problem)))?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Problems {}
+
+/// An error and its causes, in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

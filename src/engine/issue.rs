@@ -1,0 +1,211 @@
+//! From the intent to the stored token: the stretch in which an answer can be lost, and nothing else may be.
+
+use chrono::TimeDelta;
+
+use super::Run;
+use super::halt::Halt;
+use super::observe::Observed;
+use super::run::{PATIENCE, Record};
+use crate::domain::attempts::{Tier, written_ahead};
+use crate::domain::journal::{Intent, IntentEnd, Journal, Labels, Proof, Stage, TokenNote};
+use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, VersionId};
+use crate::ports::{CallError, Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
+
+/// A newly issued, or pending, token on its way to Entra.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The value.
+    pub token: Token,
+    /// The labels of the pending version, stored or still to be stored.
+    pub labels: Labels,
+    /// Where it stands in the vault; none as long as the vault could not be reached.
+    pub version: Option<VersionId>,
+}
+
+impl Held {
+    /// The stored version, to write labels onto.
+    pub fn record(&self) -> Option<Record> {
+        Some(Record { id: self.version.clone()?, labels: self.labels.clone() })
+    }
+
+    /// When it dies.
+    pub fn expiry(&self) -> Option<Expiry> {
+        self.labels.token.as_ref()?.expiry
+    }
+}
+
+impl Run<'_> {
+    /// The write-ahead record: the current value again, as a new version that says what is about to be done.
+    pub async fn intend(&self, plan: &Plan, seen: &Observed, will_pause: bool) -> Result<Record, Halt> {
+        self.progress.enter("write the intent");
+        let current = seen.journal.current();
+        let now = self.now();
+        let seq = seen.journal.next_seq();
+        let intent =
+            Intent { at: now, mode: plan.mode, holder: self.spec.holder.clone(), will_pause, end: IntentEnd::Open };
+        let base = current.map(|e| e.labels.clone());
+        let token = self.value_to_keep(&seen.journal).await?;
+        let stage = match (&token, &base) {
+            (Some(_), Some(labels)) => labels.stage,
+            _ => Stage::Placeholder,
+        };
+        let labels = Labels {
+            stage,
+            seq,
+            rotation: self.rotation_id(seq),
+            intent: Some(intent),
+            retry: Some(written_ahead(base.as_ref().and_then(|b| b.retry), now)),
+            token: base.as_ref().and_then(|b| b.token.clone()),
+            // A pause of an earlier attempt that still stands is carried along, so that it is ended in the end.
+            pause: seen.journal.held_pause().map(|(_, pause)| pause.clone()),
+            proof: base.as_ref().map_or(Proof::default(), |b| b.proof),
+            started: base.as_ref().and_then(|b| b.started),
+        };
+        let expires = labels.token.as_ref().and_then(|t| t.expiry).map(|e| e.at).filter(|at| *at > now);
+        let id = self.store_version(token, &labels, expires, PATIENCE).await?;
+        self.still_ours(seq).await?;
+        Ok(Record { id, labels })
+    }
+
+    /// What a reader of "latest" gets now: the current token, or whatever stands there before there is one of ours.
+    async fn value_to_keep(&self, journal: &Journal) -> Result<Option<Token>, Halt> {
+        let version = match journal.current().filter(|e| e.labels.token.is_some()) {
+            Some(entry) => Some(entry.version),
+            None => journal.latest(),
+        };
+        let Some(version) = version.filter(|v| v.enabled) else { return Ok(None) };
+        match self.ports.vault.read(&version.id).await {
+            Ok(token) => Ok(Some(token)),
+            Err(VaultError::Unusable { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks the issuer, once, and stores the answer. Not interrupted by a shutdown: a token in memory is a token to lose.
+    pub async fn issue_and_store(&self, plan: &Plan, intent: &mut Record) -> Result<Held, Halt> {
+        self.progress.enter("ask the issuer for a new token");
+        let issued = match self.ask_issuer(plan).await {
+            Ok(issued) => issued,
+            Err(error @ IssuerError::Ambiguous(_)) => return Err(error.into()),
+            Err(error) => {
+                let halt = Halt::from(error);
+                self.give_up_intent(plan, intent, &halt).await;
+                return Err(halt);
+            }
+        };
+        let now = self.now();
+        tracing::info!(token = %issued.token.fingerprint(), mode = %plan.mode, "the issuer made a new token");
+        let labels = Labels {
+            stage: Stage::Pending,
+            seq: intent.labels.seq + 1,
+            token: Some(TokenNote::new(&issued.token, now, issued.expiry)),
+            rotation: intent.labels.rotation.clone(),
+            intent: None,
+            pause: None,
+            retry: None,
+            proof: Proof::default(),
+            started: None,
+        };
+        let mut held = Held { token: issued.token, labels, version: None };
+        self.store_held(&mut held, PATIENCE).await?;
+        Ok(held)
+    }
+
+    async fn ask_issuer(&self, plan: &Plan) -> Result<Issued, IssuerError> {
+        let rotate = IssueHow::Rotate { remove_current: plan.mode == crate::domain::Mode::RemoveCurrent };
+        match self.ports.issuer.issue(rotate).await {
+            Err(IssuerError::NothingToRotate(_)) if plan.may_create => self.ports.issuer.issue(IssueHow::Create).await,
+            other => other,
+        }
+    }
+
+    /// The issuer certainly made no token: say so in the journal, so that the next look need not assume one.
+    /// Where this cannot be written, the open intent costs one more issue and nothing else.
+    pub async fn give_up_intent(&self, plan: &Plan, intent: &mut Record, halt: &Halt) {
+        let now = self.now();
+        let urgent = plan.current_dead || self.spec.policy.is_urgent(intent.labels.token.as_ref(), now);
+        let tier = if urgent { Tier::Emergency } else { Tier::Normal };
+        let asked = match halt.class {
+            Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()).unwrap_or_default(),
+            Class::Ambiguous | Class::Human => TimeDelta::zero(),
+        };
+        let stopping = halt.reason == Reason::ShuttingDown;
+        let written = self
+            .write(intent, |labels| {
+                if let Some(open) = labels.intent.as_mut() {
+                    open.end = IntentEnd::NotIssued;
+                }
+                if let Some(retry) = labels.retry.as_mut() {
+                    retry.attempts -= u32::from(stopping);
+                    let delay = if stopping { TimeDelta::zero() } else { tier.delay(retry.attempts).max(asked) };
+                    retry.not_before = now + delay;
+                }
+            })
+            .await;
+        if let Err(error) = written {
+            tracing::warn!(error = %super::halt::chain(&error), "that no token was issued could not be written down");
+        }
+    }
+
+    /// Stores a held token as it is labelled, for as long as `patience`. If the vault stays away, the token is kept in
+    /// memory and the run goes on with it, loudly: provisioning lives on what Entra holds, not on the vault.
+    pub async fn store_held(&self, held: &mut Held, patience: TimeDelta) -> Result<(), Halt> {
+        self.progress.enter("store the new token in the vault");
+        let expires = held.expiry().map(|expiry| expiry.at);
+        match self.store_version(Some(held.token.clone()), &held.labels, expires, patience).await {
+            Ok(id) => held.version = Some(id),
+            Err(halt) if halt.reason == Reason::TakenOver => return Err(halt),
+            Err(halt) => tracing::error!(
+                token = %held.token.fingerprint(),
+                error = %super::halt::chain(&halt),
+                "a new token could not be stored in the vault; it lives in memory only until that succeeds"
+            ),
+        }
+        Ok(())
+    }
+
+    /// Stores one version, exactly once: before each repetition the vault is listed for what an earlier try may have left.
+    async fn store_version(
+        &self,
+        token: Option<Token>,
+        labels: &Labels,
+        expires: Option<Timestamp>,
+        patience: TimeDelta,
+    ) -> Result<VersionId, Halt> {
+        let mut new = NewVersion { token, tags: labels.to_tags(), expires };
+        let began = self.now();
+        let mut delay = TimeDelta::seconds(1);
+        loop {
+            self.progress.beat();
+            let error = match self.ports.vault.store(&new).await {
+                Ok(id) => return Ok(id),
+                Err(error) => error,
+            };
+            if matches!(error, VaultError::VersionRefused(_)) && new.expires.take().is_some() {
+                tracing::warn!(error = %super::halt::chain(&error), "the vault refused the version with its expiry; storing it without");
+                continue;
+            }
+            if self.now() + delay - began > patience {
+                return Err(error.into());
+            }
+            self.wait(delay).await;
+            delay = (delay * 2).min(TimeDelta::seconds(30));
+            match self.still_ours(labels.seq).await {
+                Ok(journal) => {
+                    if let Some(entry) = journal.find(&labels.rotation, labels.seq) {
+                        return Ok(entry.version.id.clone());
+                    }
+                }
+                Err(halt) if halt.reason == Reason::TakenOver => return Err(halt),
+                Err(_) if self.now() - began > patience => return Err(error.into()),
+                Err(_) => (),
+            }
+        }
+    }
+
+    /// Another process has written a newer version: this token must not reach Entra any more.
+    pub fn taken_over(&self) -> Halt {
+        let what = "another process has written a newer version; what this run holds is dropped";
+        Halt::from(CallError::new("Key Vault", Class::Human, what)).during(Reason::TakenOver)
+    }
+}

@@ -1,0 +1,288 @@
+//! The engine: observe, decide, act, again and again. It draws no conclusion of its own; those stand in `domain`.
+//!
+//! Written as plain async code: a run is the list of its steps, and the compiler keeps its state. A run that is dropped
+//! anywhere (a crash, a kill) is taken up by the next look from what the vault shows; there is no other recovery.
+
+mod cutover;
+mod fence;
+pub mod fleet;
+mod halt;
+mod issue;
+mod observe;
+mod preflight;
+mod progress;
+mod report;
+mod rotate;
+mod run;
+mod tenants;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+pub use self::fleet::{Fleet, Member};
+pub use self::halt::{Halt, chain};
+use self::issue::Held;
+use self::observe::Observed;
+pub use self::progress::{LastAction, Progress};
+pub use self::report::{Report, Standing};
+use self::run::{Record, Run};
+pub use self::tenants::Tenants;
+use crate::domain::attempts::{Attempts, Tier};
+use crate::domain::{Answers, Decision, Facts, JobState, Policy, Reason, Timestamp, decide};
+use crate::ports::{Class, Clock, Issuer, Probe, Provisioner, Vault};
+
+/// The most actions of one look; whatever is left is done at the next, which follows at once.
+const MOST_ACTIONS: usize = 12;
+/// How long a rotation of another process is left alone once it has shown itself.
+const TAKEN_OVER_WAIT: TimeDelta = TimeDelta::minutes(2);
+/// After a failure that only a person can mend: look again so soon.
+const HUMAN_WAIT: TimeDelta = TimeDelta::minutes(15);
+
+/// What a connection is, without its edges.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its rules.
+    pub policy: Policy,
+    /// Entra's *Tenant URL* for it.
+    pub tenant_url: String,
+    /// Which process, where: the same after a restart on the same host.
+    pub holder: String,
+}
+
+/// The edges of a connection.
+#[derive(Clone)]
+pub struct Ports {
+    /// Who makes tokens.
+    pub issuer: Arc<dyn Issuer>,
+    /// Where they are kept.
+    pub vault: Arc<dyn Vault>,
+    /// Who uses them.
+    pub provisioner: Arc<dyn Provisioner>,
+    /// Where they are used.
+    pub probe: Arc<dyn Probe>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Shared by all connections of the process.
+    pub tenants: Arc<Tenants>,
+}
+
+/// Whether a look may change anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Decide, and say so.
+    DecideOnly,
+    /// Decide and carry it out.
+    CarryOut,
+}
+
+/// What one look came to.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What was seen and decided last.
+    pub report: Report,
+    /// When to look again.
+    pub next: Timestamp,
+}
+
+/// One connection: the token of one provisioning job.
+pub struct Connection {
+    spec: Arc<Spec>,
+    ports: Ports,
+    progress: Arc<Progress>,
+    shutdown: CancellationToken,
+    attempts: Attempts,
+    unsaved: Option<Held>,
+}
+
+impl Connection {
+    /// A connection that has not looked yet. `shutdown` is honoured wherever nothing can be lost by it.
+    pub fn new(spec: Spec, ports: Ports, shutdown: CancellationToken) -> Self {
+        Self {
+            spec: Arc::new(spec),
+            ports,
+            progress: Arc::new(Progress::default()),
+            shutdown,
+            attempts: Attempts::default(),
+            unsaved: None,
+        }
+    }
+
+    /// What it is.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// What it is doing.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.ports.clock
+    }
+
+    /// Whether it holds a token that the vault does not have yet.
+    pub fn holds_unsaved_token(&self) -> bool {
+        self.unsaved.is_some()
+    }
+
+    /// Looks, decides and acts, until there is nothing left to do now.
+    pub async fn look(&mut self, act: Act) -> Look {
+        let span = tracing::info_span!("connection", connection = %self.spec.name);
+        self.look_inside(act).instrument(span).await
+    }
+
+    async fn look_inside(&mut self, act: Act) -> Look {
+        let (spec, ports) = (Arc::clone(&self.spec), self.ports.clone());
+        let (progress, shutdown) = (Arc::clone(&self.progress), self.shutdown.clone());
+        let run = Run { spec: &spec, ports: &ports, progress: &progress, shutdown: &shutdown };
+        let mut report = Report::unseen(&spec);
+        for _ in 0..MOST_ACTIONS {
+            progress.beat();
+            let (seen, decision) = match self.see(&run).await {
+                Ok(seen) => seen,
+                Err(halt) => return self.failed(report, None, "look", halt),
+            };
+            if act == Act::CarryOut && self.unsaved.is_some() {
+                match self.bring_home(&run, &seen).await {
+                    Ok(()) => continue,
+                    Err(halt) => return self.failed(report, Some(&seen), "resume", halt),
+                }
+            }
+            let now = run.now();
+            report = Report::new(&spec, &seen, &decision, &progress, now);
+            let until = match &decision {
+                Decision::Wait { until, reason } => {
+                    tracing::info!(decision = "wait", %reason, %until, "{}", report.standing.sentence());
+                    *until
+                }
+                Decision::NeedsHuman { until, reason } => {
+                    tracing::error!(decision = "needs-human", %reason, %until, "{}", report.standing.sentence());
+                    *until
+                }
+                _ if act == Act::DecideOnly || shutdown.is_cancelled() => now,
+                decision => {
+                    let (name, reason) = (decision.name(), decision.reason().unwrap_or(Reason::NotDue));
+                    tracing::info!(decision = name, %reason, "{}", report.standing.sentence());
+                    let result = self.carry_out(&run, decision, &seen).await;
+                    if let Err(halt) = result {
+                        return self.failed(report, Some(&seen), name, halt);
+                    }
+                    if !matches!(decision, Decision::Note { .. }) {
+                        self.attempts.clear();
+                        self.done(name, reason, None);
+                    }
+                    continue;
+                }
+            };
+            return Look { report, next: until };
+        }
+        let next = run.now();
+        Look { report, next }
+    }
+
+    /// One observation, and the decision that follows from it once every question of it is answered.
+    async fn see(&self, run: &Run<'_>) -> Result<(Observed, Decision), Halt> {
+        let seen = run.observe().await?;
+        let mut answers = Answers::default();
+        loop {
+            let facts = Facts {
+                now: run.now(),
+                holder: &self.spec.holder,
+                policy: &self.spec.policy,
+                journal: &seen.journal,
+                job: &seen.job,
+                attempts: &self.attempts,
+                answers,
+            };
+            match decide(&facts) {
+                Decision::Ask(question) => run.answer(question, &seen, &mut answers).await?,
+                decision => return Ok((seen, decision)),
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, run: &Run<'_>, decision: &Decision, seen: &Observed) -> Result<(), Halt> {
+        match decision {
+            Decision::Rotate(plan) => {
+                let span = tracing::info_span!("rotation", mode = %plan.mode);
+                run.rotate(plan, seen, &mut self.unsaved).instrument(span).await
+            }
+            Decision::Resume { version, .. } => {
+                run.resume(version, seen).instrument(tracing::info_span!("rotation", %version)).await
+            }
+            Decision::Adopt { version, .. } => run.adopt(version, seen).await,
+            Decision::Provision { reason } => run.provision_again(seen, *reason).await,
+            Decision::Start { version, labels, reason } => run.start(version, labels, seen, *reason).await,
+            Decision::Retire(versions) => run.retire(versions, seen).await,
+            Decision::Note { version, labels, .. } => {
+                let mut record = Record { id: version.clone(), labels: (**labels).clone() };
+                run.write(&mut record, |_| ()).await
+            }
+            Decision::Ask(_) | Decision::Wait { .. } | Decision::NeedsHuman { .. } => Ok(()),
+        }
+    }
+
+    /// A token that the vault could not take is carried on from memory, before anything else is decided.
+    async fn bring_home(&mut self, run: &Run<'_>, seen: &Observed) -> Result<(), Halt> {
+        let Some(mut held) = self.unsaved.take() else { return Ok(()) };
+        let result = run.resume_unsaved(&mut held, seen).await;
+        let dropped = matches!(&result, Err(h) if matches!(h.reason, Reason::TakenOver | Reason::NewTokenRefused));
+        self.unsaved = (result.is_err() && held.version.is_none() && !dropped).then_some(held);
+        result
+    }
+
+    /// The one place where a failure is logged; and how long to wait after it.
+    fn failed(&mut self, mut report: Report, seen: Option<&Observed>, action: &'static str, halt: Halt) -> Look {
+        let now = self.ports.clock.now();
+        let error = chain(&halt);
+        let token = seen.and_then(|seen| seen.journal.current()).and_then(|e| e.labels.token.as_ref());
+        let urgent = self.unsaved.is_some()
+            || self.spec.policy.is_urgent(token, now)
+            || seen.is_some_and(|seen| unfinished(seen) || matches!(seen.job.state, JobState::Quarantine));
+        let next = match halt.reason {
+            Reason::ShuttingDown => now,
+            Reason::TakenOver => now + TAKEN_OVER_WAIT,
+            _ => {
+                let asked = match halt.class {
+                    Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()),
+                    Class::Human => (!urgent).then_some(HUMAN_WAIT),
+                    Class::Ambiguous => None,
+                };
+                let tier = if urgent { Tier::Emergency } else { Tier::Normal };
+                self.attempts.fail(now, tier, asked);
+                self.attempts.not_before.unwrap_or(now)
+            }
+        };
+        let reason = halt.reason;
+        match (reason, urgent || halt.class == Class::Human) {
+            (Reason::ShuttingDown, _) => tracing::info!(action, %reason, "{}", reason.sentence()),
+            (_, true) => {
+                tracing::error!(action, %reason, %error, attempts = self.attempts.failed, %next, "{action} failed")
+            }
+            (_, false) => {
+                tracing::warn!(action, %reason, %error, attempts = self.attempts.failed, %next, "{action} failed")
+            }
+        }
+        self.done(action, reason, Some(error.clone()));
+        report.fail(halt.class, reason, error, next, self.progress.last());
+        Look { report, next }
+    }
+
+    fn done(&self, action: &'static str, reason: Reason, error: Option<String>) {
+        let at = self.ports.clock.now();
+        self.progress.ended(LastAction { at, action, reason, succeeded: error.is_none(), error });
+    }
+}
+
+/// Whether a rotation is under way, or its pause stands.
+fn unfinished(seen: &Observed) -> bool {
+    let journal = &seen.journal;
+    journal.pending().is_some() || journal.open_intent().is_some() || journal.held_pause().is_some()
+}

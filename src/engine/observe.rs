@@ -1,0 +1,89 @@
+//! Looking: the vault, the job, and the answers to what a decision wants to know on top.
+
+use chrono::TimeDelta;
+
+use super::halt::Halt;
+use super::run::Run;
+use crate::domain::journal::{Entry, Journal};
+use crate::domain::{CurrentHealth, Job, ProbeVerdict, Question, Reason, Token, Verdict};
+use crate::ports::VaultError;
+
+/// A token counts as refused by the endpoint only when it says so twice, so far apart.
+const SECOND_PROBE: TimeDelta = TimeDelta::seconds(61);
+
+/// What one look saw.
+#[derive(Clone, Debug)]
+pub(super) struct Observed {
+    pub journal: Journal,
+    pub job: Job,
+}
+
+impl Run<'_> {
+    /// One vault listing and one job read, side by side.
+    pub async fn observe(&self) -> Result<Observed, Halt> {
+        let (versions, job) = futures::join!(self.ports.vault.list(), self.ports.provisioner.job());
+        let journal = versions.map(Journal::new).map_err(|e| Halt::from(e).during(Reason::CannotObserve))?;
+        let job = job.map_err(|e| Halt::from(e).during(Reason::CannotObserve))?;
+        Ok(Observed { journal, job })
+    }
+
+    /// Answers one question of a decision.
+    pub async fn answer(
+        &self,
+        question: Question,
+        seen: &Observed,
+        answers: &mut crate::domain::Answers,
+    ) -> Result<(), Halt> {
+        tracing::debug!(?question, "looking closer");
+        match question {
+            Question::Saved => {
+                let verdict = self.ports.provisioner.test_saved().await;
+                answers.saved = Some(verdict.map_err(|e| Halt::from(e).during(Reason::CannotObserve))?);
+            }
+            Question::Current => answers.current = Some(self.current_health(&seen.journal).await?),
+            Question::PreviousDead => {
+                answers.previous_dead = Some(match self.token_of(seen.journal.previous()).await {
+                    Ok(Some(token)) => self.is_refused_by_endpoint(&token).await,
+                    Ok(None) | Err(_) => false, // Retired or unreadable: nothing is known of it.
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// How the vault's current token fares at Entra, and, where Entra cannot say, at the endpoint itself.
+    pub async fn current_health(&self, journal: &Journal) -> Result<CurrentHealth, Halt> {
+        let token = match self.token_of(journal.current()).await {
+            Ok(Some(token)) => token,
+            Ok(None) => return Ok(CurrentHealth::Unclear),
+            Err(error) => return Err(Halt::from(error).during(Reason::CannotObserve)),
+        };
+        match self.ports.provisioner.test_candidate(&token).await {
+            Ok(Verdict::Accepted) => Ok(CurrentHealth::Good),
+            Ok(Verdict::NotAccepted) if self.is_refused_by_endpoint(&token).await => Ok(CurrentHealth::Refused),
+            Ok(Verdict::NotAccepted) => Ok(CurrentHealth::Unclear),
+            Err(error) => Err(Halt::from(error).during(Reason::CannotObserve)),
+        }
+    }
+
+    /// Whether the SCIM endpoint refuses a token twice, a minute apart. Anything else says nothing.
+    pub async fn is_refused_by_endpoint(&self, token: &Token) -> bool {
+        if self.ports.probe.probe(token).await != ProbeVerdict::Refused {
+            return false;
+        }
+        self.wait(SECOND_PROBE).await;
+        self.ports.probe.probe(token).await == ProbeVerdict::Refused
+    }
+
+    /// The value of a version of ours, where it has one that can be read.
+    pub async fn token_of(&self, entry: Option<Entry<'_>>) -> Result<Option<Token>, VaultError> {
+        let Some(entry) = entry.filter(|e| e.version.enabled && e.labels.token.is_some()) else {
+            return Ok(None);
+        };
+        match self.ports.vault.read(&entry.version.id).await {
+            Ok(token) => Ok(Some(token)),
+            Err(VaultError::Unusable { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

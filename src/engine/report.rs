@@ -1,0 +1,267 @@
+//! What a connection looks like from outside: for `status`, `check`, the service manager and the logs.
+
+use serde::Serialize;
+
+use super::Spec;
+use super::observe::Observed;
+use super::progress::{LastAction, Progress};
+use crate::domain::journal::{Proof, Stage, TokenNote};
+use crate::domain::{Decision, ExpirySource, JobState, Reason, Timestamp};
+use crate::ports::Class;
+
+/// One connection, as last seen.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The connection.
+    pub connection: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// Its token.
+    pub token: Option<TokenReport>,
+    /// Its provisioning job.
+    pub job: Option<JobReport>,
+    /// The last thing that was done, by this process or by the one that wrote the journal.
+    pub last_action: Option<LastAction>,
+    /// What deserves a look although nothing has failed.
+    pub warnings: Vec<String>,
+}
+
+/// What was decided, or why nothing could be.
+#[derive(Clone, Debug, Serialize)]
+pub struct Standing {
+    /// Which of the exit codes of `check` this is.
+    pub kind: Kind,
+    /// `wait`, `rotate`, `needs-human`, …
+    pub action: &'static str,
+    /// The stable reason.
+    pub reason: Reason,
+    /// When something is to happen next.
+    pub next: Option<Timestamp>,
+    /// What failed, with its causes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The kinds of standing that scripts tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Nothing to do now.
+    Idle,
+    /// A rotation, or some other act, is due.
+    Due,
+    /// Something was begun and is not finished.
+    Unfinished,
+    /// A person has to act.
+    NeedsHuman,
+    /// It could not be seen.
+    Unknown,
+}
+
+/// The current token, without its value.
+#[derive(Clone, Debug, Serialize)]
+pub struct TokenReport {
+    /// Its fingerprint.
+    pub id: String,
+    /// `current`, `pending`, `confirmed`, `proven`, …: how far it has come.
+    pub stage: &'static str,
+    /// When it was issued.
+    pub issued: Timestamp,
+    /// When it dies.
+    pub expires: Option<Timestamp>,
+    /// Who says so.
+    pub expiry_source: Option<ExpirySource>,
+    /// When it is to be rotated.
+    pub due: Option<Timestamp>,
+    /// Expiry minus `min_slack`.
+    pub last_safe_moment: Option<Timestamp>,
+    /// The time left until then; negative once it has passed.
+    pub slack_seconds: Option<i64>,
+    /// When a cycle had succeeded with it.
+    pub confirmed: Option<Timestamp>,
+    /// When it had been proven.
+    pub proven: Option<Timestamp>,
+}
+
+/// The provisioning job.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobReport {
+    /// Its id.
+    pub id: String,
+    /// `Active`, `Paused`, `Quarantine`, …
+    pub state: JobState,
+    /// The reason of a quarantine.
+    pub quarantine: Option<String>,
+    /// How the last cycle ended.
+    pub last_cycle: Option<crate::domain::ExecutionState>,
+    /// When the last cycle ended.
+    pub last_cycle_ended: Option<Timestamp>,
+}
+
+impl Standing {
+    /// The decision as a sentence.
+    pub fn sentence(&self) -> String {
+        let next = self.next.map(|at| format!(" (next: {})", at.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
+        let verb = match self.action {
+            "wait" => "waiting",
+            "needs-human" => "a person has to act",
+            "rotate" => "rotating",
+            "resume" => "resuming a rotation",
+            "adopt" => "adopting a token",
+            "provision" => "giving the current token to Entra again",
+            "start" => "starting the provisioning job",
+            "retire" => "retiring old versions",
+            "note" => "recording what was seen",
+            _ => "the look failed",
+        };
+        format!("{verb}: {}{next}", self.reason.sentence())
+    }
+}
+
+impl Report {
+    /// A connection of which nothing is known yet.
+    pub(super) fn unseen(spec: &Spec) -> Self {
+        Self {
+            connection: spec.name.clone(),
+            standing: Standing {
+                kind: Kind::Unknown,
+                action: "look",
+                reason: Reason::CannotObserve,
+                next: None,
+                error: None,
+            },
+            token: None,
+            job: None,
+            last_action: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(super) fn new(spec: &Spec, seen: &Observed, decision: &Decision, progress: &Progress, now: Timestamp) -> Self {
+        let kind = match decision {
+            Decision::Wait { reason: Reason::AnswerLost | Reason::AnotherHolder, .. } => Kind::Unfinished,
+            Decision::Wait { .. } | Decision::Note { .. } | Decision::Ask(_) => Kind::Idle,
+            Decision::Rotate(plan) if plan.reason == Reason::AnswerLost => Kind::Unfinished,
+            Decision::Rotate(_) | Decision::Adopt { .. } | Decision::Retire(_) => Kind::Due,
+            Decision::Resume { .. } | Decision::Start { .. } | Decision::Provision { .. } => Kind::Unfinished,
+            Decision::NeedsHuman { .. } => Kind::NeedsHuman,
+        };
+        let next = match decision {
+            Decision::Wait { until, .. } | Decision::NeedsHuman { until, .. } => Some(*until),
+            _ => None,
+        };
+        let reason = decision.reason().unwrap_or(Reason::NotDue);
+        let mut report = Self {
+            standing: Standing { kind, action: decision.name(), reason, next, error: None },
+            token: token_report(spec, seen, now),
+            job: Some(job_report(seen)),
+            last_action: progress.last().or_else(|| last_from_journal(seen)),
+            ..Self::unseen(spec)
+        };
+        report.warnings = warnings(spec, seen, now);
+        report
+    }
+
+    /// Turns it into the report of a failure, keeping what was seen before it.
+    pub(super) fn fail(
+        &mut self,
+        class: Class,
+        reason: Reason,
+        error: String,
+        next: Timestamp,
+        last: Option<LastAction>,
+    ) {
+        let kind = if class == Class::Human { Kind::NeedsHuman } else { Kind::Unknown };
+        self.standing = Standing { kind, reason, next: Some(next), error: Some(error), action: self.standing.action };
+        self.last_action = last;
+    }
+}
+
+fn token_report(spec: &Spec, seen: &Observed, now: Timestamp) -> Option<TokenReport> {
+    let entry = seen.journal.current()?;
+    let note = entry.labels.token.as_ref()?;
+    let due = spec.policy.due(note);
+    let last_safe = due.and_then(|due| due.last_safe);
+    Some(TokenReport {
+        id: note.id.to_string(),
+        stage: stage(seen, entry.labels.proof),
+        issued: note.issued,
+        expires: note.expiry.map(|e| e.at),
+        expiry_source: note.expiry.map(|e| e.source),
+        due: due.map(|due| due.at),
+        last_safe_moment: last_safe,
+        slack_seconds: last_safe.map(|safe| (safe - now).num_seconds()),
+        confirmed: entry.labels.proof.confirmed,
+        proven: entry.labels.proof.proven,
+    })
+}
+
+fn stage(seen: &Observed, proof: Proof) -> &'static str {
+    if seen.journal.pending().is_some() {
+        "pending"
+    } else if seen.journal.open_intent().is_some() {
+        "issuing"
+    } else if proof.proven.is_some() && proof.confirmed.is_some() {
+        "proven"
+    } else if proof.confirmed.is_some() {
+        "confirmed, unproven"
+    } else {
+        "current"
+    }
+}
+
+fn job_report(seen: &Observed) -> JobReport {
+    let job = &seen.job;
+    JobReport {
+        id: job.id.clone(),
+        state: job.state,
+        quarantine: job.quarantine.as_ref().map(|q| q.reason.clone()),
+        last_cycle: job.last_execution.as_ref().map(|e| e.state),
+        last_cycle_ended: job.last_execution.as_ref().map(|e| e.ended),
+    }
+}
+
+/// What the vault tells of the last rotation, where this process has done nothing yet.
+fn last_from_journal(seen: &Observed) -> Option<LastAction> {
+    let entry =
+        seen.journal.ours().find(|e| e.labels.proof.provisioned.is_some() && e.labels.stage == Stage::Current)?;
+    let proof = entry.labels.proof;
+    let (at, reason) = [(proof.proven, Reason::Proven), (proof.confirmed, Reason::Confirmed)]
+        .into_iter()
+        .find_map(|(at, reason)| Some((at?, reason)))
+        .or(Some((proof.provisioned?, Reason::Rotated)))?;
+    Some(LastAction { at, action: "rotate", reason, succeeded: true, error: None })
+}
+
+fn warnings(spec: &Spec, seen: &Observed, now: Timestamp) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let skew = (now - seen.job.seen_at).num_seconds();
+    if skew.abs() > 300 {
+        warnings
+            .push(format!("this host's clock differs from Microsoft Graph's by {skew} seconds: mend its time service"));
+    }
+    let Some(entry) = seen.journal.current() else { return warnings };
+    let token: Option<&TokenNote> = entry.labels.token.as_ref();
+    match token.and_then(|t| t.expiry).map(|e| e.source) {
+        Some(ExpirySource::Assumed) => {
+            warnings.push("the expiry is assumed (assumed_lifetime): nothing the issuer said confirms it".to_owned());
+        }
+        None if token.is_some() => warnings.push("nothing says when the token dies".to_owned()),
+        _ => (),
+    }
+    if token.and_then(|t| spec.policy.due(t)).is_some_and(|due| due.clamped) {
+        warnings.push("the token lives shorter than the policy thinks: a third of its life is used instead".to_owned());
+    }
+    let proof = entry.labels.proof;
+    if let Some(put) =
+        proof.provisioned.filter(|put| proof.confirmed.is_none() && now - *put > spec.policy.confirm_within)
+    {
+        warnings.push(format!("{}: {put}", Reason::Unconfirmed.sentence()));
+    }
+    if !spec.policy.accept_supplied && seen.journal.newest_foreign().is_some() && seen.journal.current().is_some() {
+        warnings.push(
+            "somebody stored a newer version in the vault; it is left alone (accept_supplied = false)".to_owned(),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,243 @@
+//! The runs, each in its order. What the steps do stands in the files that are named after them.
+
+use super::Run;
+use super::cutover::Old;
+use super::halt::Halt;
+use super::issue::Held;
+use super::observe::Observed;
+use super::run::Record;
+use crate::domain::attempts::Tier;
+use crate::domain::journal::{Entry, IntentEnd, Label, Labels, Proof, Stage, TokenNote};
+use crate::domain::{Expiry, ExpirySource, Fence, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
+use crate::ports::{CallError, Class};
+
+impl Run<'_> {
+    /// preflight → gap → intend → pause → issue → store → cut over.
+    pub async fn rotate(&self, plan: &Plan, seen: &Observed, unsaved: &mut Option<Held>) -> Result<(), Halt> {
+        let ready = self.preflight(plan, seen).await?;
+        let old = self.old_token(seen, ready.current_dead).await?;
+        let held_pause = seen.journal.held_pause().is_some() && ready.job.state == JobState::Paused;
+        let wants_fence = self.spec.policy.fences(plan.mode);
+        let mut job = ready.job;
+        if wants_fence && !old.dead {
+            job = self.await_gap(job, self.last_safe(seen)).await?;
+        }
+        let will_pause = held_pause || (wants_fence && job.state == JobState::Active);
+        self.unless_stopping()?;
+        let mut intent = self.intend(plan, seen, will_pause).await?;
+        if will_pause && !held_pause {
+            let raised = match self.raise_fence(&mut intent, &job).await {
+                Ok(()) => self.unless_stopping(),
+                failed => failed,
+            };
+            if let Err(halt) = raised {
+                return Err(self.back_out(plan, &mut intent, halt).await);
+            }
+        }
+        let mut held = match self.issue_and_store(plan, &mut intent).await {
+            Ok(held) => held,
+            Err(halt) if halt.reason == Reason::AnswerLost => return Err(halt),
+            Err(halt) => return Err(self.unfence_after(&mut intent, &old, halt).await),
+        };
+        let result = self.cut_over(&mut held, &old, Some(&mut intent)).await;
+        let dropped =
+            matches!(&result, Err(halt) if matches!(halt.reason, Reason::TakenOver | Reason::NewTokenRefused));
+        *unsaved = (result.is_err() && held.version.is_none() && !dropped).then_some(held);
+        result
+    }
+
+    /// Nothing was issued: the intent is given up and the job runs again.
+    async fn back_out(&self, plan: &Plan, intent: &mut Record, halt: Halt) -> Halt {
+        self.give_up_intent(plan, intent, &halt).await;
+        if let Err(error) = self.lower_fence(intent).await {
+            tracing::warn!(error = %super::halt::chain(&error), "the job could not be started again; a later look does it");
+        }
+        halt
+    }
+
+    /// No token was made. With a living old token the job may run; with a dead one a later look decides.
+    async fn unfence_after(&self, intent: &mut Record, old: &Old, halt: Halt) -> Halt {
+        if !old.dead
+            && intent.labels.intent.as_ref().is_some_and(|i| i.end == IntentEnd::NotIssued)
+            && let Err(error) = self.lower_fence(intent).await
+        {
+            tracing::warn!(error = %super::halt::chain(&error), "the job could not be started again; a later look does it");
+        }
+        halt
+    }
+
+    /// A pending version goes to Entra, with the mode and the fence of the intent that it came from.
+    pub async fn resume(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
+        let labels = labels_of(seen, version)?.clone();
+        let token = self.read_pending(version, &labels).await?;
+        let intent = seen.journal.intent_of(&labels.rotation);
+        let mode = intent.map_or(Mode::Overlap, |intent| intent.mode);
+        let will_pause = intent.map_or_else(|| self.spec.policy.fences(mode), |intent| intent.will_pause);
+        let mut held = Held { token, labels, version: Some(version.clone()) };
+        let old_dead = mode == Mode::RemoveCurrent || is_over(seen, self.now());
+        let old = self.old_token(seen, old_dead).await?;
+        self.finish(&mut held, &old, seen, will_pause).await
+    }
+
+    /// A token that the vault could not take goes on from memory.
+    pub async fn resume_unsaved(&self, held: &mut Held, seen: &Observed) -> Result<(), Halt> {
+        if seen.journal.next_seq() > held.labels.seq + 1 {
+            return Err(self.taken_over());
+        }
+        if held.labels.stage == Stage::Current {
+            self.store_held(held, super::run::PATIENCE).await?;
+        } else {
+            let intent = seen.journal.intent_of(&held.labels.rotation);
+            let mode = intent.map_or(Mode::Overlap, |intent| intent.mode);
+            let old = self.old_token(seen, mode == Mode::RemoveCurrent || is_over(seen, self.now())).await?;
+            self.finish(held, &old, seen, intent.is_some_and(|intent| intent.will_pause)).await?;
+        }
+        held.version.is_some().then_some(()).ok_or_else(|| Halt::because(Reason::StepFailed))
+    }
+
+    async fn finish(&self, held: &mut Held, old: &Old, seen: &Observed, will_pause: bool) -> Result<(), Halt> {
+        let mut fence = seen.journal.held_pause().map(|(entry, _)| record(entry));
+        if will_pause && seen.job.state == JobState::Active && self.spec.policy.fence != Fence::Never {
+            let carrier = seen.journal.ours().find(|e| e.labels.rotation == held.labels.rotation);
+            let mut carrier = carrier.map(record).or_else(|| held.record()).ok_or_else(|| self.taken_over())?;
+            carrier.labels.pause = None;
+            self.raise_fence(&mut carrier, &seen.job).await?;
+            if held.version.as_ref() == Some(&carrier.id) {
+                held.labels.pause.clone_from(&carrier.labels.pause);
+            }
+            fence = Some(carrier);
+        }
+        let same = fence.as_ref().is_some_and(|fence| held.version.as_ref() == Some(&fence.id));
+        if same {
+            // One version carries both: its labels are written by one hand only.
+            return self.cut_over_with_own_fence(held, old).await;
+        }
+        self.cut_over(held, old, fence.as_mut()).await
+    }
+
+    /// The pending version itself carries the pause (a token that came without an intent of ours).
+    async fn cut_over_with_own_fence(&self, held: &mut Held, old: &Old) -> Result<(), Halt> {
+        self.cut_over(held, old, None).await?;
+        // Promoted with the pause still held; the next look sees it, checks what Entra saved, and starts the job.
+        Ok(())
+    }
+
+    /// A version that somebody else stored becomes a pending one of ours, if it looks like a token that we do not have.
+    pub async fn adopt(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
+        self.progress.enter("take over the token that stands in the vault");
+        let token = self.ports.vault.read(version).await?;
+        let known = |e: &Entry<'_>| e.labels.token.as_ref().is_some_and(|t| t.id == token.fingerprint());
+        let stored = seen.journal.versions().iter().find(|v| v.id == *version);
+        let issued = stored.map_or_else(|| self.now(), |v| v.created);
+        let from_vault = stored.and_then(|v| v.expires).map(|at| Expiry { at, source: ExpirySource::Vault });
+        let expiry = match self.ports.issuer.expiry_of(&token, issued) {
+            Some(expiry) if expiry.source != ExpirySource::Assumed => Some(expiry),
+            assumed => from_vault.or(assumed),
+        };
+        let repeats = seen.journal.ours().any(|e| known(&e));
+        let seq = seen.journal.next_seq();
+        let labels = Labels {
+            stage: if repeats { Stage::Rejected } else { Stage::Pending },
+            seq,
+            token: Some(TokenNote::new(&token, issued, expiry)),
+            rotation: self.rotation_id(seq),
+            intent: None,
+            pause: None,
+            retry: None,
+            proof: Proof::default(),
+            started: None,
+        };
+        let mut record = Record { id: version.clone(), labels: labels.clone() };
+        self.write(&mut record, |l| *l = labels).await
+    }
+
+    /// The current token goes to Entra once more.
+    pub async fn provision_again(&self, seen: &Observed, reason: Reason) -> Result<(), Halt> {
+        let current = seen.journal.current().ok_or_else(|| self.taken_over())?;
+        let token = self.token_of(Some(current)).await?.ok_or_else(unreadable)?;
+        self.provision_current(record(current), &token, reason).await
+    }
+
+    /// Lets the job run. For a quarantine the record comes first, so that it is tried once only; for a pause after it.
+    pub async fn start(
+        &self,
+        version: &VersionId,
+        labels: &Labels,
+        seen: &Observed,
+        reason: Reason,
+    ) -> Result<(), Halt> {
+        let mut record = Record { id: version.clone(), labels: labels_of(seen, version)?.clone() };
+        if reason == Reason::QuarantineToEnd {
+            self.write(&mut record, |l| *l = labels.clone()).await?;
+            self.progress.enter("start the provisioning job");
+            self.start_if_paused().await.map(drop)
+        } else {
+            self.lower_fence(&mut record).await
+        }
+    }
+
+    /// Disables old versions, newest last, so that a run that breaks off leaves the newest readable.
+    pub async fn retire(&self, versions: &[VersionId], seen: &Observed) -> Result<(), Halt> {
+        self.progress.enter("disable old versions");
+        for version in versions.iter().rev() {
+            let tags = labels_of(seen, version)?.to_tags();
+            self.insist(super::run::PATIENCE, || self.ports.vault.label(version, &tags, Some(false))).await?;
+        }
+        Ok(())
+    }
+
+    /// The last good value again, as the newest current version, in the place of a rejected one.
+    pub async fn store_last_good(&self, token: &Token, seq: u64) -> Result<(), Halt> {
+        let journal = self.still_ours(seq - 1).await?;
+        let Some(current) = journal.current() else { return Ok(()) };
+        let mut labels = Labels { seq, intent: None, ..current.labels.clone() };
+        labels.stage = Stage::Current;
+        labels.pause = None;
+        labels.rotation = self.rotation_id(seq);
+        let now = self.now();
+        let tier = if self.spec.policy.is_urgent(labels.token.as_ref(), now) { Tier::Emergency } else { Tier::Normal };
+        if let Some(retry) = labels.retry.as_mut() {
+            retry.not_before = now + tier.delay(retry.attempts);
+        }
+        let mut held = Held { token: token.clone(), labels, version: None };
+        self.store_held(&mut held, super::run::PATIENCE).await
+    }
+
+    async fn read_pending(&self, version: &VersionId, labels: &Labels) -> Result<Token, Halt> {
+        let token = self.ports.vault.read(version).await?;
+        match &labels.token {
+            Some(note) if note.id == token.fingerprint() => Ok(token),
+            _ => Err(unreadable()),
+        }
+    }
+
+    async fn old_token(&self, seen: &Observed, dead: bool) -> Result<Old, Halt> {
+        Ok(Old { token: self.token_of(seen.journal.current()).await?, dead })
+    }
+
+    fn last_safe(&self, seen: &Observed) -> Option<Timestamp> {
+        let token = seen.journal.current()?.labels.token.as_ref()?;
+        self.spec.policy.due(token)?.last_safe
+    }
+}
+
+fn is_over(seen: &Observed, now: Timestamp) -> bool {
+    seen.journal.current().and_then(|e| e.labels.token.as_ref()).is_some_and(|token| token.is_over(now))
+}
+
+fn record(entry: Entry<'_>) -> Record {
+    Record { id: entry.version.id.clone(), labels: entry.labels.clone() }
+}
+
+fn labels_of<'a>(seen: &'a Observed, version: &VersionId) -> Result<&'a Labels, Halt> {
+    let found = seen.journal.versions().iter().find(|v| v.id == *version).map(|v| &v.label);
+    match found {
+        Some(Label::Ours(labels)) => Ok(labels),
+        _ => Err(unreadable()),
+    }
+}
+
+fn unreadable() -> Halt {
+    let what = "the version does not hold the token that its labels speak of";
+    CallError::new("Key Vault", Class::Human, what).into()
+}

@@ -1,0 +1,121 @@
+//! What every step of a run needs: the ports, patience, and an eye on who else is at work.
+
+use std::future::Future;
+
+use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::halt::Halt;
+use super::progress::Progress;
+use super::{Ports, Spec};
+use crate::domain::journal::{Journal, Labels};
+use crate::domain::{Reason, Timestamp, VersionId};
+use crate::ports::Class;
+
+/// How long an idempotent call is repeated before the run gives up and leaves the rest to a later look.
+pub(super) const PATIENCE: TimeDelta = TimeDelta::minutes(2);
+/// No sleep is longer: the wall clock is compared at least so often.
+pub(super) const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
+
+/// A version of ours whose labels this run writes.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub id: VersionId,
+    pub labels: Labels,
+}
+
+/// One connection at work.
+pub(super) struct Run<'a> {
+    pub spec: &'a Spec,
+    pub ports: &'a Ports,
+    pub progress: &'a Progress,
+    pub shutdown: &'a CancellationToken,
+}
+
+impl Run<'_> {
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// A name for a rotation that no other process and no other moment gives.
+    pub fn rotation_id(&self, seq: u64) -> String {
+        let seed = format!("{}|{}|{seq}|{}", self.spec.name, self.spec.holder, self.now().timestamp_micros());
+        Sha256::digest(seed).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Waits, in naps, by the wall clock. A clock that is stepped back makes no wait longer than it was meant to be.
+    pub async fn wait(&self, time: TimeDelta) {
+        let until = self.now() + time;
+        let mut napped = TimeDelta::zero();
+        while self.now() < until && napped < time {
+            let nap = (until - self.now()).min(LONGEST_NAP).max(TimeDelta::milliseconds(1));
+            self.progress.beat();
+            self.ports.clock.sleep(nap.to_std().unwrap_or_default()).await;
+            napped += nap;
+        }
+        self.progress.beat();
+    }
+
+    /// Before anything irreversible: a shutdown is honoured here.
+    pub fn unless_stopping(&self) -> Result<(), Halt> {
+        match self.shutdown.is_cancelled() {
+            true => Err(Halt::because(Reason::ShuttingDown)),
+            false => Ok(()),
+        }
+    }
+
+    /// Repeats an idempotent call until it succeeds, only a person can help, or patience ends.
+    pub async fn insist<T, E, F, Fut>(&self, patience: TimeDelta, mut call: F) -> Result<T, Halt>
+    where
+        E: Into<Halt>,
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let began = self.now();
+        let mut delay = TimeDelta::seconds(1);
+        loop {
+            self.progress.beat();
+            let halt: Halt = match call().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error.into(),
+            };
+            let asked = match halt.class {
+                Class::Human => return Err(halt),
+                Class::Ambiguous => None,
+                Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()),
+            };
+            let wait = delay.max(asked.unwrap_or_default());
+            if self.now() + wait - began > patience {
+                return Err(halt);
+            }
+            tracing::debug!(error = %super::halt::chain(&halt), wait_s = wait.num_seconds(), "a call failed and is repeated");
+            self.wait(wait).await;
+            delay = (delay * 2).min(TimeDelta::seconds(30));
+        }
+    }
+
+    /// Writes labels onto a version, and remembers them once they are written.
+    pub async fn write(&self, record: &mut Record, change: impl FnOnce(&mut Labels)) -> Result<(), Halt> {
+        let mut labels = record.labels.clone();
+        change(&mut labels);
+        let tags = labels.to_tags();
+        self.insist(PATIENCE, || self.ports.vault.label(&record.id, &tags, None)).await?;
+        record.labels = labels;
+        Ok(())
+    }
+
+    /// The journal as it is now.
+    pub async fn list(&self) -> Result<Journal, Halt> {
+        self.insist(PATIENCE, || self.ports.vault.list()).await.map(Journal::new)
+    }
+
+    /// Lists once more and makes sure that nobody has written anything newer than `seq`.
+    pub async fn still_ours(&self, seq: u64) -> Result<Journal, Halt> {
+        let journal = self.list().await?;
+        match journal.next_seq() > seq + 1 {
+            true => Err(self.taken_over()),
+            false => Ok(journal),
+        }
+    }
+}
