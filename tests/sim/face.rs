@@ -1,0 +1,198 @@
+//! The world's face in memory: the five ports over one `World`, in virtual time.
+//!
+//! Nothing here waits: a sleep moves the world's clock and returns. Every port call takes a little virtual time, may go
+//! wrong as the world's faults say, and may be the place where the process "dies": it then never returns, and whoever
+//! drives the engine drops its future, as `kill -9` would.
+
+mod errors;
+mod graph;
+mod issuer;
+mod vault;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use scim_rotator::domain::Timestamp;
+use scim_rotator::ports::{Clock, Issuer, Probe, Provisioner, Vault};
+use tokio::sync::Notify;
+
+use crate::world::{Fault, Op, Refusal, World};
+use errors::Broken;
+
+/// Where the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crash {
+    /// At which port call, counted from 1.
+    pub at_call: usize,
+    /// Before the far side does as asked, or after.
+    pub side: Side,
+}
+
+/// On which side of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The far side never hears of it.
+    Before,
+    /// The far side has done as asked (or has failed at it), and nobody is there for the answer.
+    After,
+}
+
+/// How the face behaves.
+#[derive(Clone, Debug)]
+pub struct FaceOptions {
+    /// How long a call takes: one half before the far side acts, one half after.
+    pub latency: TimeDelta,
+    /// After how long a call that hangs is given up.
+    pub timeout: TimeDelta,
+    /// How far the daemon's clock is ahead of the world's.
+    pub skew: TimeDelta,
+    /// The configured `assumed_lifetime`.
+    pub assumed_lifetime: Option<TimeDelta>,
+    /// Where the process dies.
+    pub crash: Option<Crash>,
+    /// The last moment (of the world): a sleep beyond it never returns.
+    pub until: Option<Timestamp>,
+}
+
+impl Default for FaceOptions {
+    fn default() -> Self {
+        Self {
+            latency: TimeDelta::seconds(1),
+            timeout: TimeDelta::seconds(20),
+            skew: TimeDelta::zero(),
+            assumed_lifetime: None,
+            crash: None,
+            until: None,
+        }
+    }
+}
+
+/// One process's view of the world. Make a new one for each process; several may share a world.
+pub struct Face {
+    world: Arc<Mutex<World>>,
+    options: FaceOptions,
+    calls: AtomicUsize,
+    bearer: Mutex<Option<issuer::Bearer>>,
+    dead: Notify,
+    over: Notify,
+}
+
+/// The five ports.
+#[derive(Clone)]
+pub struct Ports {
+    pub issuer: Arc<dyn Issuer>,
+    pub vault: Arc<dyn Vault>,
+    pub provisioner: Arc<dyn Provisioner>,
+    pub probe: Arc<dyn Probe>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Face {
+    /// A face over `world`.
+    pub fn new(world: Arc<Mutex<World>>, options: FaceOptions) -> Arc<Self> {
+        let (dead, over) = (Notify::new(), Notify::new());
+        Arc::new(Self { world, options, calls: AtomicUsize::new(0), bearer: Mutex::new(None), dead, over })
+    }
+
+    /// The five ports, all of them this face.
+    pub fn ports(self: &Arc<Self>) -> Ports {
+        Ports {
+            issuer: self.clone(),
+            vault: self.clone(),
+            provisioner: self.clone(),
+            probe: self.clone(),
+            clock: self.clone(),
+        }
+    }
+
+    /// The world, to be looked at or meddled with between two calls.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many port calls have been begun. A run without a crash tells how many crash points there are.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the crash point has been reached: drop the engine then.
+    pub async fn crashed(&self) {
+        self.dead.notified().await;
+    }
+
+    /// Returns when a sleep has reached `until`: nothing more will happen.
+    pub async fn over(&self) {
+        self.over.notified().await;
+    }
+
+    /// One port call: counted, and perhaps the last one of this process.
+    async fn port<T>(&self, call: impl FnOnce(&Self) -> T) -> T {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let dies = |side| self.options.crash == Some(Crash { at_call: number, side });
+        if dies(Side::Before) {
+            self.die("before").await;
+        }
+        let answer = call(self);
+        if dies(Side::After) {
+            self.die("after").await;
+        }
+        answer
+    }
+
+    async fn die(&self, side: &str) {
+        {
+            let mut world = self.world();
+            let now = world.now();
+            let call = self.calls();
+            world.ledger.note(now, format!("the process is killed {side} its call {call}"));
+        }
+        self.dead.notify_one();
+        std::future::pending::<()>().await;
+    }
+
+    /// One exchange with a service: latency, faults, and the deed itself.
+    fn exchange<T>(&self, op: Op, deed: impl FnOnce(&mut World) -> Result<T, Refusal>) -> Result<T, Broken> {
+        let mut world = self.world();
+        let half = self.options.latency / 2;
+        world.advance(half);
+        let fault = world.fault(op);
+        let answer = match fault {
+            None => deed(&mut world).map_err(Broken::Refused),
+            Some(fault) => {
+                if fault.applies() {
+                    // A refusal whose answer is lost is lost as well.
+                    let _unheard = deed(&mut world);
+                }
+                Err(Broken::Fault(fault))
+            }
+        };
+        world.advance(if fault == Some(Fault::Hang) { self.options.timeout } else { half });
+        answer
+    }
+}
+
+#[async_trait]
+impl Clock for Face {
+    fn now(&self) -> Timestamp {
+        self.world().now() + self.options.skew
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let ended = {
+            let mut world = self.world();
+            let wake = world.now() + TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX / 4);
+            let wake = self.options.until.map_or(wake, |until| wake.min(until));
+            world.advance_to(wake);
+            self.options.until.is_some_and(|until| wake >= until)
+        };
+        if ended {
+            self.over.notify_one();
+            std::future::pending::<()>().await;
+        }
+        // Whoever else is ready, another connection or the test's driver, goes first.
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,109 @@
+//! Graph over the world: the first job of its service principal.
+
+use async_trait::async_trait;
+use scim_rotator::domain::settings::{BASE_ADDRESS, SECRET_TOKEN, SecretsUpdate};
+use scim_rotator::domain::{Job, Quarantine, Settings, Timestamp, Token, Verdict};
+use scim_rotator::ports::{CallError, Provisioner};
+
+use super::Face;
+use crate::world::{Op, Refusal, World};
+
+/// The `Date` header: whole seconds.
+fn date(world: &World) -> Timestamp {
+    chrono::DateTime::from_timestamp(world.now().timestamp(), 0).unwrap_or(world.now())
+}
+
+fn job_id(world: &World) -> Result<String, Refusal> {
+    world.graph_access()?;
+    world.settings.jobs.first().cloned().ok_or_else(|| Refusal {
+        status: 404,
+        code: "ResourceNotFound",
+        message: "there is no such job".to_owned(),
+        retry_after: None,
+    })
+}
+
+fn verdict(accepted: bool) -> Verdict {
+    if accepted { Verdict::Accepted } else { Verdict::NotAccepted }
+}
+
+impl Face {
+    async fn graph<T>(
+        &self,
+        op: Op,
+        deed: impl FnOnce(&mut World, &str) -> Result<T, Refusal>,
+    ) -> Result<T, CallError> {
+        let answer = self.port(|face| {
+            face.exchange(op, |world| {
+                let job = job_id(world)?;
+                deed(world, &job)
+            })
+        });
+        answer.await.map_err(|broken| broken.error(op))
+    }
+
+    async fn test(&self, op: Op, deed: impl FnOnce(&mut World) -> bool) -> Result<Verdict, CallError> {
+        self.graph(op, |world, _| Ok(verdict(deed(world)))).await
+    }
+}
+
+#[async_trait]
+impl Provisioner for Face {
+    async fn job(&self) -> Result<Job, CallError> {
+        self.graph(Op::JobRead, |world, id| {
+            let job = world.job(id).ok_or_else(|| gone(id))?;
+            Ok(Job {
+                id: job.id.clone(),
+                state: job.state,
+                quarantine: job.quarantine.as_ref().map(|quarantine| Quarantine {
+                    reason: quarantine.reason.to_owned(),
+                    began: Some(quarantine.began),
+                    next_attempt: quarantine.next_attempt,
+                }),
+                last_execution: job.last.clone(),
+                interval: Some(world.settings.cycle_interval),
+                seen_at: date(world),
+            })
+        })
+        .await
+    }
+
+    async fn settings(&self) -> Result<Settings, CallError> {
+        self.graph(Op::SettingsRead, |world, _| Ok(Settings(world.graph_settings()))).await
+    }
+
+    async fn provision(&self, update: &SecretsUpdate) -> Result<Timestamp, CallError> {
+        let mut pairs = update.pairs.clone();
+        pairs.push((SECRET_TOKEN.to_owned(), update.token.expose().to_owned()));
+        self.graph(Op::SettingsPut, |world, _| {
+            world.put_settings(&pairs);
+            Ok(date(world))
+        })
+        .await
+    }
+
+    async fn test_candidate(&self, token: &Token) -> Result<Verdict, CallError> {
+        self.test(Op::TestCandidate, |world| {
+            let url = world.settings.tenant_url.clone();
+            world
+                .test_candidate(&[(BASE_ADDRESS.to_owned(), url), (SECRET_TOKEN.to_owned(), token.expose().to_owned())])
+        })
+        .await
+    }
+
+    async fn test_saved(&self) -> Result<Verdict, CallError> {
+        self.test(Op::TestSaved, World::test_saved).await
+    }
+
+    async fn pause(&self) -> Result<Timestamp, CallError> {
+        self.graph(Op::Pause, |world, id| if world.pause(id) { Ok(date(world)) } else { Err(gone(id)) }).await
+    }
+
+    async fn start(&self) -> Result<Timestamp, CallError> {
+        self.graph(Op::Start, |world, id| if world.start(id) { Ok(date(world)) } else { Err(gone(id)) }).await
+    }
+}
+
+fn gone(id: &str) -> Refusal {
+    Refusal { status: 404, code: "ResourceNotFound", message: format!("there is no job {id}"), retry_after: None }
+}

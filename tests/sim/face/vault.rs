@@ -1,0 +1,91 @@
+//! The vault over the world.
+
+use async_trait::async_trait;
+use scim_rotator::domain::journal::{Label, Tags};
+use scim_rotator::domain::{Token, Version, VersionId};
+use scim_rotator::ports::{NewVersion, Vault, VaultError};
+
+use super::Face;
+use super::errors::Broken;
+use crate::world::{NewSecret, Op, Patch, Stored};
+
+fn version(stored: &Stored) -> Version {
+    Version {
+        id: VersionId(stored.id.clone()),
+        created: stored.created,
+        enabled: stored.enabled,
+        expires: stored.expires,
+        label: Label::parse(&stored.tags),
+    }
+}
+
+fn call(op: Op) -> impl FnOnce(Broken) -> VaultError {
+    move |broken| VaultError::Call(broken.error(op))
+}
+
+#[async_trait]
+impl Vault for Face {
+    async fn list(&self) -> Result<Vec<Version>, VaultError> {
+        let listed = self.port(|face| {
+            face.exchange(Op::VaultList, |world| {
+                let name = world.settings.secret.clone();
+                world.vault_list(&name).map(|versions| versions.iter().map(version).collect())
+            })
+        });
+        match listed.await {
+            Err(Broken::Refused(refusal)) if refusal.status == 404 => Ok(Vec::new()),
+            answer => answer.map_err(call(Op::VaultList)),
+        }
+    }
+
+    async fn read(&self, version: &VersionId) -> Result<Token, VaultError> {
+        let value = self.port(|face| {
+            face.exchange(Op::VaultRead, |world| {
+                let name = world.settings.secret.clone();
+                world.vault_get(&name, Some(&version.0)).map(|stored| stored.value.clone())
+            })
+        });
+        let unusable = |why: String| VaultError::Unusable { version: version.clone(), why };
+        match value.await {
+            Ok(value) => Token::parse(&value).map_err(|error| unusable(error.to_string())),
+            Err(Broken::Refused(refusal)) if refusal.code == "SecretDisabled" => {
+                Err(unusable("it is disabled".to_owned()))
+            }
+            Err(broken) => Err(VaultError::Call(broken.error(Op::VaultRead))),
+        }
+    }
+
+    async fn store(&self, new: &NewVersion) -> Result<VersionId, VaultError> {
+        let body = NewSecret {
+            value: new.token.as_ref().map_or("none-yet", Token::expose).to_owned(),
+            tags: new.tags.clone(),
+            expires: new.expires,
+            enabled: new.token.is_some(),
+            content_type: Some("text/plain".to_owned()),
+        };
+        let stored = self.port(|face| {
+            face.exchange(Op::VaultStore, |world| {
+                let name = world.settings.secret.clone();
+                world.vault_set(&name, body)
+            })
+        });
+        match stored.await {
+            Ok(stored) => Ok(VersionId(stored.id)),
+            Err(broken) if broken.status() == Some(400) => {
+                Err(VaultError::VersionRefused(broken.error(Op::VaultStore)))
+            }
+            Err(broken) => Err(VaultError::Call(broken.error(Op::VaultStore))),
+        }
+    }
+
+    async fn label(&self, version: &VersionId, tags: &Tags, enabled: Option<bool>) -> Result<(), VaultError> {
+        let patch = Patch { tags: Some(tags.clone()), enabled, expires: None };
+        let patched = self.port(|face| {
+            face.exchange(Op::VaultLabel, |world| {
+                let name = world.settings.secret.clone();
+                world.vault_patch(&name, &version.0, patch)
+            })
+        });
+        patched.await.map(|_| ()).map_err(call(Op::VaultLabel))
+    }
+}

@@ -1,0 +1,102 @@
+//! The two logins: HPE's, which gives the bearer for the proxy-token API, and Entra's, for Graph and the vault.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{Refusal, World, ids};
+
+/// The life of HPE's bearer.
+const HPE_LIFE: TimeDelta = TimeDelta::minutes(15);
+/// The life of Entra's access token.
+const ENTRA_LIFE: TimeDelta = TimeDelta::minutes(60);
+
+/// A token for an API.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The token: a JWT.
+    pub token: String,
+    /// Its life in seconds.
+    pub expires_in: i64,
+}
+
+impl World {
+    /// `POST {issuer}/v1/token` of HPE, by client credentials.
+    pub fn mint_bearer(&mut self, client_id: &str, secret: &str, scope: &str) -> Result<Access, Refusal> {
+        if client_id != self.settings.client_id || secret != self.settings.client_secret {
+            return Err(Refusal::new(401, "invalid_client", "Client authentication failed."));
+        }
+        if scope != "hpe-tenant" {
+            return Err(Refusal::new(400, "invalid_scope", "The scope is not known."));
+        }
+        let claims = json!({
+            "iss": "https://iam.sandbox.test", "sub": client_id, "cid": client_id, "uid": client_id,
+            "tenantId": self.settings.tenant, "iat": self.now.timestamp(), "exp": (self.now + HPE_LIFE).timestamp(),
+            "n": self.entra.next_id(),
+        });
+        Ok(Access { token: ids::jwt(&claims), expires_in: HPE_LIFE.num_seconds() })
+    }
+
+    /// From now on HPE refuses every bearer that it has given so far.
+    pub fn revoke_hpe_bearers(&mut self) {
+        self.entra.revoked_hpe = self.entra.last_id();
+    }
+
+    /// From now on Graph and the vault refuse every access token that Entra has given so far.
+    pub fn revoke_entra_tokens(&mut self) {
+        self.entra.revoked_entra = self.entra.last_id();
+    }
+
+    /// `POST /{directory}/oauth2/v2.0/token` of Entra, by client secret.
+    pub fn entra_login(&mut self, directory: &str, id: &str, secret: &str, scope: &str) -> Result<Access, Refusal> {
+        let bad = |code, message: String| Err(Refusal::new(401, code, message));
+        if directory != self.settings.directory {
+            let message = format!("AADSTS90002: Tenant '{directory}' not found.");
+            return Err(Refusal::new(400, "invalid_request", message));
+        }
+        if id != self.settings.azure_client_id {
+            let message = format!("AADSTS700016: Application with identifier '{id}' was not found in the directory.");
+            return Err(Refusal::new(400, "unauthorized_client", message));
+        }
+        if secret != self.settings.azure_client_secret {
+            return bad("invalid_client", "AADSTS7000215: Invalid client secret provided.".to_owned());
+        }
+        let Some(audience) = scope.strip_suffix("/.default") else {
+            let message = format!("AADSTS1002012: The provided value for scope {scope} is not valid.");
+            return Err(Refusal::new(400, "invalid_scope", message));
+        };
+        let claims = json!({
+            "iss": format!("https://sts.windows.net/{directory}/"), "aud": audience, "appid": id, "tid": directory,
+            "iat": self.now.timestamp(), "exp": (self.now + ENTRA_LIFE).timestamp(), "n": self.entra.next_id(),
+        });
+        Ok(Access { token: ids::jwt(&claims), expires_in: ENTRA_LIFE.num_seconds() })
+    }
+
+    /// Whether an access token of Entra's is good for `audience` now.
+    pub fn allows(&self, token: &str, audience: &str) -> bool {
+        self.lives(token, self.entra.revoked_entra)
+            .is_some_and(|claims| claims["aud"].as_str().map(|aud| aud.trim_end_matches('/')) == Some(audience))
+    }
+
+    /// Whether `bearer` was given for this world's HPE tenant, however old it is.
+    pub fn is_of_tenant(&self, bearer: &str) -> bool {
+        ids::claims(bearer).is_some_and(|claims| claims["tenantId"] == self.settings.tenant.as_str())
+    }
+
+    pub(super) fn check_hpe_bearer(&self, bearer: &str) -> Result<(), Refusal> {
+        match self.lives(bearer, self.entra.revoked_hpe) {
+            Some(claims) if claims["tenantId"] == self.settings.tenant.as_str() => {}
+            _ => return Err(Refusal::new(401, "HPE_GL_UNAUTHORIZED", "The bearer is not valid.")),
+        }
+        if !self.settings.contributor {
+            return Err(Refusal::new(403, "HPE_GL_FORBIDDEN", "The caller lacks a permission."));
+        }
+        Ok(())
+    }
+
+    fn lives(&self, token: &str, revoked: u64) -> Option<Value> {
+        ids::claims(token).filter(|claims| {
+            claims["exp"].as_i64().is_some_and(|exp| self.now.timestamp() < exp)
+                && claims["n"].as_u64().is_some_and(|n| n > revoked)
+        })
+    }
+}
