@@ -1,7 +1,8 @@
-//! The engine against the world in virtual time. `face` is the world in memory.
+//! The engine against the world in virtual time. `face` is the world in memory, `drive` lets processes live and die.
 
+mod drive;
+mod enumerate;
 mod face;
-#[cfg(test)]
 mod face_tests;
 
-pub use face::{Crash, Face, FaceOptions, Ports, Side};
+pub use face::{Crash, Face, FaceOptions, Side};

@@ -1,0 +1,112 @@
+//! Drives the engine against the world in virtual time: processes that live, die and are started again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::TimeDelta;
+use scim_rotator::domain::policy::Before;
+use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy, TakesEffect as Pinned, Timestamp};
+use scim_rotator::engine::{self, Act, Connection, Spec, Tenants};
+use tokio_util::sync::CancellationToken;
+
+use super::{Crash, Face, FaceOptions};
+use crate::world::World;
+
+/// How long the service manager takes to start a process again.
+const RESTART: TimeDelta = TimeDelta::seconds(5);
+/// The `check` cron: a look at least so often.
+const CHECK: TimeDelta = TimeDelta::hours(1);
+
+/// A policy whose numbers are those of the documentation.
+pub fn policy(mode: Mode, fence: Fence) -> Policy {
+    Policy {
+        mode,
+        takes_effect: Pinned::Unknown,
+        fence,
+        bootstrap: Some(Bootstrap::Adopt),
+        accept_supplied: false,
+        rotate_before: Before::Time(TimeDelta::days(30)),
+        max_age: None,
+        min_slack: TimeDelta::days(7),
+        windows: vec![],
+        jitter: TimeDelta::zero(),
+        settle_for: TimeDelta::minutes(10),
+        confirm_within: TimeDelta::hours(24),
+        retire_after: TimeDelta::days(7),
+    }
+}
+
+/// One connection's processes over one world.
+pub struct Drive {
+    /// The far side.
+    pub world: Arc<Mutex<World>>,
+    /// The rules.
+    pub policy: Policy,
+}
+
+impl Drive {
+    /// Over a world.
+    pub fn new(world: World, policy: Policy) -> Self {
+        Self { world: Arc::new(Mutex::new(world)), policy }
+    }
+
+    /// The far side, to be looked at.
+    pub fn world(&self) -> std::sync::MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A process that has just been started.
+    pub fn process(&self, options: FaceOptions) -> (Arc<Face>, Connection) {
+        // An adopted token tells nothing of its end; the configuration does.
+        let assumed_lifetime = Some(self.world().settings.token_life);
+        let face = Face::new(Arc::clone(&self.world), FaceOptions { assumed_lifetime, ..options });
+        let ports = face.ports();
+        let spec = Spec {
+            name: "sim".to_owned(),
+            policy: self.policy.clone(),
+            tenant_url: self.world().settings.tenant_url.clone(),
+            holder: "one-host".to_owned(),
+        };
+        let ports = engine::Ports {
+            issuer: ports.issuer,
+            vault: ports.vault,
+            provisioner: ports.provisioner,
+            probe: ports.probe,
+            clock: ports.clock,
+            tenants: Arc::new(Tenants::default()),
+        };
+        let connection = Connection::new(spec, ports, CancellationToken::new());
+        (face, connection)
+    }
+
+    /// Lets processes live until `until`, each dying at its crash; the one after the last crash lives on.
+    /// Answers with the port calls that the first of them made.
+    pub async fn live(&self, crashes: &[Crash], until: Timestamp) -> usize {
+        let mut calls = None;
+        for crash in crashes.iter().copied().map(Some).chain([None]) {
+            let (face, mut connection) =
+                self.process(FaceOptions { crash, until: Some(until), ..FaceOptions::default() });
+            let died = tokio::select! {
+                biased;
+                () = face.crashed() => true,
+                () = face.over() => false,
+                () = tend(&mut connection) => false,
+            };
+            calls = calls.or(Some(face.calls()));
+            if !died {
+                break;
+            }
+            self.world().advance(RESTART);
+        }
+        calls.unwrap_or_default()
+    }
+}
+
+/// The loop of a process: look, and look again when it is time, or at the next check.
+async fn tend(connection: &mut Connection) {
+    loop {
+        let look = connection.look(Act::CarryOut).await;
+        let clock = Arc::clone(connection.clock());
+        let wait = (look.next - clock.now()).clamp(TimeDelta::seconds(1), CHECK);
+        clock.sleep(wait.to_std().unwrap_or_default()).await;
+    }
+}
