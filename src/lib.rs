@@ -2,6 +2,8 @@
 //!
 //! The library behind the binary. `domain` decides, `engine` acts through `ports`, `edge` fills the ports.
 
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod ports;
+pub mod secret_file;

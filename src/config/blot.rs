@@ -1,0 +1,129 @@
+//! Blots out, in a line that is about to be shown, whatever may be a secret.
+//!
+//! The line may be broken TOML, so this reads no grammar: it looks for a key that names a secret and hides what follows
+//! it. To hide too much is fine; the length is hidden as well.
+
+use std::ops::Range;
+
+/// What stands in place of hidden text.
+const BLOT: &str = "…";
+
+/// Whether a key of this name holds a secret, or looks as if somebody thought that it should.
+pub(super) fn names_a_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["secret", "passw", "token", "bearer", "assertion"].iter().any(|part| key.contains(part))
+        || key.split(['_', '-', '.']).any(|word| ["auth", "credential", "key", "pwd"].contains(&word))
+}
+
+/// The line without its secrets, and the place of `mark` (bytes) in what is left.
+pub(super) fn blot(line: &str, mark: Range<usize>) -> (String, Range<usize>) {
+    let mut out = String::new();
+    let mut at = 0;
+    let (mut start, mut end) = (None, None);
+    let mut copy = |upto: usize, at: &mut usize, out: &mut String, hide: bool| {
+        for (edge, place) in [(mark.start, &mut start), (mark.end, &mut end)] {
+            if place.is_none() && (*at..upto).contains(&edge) {
+                *place = Some(out.len() + if hide { 0 } else { edge - *at });
+            }
+        }
+        out.push_str(if hide { BLOT } else { &line[*at..upto] });
+        *at = upto;
+    };
+    for hidden in hidden(line) {
+        copy(hidden.start, &mut at, &mut out, false);
+        copy(hidden.end, &mut at, &mut out, true);
+    }
+    copy(line.len(), &mut at, &mut out, false);
+    let start = start.unwrap_or(out.len());
+    let end = end.unwrap_or(out.len()).max(start);
+    (out, start..end)
+}
+
+/// The spans to hide, in order and apart.
+fn hidden(line: &str) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    for (equals, _) in line.match_indices('=') {
+        if spans.last().is_some_and(|last| last.end > equals) {
+            continue;
+        }
+        let key = line[..equals].trim_end().trim_end_matches(['"', '\'']);
+        let key = key.rsplit(|c: char| !c.is_alphanumeric() && !"_-.".contains(c)).next().unwrap_or_default();
+        let rest = line[equals + 1..].trim_start();
+        let from = line.len() - rest.len();
+        if names_a_secret(key) && !rest.starts_with(['{', '[']) && !rest.is_empty() {
+            spans.push(from..from + value_length(rest));
+        }
+    }
+    for (scheme, _) in line.match_indices("://") {
+        let from = scheme + 3;
+        let authority = line[from..].split(['/', '"', '\'', ' ', ',']).next().unwrap_or_default();
+        if let Some(at) = authority.rfind('@')
+            && !spans.iter().any(|span| span.contains(&from))
+        {
+            spans.push(from..from + at);
+        }
+    }
+    spans.sort_by_key(|span| span.start);
+    spans
+}
+
+/// How far a value goes: a quoted one to its closing quote, a bare one to the next comma or brace, a broken one to the end.
+fn value_length(rest: &str) -> usize {
+    let quote = rest.chars().next().filter(|c| *c == '"' || *c == '\'');
+    if rest.starts_with("\"\"\"") || rest.starts_with("'''") {
+        return rest.len();
+    }
+    let Some(quote) = quote else {
+        return rest.find([',', '}']).map_or(rest.len(), |at| rest[..at].trim_end().len());
+    };
+    let mut escaped = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quote == '"' => escaped = true,
+            c if c == quote => return at + 1,
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blotted(line: &str) -> String {
+        blot(line, 0..1).0
+    }
+
+    #[test]
+    fn the_value_of_a_key_that_names_a_secret_is_hidden_whole_or_broken() {
+        assert_eq!(blotted(r#"client_secret = "hun,ter}2" # x"#), "client_secret = … # x");
+        assert_eq!(blotted(r#"client_secret = "hunter2"#), "client_secret = …");
+        assert_eq!(blotted("password = hunter2"), "password = …");
+        assert_eq!(blotted(r#""clientSecret"='a"b', url = "x""#), r#""clientSecret"=…, url = "x""#);
+        assert_eq!(blotted(r#"a = { api_key = "k\"ey", b = 1 }"#), "a = { api_key = …, b = 1 }");
+        assert_eq!(blotted("auth = \"\"\"multi"), "auth = …");
+    }
+
+    #[test]
+    fn user_names_and_passwords_in_a_url_are_hidden() {
+        assert_eq!(blotted(r#"url = "https://me:pw@x.test/p""#), r#"url = "https://…@x.test/p""#);
+    }
+
+    #[test]
+    fn a_line_without_secrets_is_left_alone() {
+        let line = r#"auth = { kind = "glcs" }, authority = "http://x""#;
+        assert_eq!(blotted(line), line);
+    }
+
+    #[test]
+    fn the_mark_moves_with_the_text() {
+        let line = r#"token = "0123456789", mode = 7"#;
+        let (text, mark) = blot(line, 29..30);
+        assert_eq!(text, "token = …, mode = 7");
+        assert_eq!(&text[mark], "7");
+        let (text, mark) = blot(line, 8..20);
+        assert_eq!(&text[mark], "…");
+    }
+}

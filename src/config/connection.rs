@@ -1,0 +1,199 @@
+//! `[[connections]]`: an issuer, a vault secret, a provisioning job and a policy, each checked on its own.
+//!
+//! What two connections must not share is the concern of `cross.rs`.
+
+use std::fmt;
+
+use chrono::TimeDelta;
+use croner::Cron;
+use url::Url;
+use uuid::Uuid;
+
+use super::azure::Cloud;
+use super::policy::{Draft, Issuer};
+use super::raw::{Scalar, Section};
+use super::{Folder, scalar};
+use crate::domain::Policy;
+use crate::secret_file::SecretFile;
+
+/// One rotated token.
+#[derive(Clone, Debug)]
+pub struct ConnectionConfig {
+    /// How people, logs and metrics call it. Unique.
+    pub name: ConnectionName,
+    /// Who makes its tokens.
+    pub issuer: GreenLake,
+    /// Where they are kept.
+    pub vault: VaultSecret,
+    /// Who uses them.
+    pub entra: EntraApp,
+    /// When and how they are rotated.
+    pub policy: Policy,
+    /// When to look. Six fields, UTC.
+    pub check: Cron,
+}
+
+/// `^[a-z0-9][a-z0-9-]{0,62}$`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionName(String);
+
+impl ConnectionName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn parse(value: Scalar<'_>) -> Result<Self, String> {
+        let text = scalar::text(value)?;
+        let fits = text.len() <= 63
+            && !text.starts_with('-')
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        match fits {
+            true => Ok(Self(text.to_owned())),
+            false => Err("expected at most 63 small letters, digits and hyphens, no hyphen in front".into()),
+        }
+    }
+}
+
+impl fmt::Display for ConnectionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// HPE GreenLake as the issuer.
+#[derive(Clone, Debug)]
+pub struct GreenLake {
+    /// The base of the proxy-token API, such as `https://sps.us1.greenlake-hpe.com/v1alpha1`, without a slash at the end.
+    pub url: Url,
+    /// Where its bearer comes from.
+    pub auth: GlcsClient,
+    /// A JSON pointer to the token in the answer; none means: find it.
+    pub token_pointer: Option<String>,
+    /// A JSON pointer to the expiry in the answer; none means: find it.
+    pub expiry_pointer: Option<String>,
+    /// How long a token is taken to live when nothing else says so.
+    pub assumed_lifetime: Option<TimeDelta>,
+}
+
+/// An API client of GreenLake Flex Solutions.
+#[derive(Clone, Debug)]
+pub struct GlcsClient {
+    /// The issuer of the tenant, such as `https://iam.us1.greenlake-hpe.com/oauth2/<tenant>/<id>`, without a slash at the end.
+    pub issuer: Url,
+    /// The client.
+    pub client_id: String,
+    /// The file that holds its secret.
+    pub client_secret: SecretFile,
+}
+
+/// One secret of one Key Vault.
+#[derive(Clone, Debug)]
+pub struct VaultSecret {
+    /// The vault: scheme and host.
+    pub url: Url,
+    /// The secret's name, `^[0-9A-Za-z-]{1,127}$`: the SDK pastes it into a path as it is.
+    pub secret: String,
+}
+
+/// The application that Entra provisions to.
+#[derive(Clone, Debug)]
+pub struct EntraApp {
+    /// The object id of the service principal (not the app id).
+    pub service_principal_id: Uuid,
+    /// The provisioning job; none means the only one.
+    pub job_id: Option<String>,
+    /// Entra's *Tenant URL*, without a slash at the end.
+    pub tenant_url: Url,
+}
+
+pub(super) fn read(
+    section: &Section<'_>,
+    folder: &Folder<'_>,
+    cloud: Option<Cloud>,
+    base: &Draft,
+) -> Option<ConnectionConfig> {
+    let name = section.need("name", "name = \"greenlake-prod\"", ConnectionName::parse);
+    let example = "issuer = { kind = \"greenlake\", url = \"https://…\", auth = { … } }";
+    let issuer = section.need_table("issuer", example, |section| read_greenlake(section, folder));
+    let example = "vault = { url = \"https://….vault.azure.net\", secret = \"…\" }";
+    let vault = section.need_table("vault", example, |section| read_vault(section, folder, cloud));
+    let example = "entra = { service_principal_id = \"…\", tenant_url = \"https://…/scimproxy\" }";
+    let entra = section.need_table("entra", example, |section| read_entra(section, folder));
+    let draft = section.table("policy", Draft::read)?.over(base);
+    let (issuer, rules) = issuer.unzip();
+    let rules = rules.unwrap_or_else(|| Issuer::unknown(section.key("issuer")));
+    let (policy, check) = draft.finish(&rules, section.report())?;
+    Some(ConnectionConfig { name: name?, issuer: issuer?, vault: vault?, entra: entra?, policy, check })
+}
+
+fn read_greenlake(section: &Section<'_>, folder: &Folder<'_>) -> Option<(GreenLake, Issuer)> {
+    let kind = section.need("kind", "kind = \"greenlake\"", |value| match scalar::text(value)? {
+        "greenlake" => Ok(()),
+        _ => Err("is unknown: the one issuer there is so far is \"greenlake\"".to_owned()),
+    });
+    if kind.is_none() {
+        section.tolerate_the_rest();
+        return None;
+    }
+    let https = scalar::https(folder.sandboxed);
+    let url = section.need("url", "url = \"https://sps.us1.greenlake-hpe.com/v1alpha1\"", &https).map(bare);
+    let takes_effect = section.get("takes_effect", scalar::word).unwrap_or_default();
+    let example = "auth = { kind = \"glcs\", issuer = \"https://…\", client_id = \"…\", client_secret_file = \"/…\" }";
+    let auth = section.need_table("auth", example, |section| read_glcs(section, folder));
+    let token_pointer = section.get("token_pointer", scalar::pointer);
+    let expiry_pointer = section.get("expiry_pointer", scalar::pointer);
+    let lifetime = scalar::duration_in(TimeDelta::hours(1), TimeDelta::days(3652));
+    let assumed_lifetime = section.get("assumed_lifetime", lifetime);
+    let rules = Issuer { takes_effect, life: assumed_lifetime, life_key: section.key("assumed_lifetime") };
+    Some((GreenLake { url: url?, auth: auth?, token_pointer, expiry_pointer, assumed_lifetime }, rules))
+}
+
+fn read_glcs(section: &Section<'_>, folder: &Folder<'_>) -> Option<GlcsClient> {
+    let kind = section.need("kind", "kind = \"glcs\"", |value| match scalar::text(value)? {
+        "glcs" => Ok(()),
+        _ => Err("is unknown: the one kind there is so far is \"glcs\", an API client".to_owned()),
+    });
+    if kind.is_none() {
+        section.tolerate_the_rest();
+        return None;
+    }
+    let example = "issuer = \"https://iam.us1.greenlake-hpe.com/oauth2/<tenant>/<id>\", as shown with the API client";
+    let issuer = section.need("issuer", example, scalar::https(folder.sandboxed)).map(bare);
+    let client_id =
+        section.need("client_id", "client_id = \"…\", as shown with the API client", scalar::id(256, "-_."));
+    let example = "client_secret_file = \"/…\", the path of a file that holds the client secret";
+    let client_secret = section.need("client_secret_file", example, scalar::secret_file(folder.path));
+    Some(GlcsClient { issuer: issuer?, client_id: client_id?, client_secret: client_secret? })
+}
+
+fn read_vault(section: &Section<'_>, folder: &Folder<'_>, cloud: Option<Cloud>) -> Option<VaultSecret> {
+    let url = section.need("url", "url = \"https://….vault.azure.net\"", scalar::origin(folder.sandboxed));
+    if let (Some(url), Some(cloud)) = (&url, cloud)
+        && !folder.sandboxed
+        && !url.host_str().is_some_and(|host| host.ends_with(&format!(".{}", cloud.vault_suffix())))
+    {
+        let suffix = cloud.vault_suffix();
+        let what =
+            format!("is no Key Vault of this cloud: its host ends in `.{suffix}` (azure.cloud chooses the cloud)");
+        section.report().problem(&section.key("url"), what);
+    }
+    let secret = section.need("secret", "secret = \"greenlake-scim-token\", its name", scalar::id(127, "-"));
+    Some(VaultSecret { url: url?, secret: secret? })
+}
+
+fn read_entra(section: &Section<'_>, folder: &Folder<'_>) -> Option<EntraApp> {
+    let example = "service_principal_id = \"…\", the object id of the enterprise application";
+    let service_principal_id = section.need("service_principal_id", example, scalar::uuid);
+    let job_id = section.get("job_id", scalar::id(256, "-_."));
+    let example = "tenant_url = \"https://…/scimproxy\", as it stands in the application's provisioning";
+    let tenant_url = section.need("tenant_url", example, scalar::https(folder.sandboxed)).map(bare);
+    Some(EntraApp { service_principal_id: service_principal_id?, job_id, tenant_url: tenant_url? })
+}
+
+/// Without the slash at the end, so that a path can be put behind it.
+fn bare(mut url: Url) -> Url {
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    url
+}

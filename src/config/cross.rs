@@ -1,0 +1,76 @@
+//! What two connections must not share, and what looks odd within one.
+//!
+//! A rotation acts on the one token of an HPE tenant, so two connections of one tenant would kill each other's tokens for
+//! ever. The bearer's `tenantId` tells for certain, at run time; here is refused what the configuration shows already.
+
+use super::connection::ConnectionConfig;
+use super::raw::Report;
+use super::source::Key;
+
+/// What makes two connections one, as it shows in the configuration.
+struct Shared {
+    /// The key below the connection that a problem is reported at.
+    at: [&'static str; 2],
+    /// The same for two connections that share it.
+    identity: fn(&ConnectionConfig) -> String,
+    /// Why that cannot be.
+    why: &'static str,
+}
+
+const SHARED: [Shared; 5] = [
+    Shared {
+        at: ["name", ""],
+        identity: |connection| connection.name.to_string(),
+        why: "this name: logs, status and metrics tell connections apart by it. Choose another",
+    },
+    Shared {
+        at: ["vault", "secret"],
+        // Key Vault's names know no case.
+        identity: |connection| format!("{}{}", connection.vault.url, connection.vault.secret.to_ascii_lowercase()),
+        why: "this secret of this vault: each would take the other's versions for its own. Give each its own secret",
+    },
+    Shared {
+        at: ["issuer", "auth"],
+        identity: |connection| connection.issuer.auth.issuer.to_string(),
+        why: "this auth issuer, which belongs to one HPE tenant: a tenant has one token, and each rotation would kill the \
+              other's for ever. Use one connection for a tenant",
+    },
+    Shared {
+        at: ["issuer", "auth"],
+        identity: |connection| format!("{} {}", connection.issuer.url, connection.issuer.auth.client_id),
+        why: "this API client at the same issuer, so they are of one HPE tenant: a tenant has one token, and each rotation \
+              would kill the other's for ever. Use one connection for a tenant",
+    },
+    Shared {
+        at: ["entra", "service_principal_id"],
+        identity: |connection| connection.entra.service_principal_id.to_string(),
+        why: "this service principal: Entra keeps one token for it, whatever the job, and each would overwrite the other's",
+    },
+];
+
+/// Checks connections against each other and in themselves. One that could not be read is left out, and keeps its number.
+pub(super) fn check(connections: &[Option<ConnectionConfig>], key: &Key, report: &Report<'_>) {
+    let read = || connections.iter().enumerate().filter_map(|(index, read)| Some((index, read.as_ref()?)));
+    for (index, connection) in read() {
+        let key = key.element(index);
+        let mut told = None;
+        for Shared { at, identity, why } in &SHARED {
+            let twin = read()
+                .take_while(|(other, _)| *other < index)
+                .find(|(_, other)| identity(other) == identity(connection));
+            let Some((_, twin)) = twin.filter(|_| told != Some(at)) else { continue };
+            let place = at.iter().filter(|part| !part.is_empty()).fold(key.clone(), |key, part| key.child(part));
+            report.problem(&place, format!("connection `{}` has {why}", twin.name));
+            told = Some(at);
+        }
+        let (issuer, tenant_url) = (&connection.issuer.url, &connection.entra.tenant_url);
+        if issuer.host() != tenant_url.host() {
+            let what = format!(
+                "Entra would send the token to `{}`, but it is made by `{}`: that is rarely meant",
+                tenant_url.host_str().unwrap_or_default(),
+                issuer.host_str().unwrap_or_default()
+            );
+            report.warning(&key.child("entra").child("tenant_url"), what);
+        }
+    }
+}

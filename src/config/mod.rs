@@ -1,0 +1,133 @@
+//! The configuration: a TOML file, the environment laid over it, parsed once into types that cannot be wrong.
+//!
+//! Loading reads that one file and nothing else, neither the clock nor a secret. Every problem is reported at once
+//! ([`ConfigErrors`]). No secret is ever inline: only the paths of files that hold one ([`SecretFile`]).
+//!
+//! A variable is named `SCIM_ROTATOR__SECTION__KEY`, two underscores between levels: `SCIM_ROTATOR__LOG__FORMAT=json`.
+//! Lists of tables (`[[connections]]`) can be set in the file only. Relative paths count from the file's folder.
+
+mod azure;
+mod blot;
+mod connection;
+mod cross;
+mod policy;
+mod problem;
+mod process;
+mod raw;
+mod room;
+mod scalar;
+mod source;
+
+use std::path::{Path, PathBuf};
+
+pub use azure::{Azure, Cloud, Credential};
+pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GlcsClient, GreenLake, VaultSecret};
+pub use problem::{ConfigErrors, Place, Problem, Shown};
+pub use process::{Http, Log, LogFilter, LogFormat, SANDBOX_PURPOSE, Sandbox};
+pub use source::Environment;
+
+use crate::secret_file::SecretFile;
+use raw::{Report, Section};
+use source::Source;
+
+/// Everything that the daemon is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which Azure, with whose credentials.
+    pub azure: Azure,
+    /// How every request is made.
+    pub http: Http,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Set when nothing here is production.
+    pub sandbox: Option<Sandbox>,
+    /// Where the advisory lock and the status file are kept. Losing it is always safe.
+    pub runtime_dir: PathBuf,
+    /// The tokens to rotate: at least one.
+    pub connections: Vec<ConnectionConfig>,
+}
+
+/// A configuration that can be used, and what should be looked at nevertheless.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Each says what is odd, and where.
+    pub warnings: Vec<Problem>,
+}
+
+/// The folder of the configuration file, and whether this is a sandbox.
+struct Folder<'a> {
+    path: &'a Path,
+    sandboxed: bool,
+}
+
+impl Config {
+    /// Where the configuration is looked for unless a path is given.
+    pub const DEFAULT_PATH: &str = "/etc/scim-rotator/scim-rotator.toml";
+
+    /// Reads `file`, lays `environment` over it, and checks everything.
+    pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, ConfigErrors> {
+        let unreadable = |what: String| {
+            let place = Place::File(file.to_owned());
+            ConfigErrors::new(vec![Problem { place, key: None, what }])
+        };
+        let bytes = std::fs::read(file).map_err(|error| {
+            unreadable(format!("cannot be read: {error}. Name the configuration file with --config"))
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            unreadable(format!("is no UTF-8 text, from byte {} on", error.utf8_error().valid_up_to()))
+        })?;
+        Self::parse(file, &text, environment)
+    }
+
+    /// As [`load`](Self::load), with the content of `file` at hand.
+    pub fn parse(file: &Path, text: &str, environment: &Environment) -> Result<Loaded, ConfigErrors> {
+        let (source, problems) = Source::new(file, text, environment);
+        let Some(source) = source else { return Err(ConfigErrors::new(problems)) };
+        let report = Report::new(&source, problems);
+        let path = file.parent().unwrap_or(Path::new(""));
+        let config = Section::read_root(&report, |root| {
+            let folder = Folder { path, sandboxed: root.has("sandbox") };
+            read(root, &folder, environment)
+        });
+        match (config, report.finish()) {
+            (Some(config), (problems, warnings)) if problems.is_empty() => Ok(Loaded { config, warnings }),
+            (_, (problems, _)) => Err(ConfigErrors::new(problems)),
+        }
+    }
+
+    /// Every file that holds a secret, with who needs it.
+    pub fn secret_files(&self) -> Vec<(String, &SecretFile)> {
+        let azure = match &self.azure.credential {
+            Credential::ClientSecret { secret, .. } => Some(("azure.credential".to_owned(), secret)),
+            Credential::ManagedIdentity { .. } => None,
+        };
+        let issuers = self
+            .connections
+            .iter()
+            .map(|connection| (format!("connection `{}`", connection.name), &connection.issuer.auth.client_secret));
+        azure.into_iter().chain(issuers).collect()
+    }
+}
+
+fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> Option<Config> {
+    let sandbox = if folder.sandboxed { root.table("sandbox", process::read_sandbox) } else { None };
+    let azure = root.table("azure", |section| azure::read(section, folder));
+    let http = root.table("http", |section| process::read_http(section, folder));
+    let log = root.table("log", process::read_log);
+    let runtime_dir = process::read_runtime_dir(root, folder, environment);
+    let (cloud, azure) = azure?;
+    let base = root.table("policy", policy::Draft::read)?;
+    let connections = root.tables("connections", |section| connection::read(section, folder, cloud, &base));
+    if connections.is_empty() {
+        let what = "there is none: write a table [[connections]] for each token to rotate";
+        root.report().problem(&root.key("connections"), what);
+    }
+    cross::check(&connections, &root.key("connections"), root.report());
+    let connections = connections.into_iter().collect::<Option<Vec<_>>>()?;
+    Some(Config { azure: azure?, http: http?, log: log?, sandbox, runtime_dir, connections })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The tables that concern the process and not a connection: `[http]`, `[log]`, `[sandbox]` and `runtime_dir`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+
+use super::Folder;
+use super::policy::std;
+use super::raw::Section;
+use super::scalar;
+use super::source::Environment;
+use crate::domain::Timestamp;
+
+/// How every request is made.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// A PEM file of CA certificates that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The time limit for a connection to stand.
+    pub connect_timeout: Duration,
+    /// The time limit of a whole request, its answer included.
+    pub timeout: Duration,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// Which events.
+    pub filter: LogFilter,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// `Text` on a terminal, `Json` elsewhere.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Directives of `tracing`, proved to parse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    /// What is logged unless something else is said: our events, and of the libraries only what is wrong.
+    pub const DEFAULT: &str = "info,azure_core=warn,azure_identity=warn,hyper=warn,reqwest=warn";
+
+    /// Reads directives such as `info,scim_rotator::engine=debug`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match EnvFilter::builder().parse(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => Err(format!("is no log filter ({error}): write for example \"info,scim_rotator=debug\"")),
+        }
+    }
+
+    /// The directives.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self(Self::DEFAULT.to_owned())
+    }
+}
+
+impl fmt::Display for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// That nothing here is production: the far side is played on this machine, and time may run fast.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// What every host name resolves to, so that nothing real can be reached. A loopback address.
+    pub address: IpAddr,
+    /// What the clock shows when the process starts; none means the real time.
+    pub clock_anchor: Option<Timestamp>,
+    /// Seconds on the clock for one real second.
+    pub clock_speed: u32,
+}
+
+/// What `purpose` must say, letter by letter, so that no sandbox begins by accident.
+pub const SANDBOX_PURPOSE: &str = "this is not production";
+
+pub(super) fn read_http(section: &Section<'_>, folder: &Folder<'_>) -> Option<Http> {
+    let (second, longest) = (TimeDelta::seconds(1), TimeDelta::minutes(5));
+    let limit = |name, default| section.get(name, scalar::duration_in(second, longest)).unwrap_or(default);
+    let connect_timeout = limit("connect_timeout", TimeDelta::seconds(5));
+    let timeout = limit("timeout", TimeDelta::seconds(30));
+    if connect_timeout > timeout {
+        let what = "is longer than `timeout`, which bounds the whole request: lower it";
+        section.report().problem(&section.key("connect_timeout"), what);
+    }
+    let ca_file = section.get("ca_file", scalar::path(folder.path));
+    Some(Http { ca_file, connect_timeout: std(connect_timeout), timeout: std(timeout) })
+}
+
+pub(super) fn read_log(section: &Section<'_>) -> Option<Log> {
+    Some(Log {
+        format: section.get("format", scalar::word).unwrap_or_default(),
+        filter: section.get("filter", |value| LogFilter::parse(scalar::text(value)?)).unwrap_or_default(),
+    })
+}
+
+pub(super) fn read_sandbox(section: &Section<'_>) -> Option<Sandbox> {
+    let purpose = section.need("purpose", &format!("purpose = \"{SANDBOX_PURPOSE}\", and nothing else"), |value| {
+        match scalar::text(value)? {
+            SANDBOX_PURPOSE => Ok(()),
+            _ => Err(format!("must be spelled exactly \"{SANDBOX_PURPOSE}\"; for production remove [sandbox] whole")),
+        }
+    });
+    let address = section.need("address", "address = \"127.0.0.1\"", scalar::loopback);
+    let clock_anchor = section.get("clock_anchor", scalar::moment);
+    let clock_speed = section.get("clock_speed", scalar::number(1, 1_000_000)).unwrap_or(1);
+    purpose.and(Some(Sandbox { address: address?, clock_anchor, clock_speed }))
+}
+
+/// Where lock and status file go: as configured, or where systemd or the session keeps such things.
+pub(super) fn read_runtime_dir(section: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> PathBuf {
+    section.get("runtime_dir", scalar::path(folder.path)).unwrap_or_else(|| {
+        // systemd names several folders with colons between them.
+        let of_unit = environment.get("RUNTIME_DIRECTORY").and_then(|names| names.split(':').next()).map(PathBuf::from);
+        let of_session = || environment.get("XDG_RUNTIME_DIR").map(|folder| Path::new(folder).join("scim-rotator"));
+        let temporary = || Path::new(environment.get("TMPDIR").unwrap_or("/tmp")).join("scim-rotator");
+        of_unit.or_else(of_session).unwrap_or_else(temporary)
+    })
+}

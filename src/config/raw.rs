@@ -1,0 +1,226 @@
+//! Reads the merged tree, key by key, and reports everything that does not fit instead of stopping at the first.
+//!
+//! Not a serde mirror, which ends at its first mistake and forgets where it was inside a tagged enum. A [`Section`]
+//! notes which keys are asked for; what is left over at its end is an unknown key. No value is ever echoed here.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use ::config::{Map, Value, ValueKind};
+
+use super::blot::names_a_secret;
+use super::problem::Problem;
+use super::source::{Key, Part, Source};
+
+/// A value that is neither table nor list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scalar<'a> {
+    /// A string; everything that comes from the environment is one.
+    Text(&'a str),
+    /// A whole number.
+    Integer(i64),
+    /// True or false.
+    Boolean(bool),
+    /// Any other number.
+    Number,
+}
+
+/// Where problems and warnings gather.
+pub(super) struct Report<'a> {
+    source: &'a Source<'a>,
+    problems: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
+}
+
+impl<'a> Report<'a> {
+    /// A report that begins with what is known already.
+    pub fn new(source: &'a Source<'a>, problems: Vec<Problem>) -> Self {
+        Self { source, problems: RefCell::new(problems), warnings: RefCell::default() }
+    }
+
+    /// The value of `key` cannot be used.
+    pub fn problem(&self, key: &Key, what: impl Into<String>) {
+        self.problems.borrow_mut().push(self.entry(key, Part::Value, what));
+    }
+
+    /// The value of `key` can be used, but should be looked at.
+    pub fn warning(&self, key: &Key, what: impl Into<String>) {
+        self.warnings.borrow_mut().push(self.entry(key, Part::Value, what));
+    }
+
+    /// Problems and warnings.
+    pub fn finish(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems.into_inner(), self.warnings.into_inner())
+    }
+
+    fn entry(&self, key: &Key, part: Part, what: impl Into<String>) -> Problem {
+        Problem { place: self.source.place(key, part), key: Some(key.to_string()), what: what.into() }
+    }
+}
+
+/// One table, being read.
+pub(super) struct Section<'a> {
+    report: &'a Report<'a>,
+    key: Key,
+    table: Option<&'a Map<String, Value>>,
+    asked: RefCell<BTreeSet<&'static str>>,
+    tolerant: Cell<bool>,
+}
+
+impl<'a> Section<'a> {
+    /// Reads the whole tree.
+    pub fn read_root<T>(report: &'a Report<'a>, read: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
+        match &report.source.tree.kind {
+            ValueKind::Table(table) => Self::read(report, Key::default(), Some(table), read),
+            _ => Self::read(report, Key::default(), None, read),
+        }
+    }
+
+    fn read<T>(
+        report: &'a Report<'a>,
+        key: Key,
+        table: Option<&'a Map<String, Value>>,
+        read: impl FnOnce(&Self) -> Option<T>,
+    ) -> Option<T> {
+        let section = Self { report, key, table, asked: RefCell::default(), tolerant: Cell::new(false) };
+        let made = read(&section);
+        section.refuse_unknown();
+        made
+    }
+
+    /// Where problems go.
+    pub fn report(&self) -> &'a Report<'a> {
+        self.report
+    }
+
+    /// The full key of `name` in this table.
+    pub fn key(&self, name: &str) -> Key {
+        self.key.child(name)
+    }
+
+    /// Whether `name` is set.
+    pub fn has(&self, name: &'static str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// Its `kind` is unknown, so nothing can be said of the keys that have not been asked for.
+    pub fn tolerate_the_rest(&self) {
+        self.tolerant.set(true);
+    }
+
+    /// The value of `name`. None when it is not set, and when it cannot be used (which is then reported).
+    pub fn get<T>(&self, name: &'static str, parse: impl FnOnce(Scalar<'_>) -> Result<T, String>) -> Option<T> {
+        let value = self.value(name)?;
+        let scalar = match &value.kind {
+            ValueKind::String(text) => Scalar::Text(text),
+            ValueKind::I64(number) => Scalar::Integer(*number),
+            ValueKind::Boolean(truth) => Scalar::Boolean(*truth),
+            ValueKind::Table(_) => return self.refuse(name, "expected one value, found a table"),
+            ValueKind::Array(_) => return self.refuse(name, "expected one value, found a list"),
+            _ => Scalar::Number,
+        };
+        match parse(self.typed(name, scalar)) {
+            Ok(parsed) => Some(parsed),
+            Err(what) => self.refuse(name, what),
+        }
+    }
+
+    /// As [`get`](Self::get), and it must be set; `example` shows how.
+    pub fn need<T>(
+        &self,
+        name: &'static str,
+        example: &str,
+        parse: impl FnOnce(Scalar<'_>) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.has(name) { self.get(name, parse) } else { self.missing(name, example) }
+    }
+
+    /// Reads the table `name`, or an empty one where it is not set.
+    pub fn table<T>(&self, name: &'static str, read: impl FnOnce(&Section<'a>) -> Option<T>) -> Option<T> {
+        match self.value(name).map(|value| &value.kind) {
+            None => Self::read(self.report, self.key(name), None, read),
+            Some(ValueKind::Table(table)) => Self::read(self.report, self.key(name), Some(table), read),
+            Some(_) => self.refuse(name, "expected a table"),
+        }
+    }
+
+    /// As [`table`](Self::table), and it must be set; `example` shows how.
+    pub fn need_table<T>(
+        &self,
+        name: &'static str,
+        example: &str,
+        read: impl FnOnce(&Section<'a>) -> Option<T>,
+    ) -> Option<T> {
+        if self.has(name) { self.table(name, read) } else { self.missing(name, example) }
+    }
+
+    /// Reads a list of tables, one table counting as a list of one. Empty when it is not set.
+    pub fn tables<T>(&self, name: &'static str, read: impl Fn(&Section<'a>) -> Option<T>) -> Vec<Option<T>> {
+        match self.value(name).map(|value| &value.kind) {
+            None => Vec::new(),
+            Some(ValueKind::Table(_)) => vec![self.table(name, read)],
+            Some(ValueKind::Array(items)) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| {
+                    let key = self.key(name).element(index);
+                    match &item.kind {
+                        ValueKind::Table(table) => Self::read(self.report, key, Some(table), &read),
+                        _ => {
+                            self.report.problem(&key, "expected a table");
+                            None
+                        }
+                    }
+                })
+                .collect(),
+            Some(_) => vec![self.refuse(name, "expected a table, or a list of tables")],
+        }
+    }
+
+    fn value(&self, name: &'static str) -> Option<&'a Value> {
+        self.asked.borrow_mut().insert(name);
+        self.table?.get(name).filter(|value| value.kind != ValueKind::Nil)
+    }
+
+    /// Variables are text; give numbers and truths back their type.
+    fn typed<'s>(&self, name: &str, scalar: Scalar<'s>) -> Scalar<'s> {
+        match scalar {
+            Scalar::Text(text) if self.report.source.is_variable(&self.key(name)) => match text.parse::<i64>() {
+                Ok(number) => Scalar::Integer(number),
+                Err(_) => text.parse().map_or(scalar, Scalar::Boolean),
+            },
+            _ => scalar,
+        }
+    }
+
+    fn refuse<T>(&self, name: &str, what: impl Into<String>) -> Option<T> {
+        self.report.problem(&self.key(name), what);
+        None
+    }
+
+    fn missing<T>(&self, name: &str, example: &str) -> Option<T> {
+        self.refuse(name, format!("is missing: write {example}"))
+    }
+
+    fn refuse_unknown(&self) {
+        let asked = self.asked.borrow();
+        let left = self.table.into_iter().flatten().filter(|(name, _)| !asked.contains(name.as_str()));
+        for (name, value) in left {
+            let known = asked.iter().copied().collect::<Vec<_>>().join(", ");
+            let what = match value.kind {
+                ValueKind::String(_) if names_a_secret(name) => {
+                    let file = asked.iter().find(|key| key.ends_with("_file") && names_a_secret(key));
+                    let instead = file.map(|key| format!(" with `{key}`")).unwrap_or_default();
+                    format!(
+                        "a secret never stands in the configuration: put it into a file of its own, readable by this \
+                         service alone, and name the file{instead}. Treat what was written here as leaked"
+                    )
+                }
+                _ if self.tolerant.get() => continue,
+                _ => format!("is unknown here; known are: {known}"),
+            };
+            let entry = self.report.entry(&self.key(name), Part::Key, what);
+            self.report.problems.borrow_mut().push(entry);
+        }
+    }
+}

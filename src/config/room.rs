@@ -1,0 +1,166 @@
+//! Whether a policy can be met at all, worked out in the words of the person who has to change it.
+//!
+//! Reads no clock: windows are walked from a fixed day on. What only a token's real life can tell is left to
+//! `domain::policy`, which clamps it at run time.
+
+use chrono::{TimeDelta, TimeZone, Utc};
+
+use super::scalar::short;
+use crate::domain::Timestamp;
+use crate::domain::policy::{Before, Window};
+
+/// How many openings are looked at, at most: a year of hourly ones.
+const OPENINGS: usize = 9_000;
+/// How far ahead openings are looked for: every weekday on every date, leap days too.
+const SPAN: TimeDelta = TimeDelta::days(366 * 8);
+
+/// Where the walk begins: a Monday, before a leap year.
+pub(super) fn anchor() -> Timestamp {
+    Utc.with_ymd_and_hms(2027, 1, 4, 0, 0, 0).single().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The times of one policy that bear on each other.
+pub(super) struct Times<'a> {
+    /// How long before its end a token is rotated.
+    pub rotate_before: Before,
+    /// The outage to ride out.
+    pub min_slack: TimeDelta,
+    /// The spread.
+    pub jitter: TimeDelta,
+    /// The windows.
+    pub windows: &'a [Window],
+    /// The life of a token, where the configuration knows it.
+    pub life: Option<TimeDelta>,
+}
+
+/// Which of the times is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    RotateBefore,
+    MinSlack,
+    Jitter,
+    Window,
+}
+
+impl Times<'_> {
+    /// The first thing that cannot work, with the arithmetic.
+    pub fn objection(&self) -> Option<(Blame, String)> {
+        let before = match (self.rotate_before, self.life) {
+            (Before::Time(time), _) => time,
+            (Before::Share(percent), Some(life)) => life / 100 * i32::from(percent),
+            (Before::Share(_), None) => return None,
+        };
+        let (slack, wanted) = (self.min_slack, short(before));
+        if let Some(life) = self.life.filter(|life| before >= *life) {
+            let what = format!(
+                "rotate_before_expiry ({wanted}) is not shorter than the token's life (assumed_lifetime, {}): each token \
+                 would be due when it is born. Lower it, or write a share such as \"33%\"",
+                short(life)
+            );
+            return Some((Blame::RotateBefore, what));
+        }
+        if slack >= before {
+            let what = format!(
+                "min_slack ({}) is not shorter than rotate_before_expiry ({wanted}): every rotation would begin after the \
+                 last safe moment. Lower min_slack or raise rotate_before_expiry",
+                short(slack)
+            );
+            return Some((Blame::MinSlack, what));
+        }
+        let room = before - slack;
+        let between = format!(
+            "between rotate_before_expiry ({wanted}) and min_slack ({}) there are {}",
+            short(slack),
+            short(room)
+        );
+        if self.jitter > room {
+            let what = format!(
+                "jitter ({}) is longer than the room it has: {between}. Lower it, or raise rotate_before_expiry",
+                short(self.jitter)
+            );
+            return Some((Blame::Jitter, what));
+        }
+        let closed = longest_closed(self.windows, room)?;
+        let what = format!(
+            "the window may never open before the deadline: it stays closed for up to {}, but {between}. Let it open more \
+             often, raise rotate_before_expiry or lower min_slack",
+            closed.map_or_else(|| format!("more than {}", short(SPAN)), short)
+        );
+        Some((Blame::Window, what))
+    }
+}
+
+/// The longest time for which no window is open, if it is longer than `room`. `Some(None)`: they do not open any more.
+fn longest_closed(windows: &[Window], room: TimeDelta) -> Option<Option<TimeDelta>> {
+    if windows.is_empty() {
+        return None;
+    }
+    let mut at = anchor();
+    let mut longest = TimeDelta::zero();
+    for _ in 0..OPENINGS {
+        let Some((opens, closes)) = windows.iter().filter_map(|window| window.next(at)).min() else {
+            return Some(None);
+        };
+        longest = longest.max(opens - at);
+        at = closes.max(at + TimeDelta::seconds(1));
+        if at - anchor() > SPAN {
+            break;
+        }
+    }
+    (longest > room).then_some(Some(longest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(cron: &str, lasts: TimeDelta) -> Window {
+        Window { opens: cron.parse().unwrap(), lasts, zone: chrono_tz::Europe::Berlin }
+    }
+
+    fn objection(windows: &[Window]) -> Option<(Blame, String)> {
+        let times = Times {
+            rotate_before: Before::Time(TimeDelta::days(30)),
+            min_slack: TimeDelta::days(7),
+            jitter: TimeDelta::hours(2),
+            windows,
+            life: None,
+        };
+        times.objection()
+    }
+
+    #[test]
+    fn a_weekly_window_has_room_and_a_monthly_one_has_not() {
+        assert_eq!(objection(&[window("0 0 2 * * Sat", TimeDelta::hours(4))]), None);
+        let (blame, what) = objection(&[window("0 0 2 1 * *", TimeDelta::days(1))]).unwrap();
+        assert_eq!(blame, Blame::Window);
+        assert!(what.contains("closed for up to 30d") && what.contains("there are 23d"), "{what}");
+    }
+
+    #[test]
+    fn two_windows_together_may_have_the_room_that_neither_has() {
+        let middle = window("0 0 2 15 * *", TimeDelta::hours(4));
+        let first = window("0 0 2 1 * *", TimeDelta::hours(4));
+        assert!(objection(std::slice::from_ref(&middle)).is_some());
+        assert_eq!(objection(&[middle, first]), None);
+    }
+
+    #[test]
+    fn a_window_that_opens_all_the_time_is_never_closed() {
+        assert_eq!(objection(&[window("0 * * * * *", TimeDelta::minutes(1))]), None);
+    }
+
+    #[test]
+    fn a_share_is_judged_only_where_the_life_is_known() {
+        let times = |life| Times {
+            rotate_before: Before::Share(33),
+            min_slack: TimeDelta::days(7),
+            jitter: TimeDelta::zero(),
+            windows: &[],
+            life,
+        };
+        assert_eq!(times(None).objection(), None);
+        assert_eq!(times(Some(TimeDelta::days(20))).objection().unwrap().0, Blame::MinSlack);
+        assert_eq!(times(Some(TimeDelta::days(90))).objection(), None);
+    }
+}

@@ -1,0 +1,251 @@
+//! Parses single values into types that cannot be wrong. An error says what is wrong and what to write instead.
+//!
+//! Nothing here echoes a value that may be a secret: paths of secret files and URLs are spoken of, not repeated.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use chrono::TimeDelta;
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as WordError;
+use url::{Host, Url};
+use uuid::Uuid;
+
+use super::raw::Scalar;
+use crate::domain::Timestamp;
+use crate::domain::policy::Before;
+use crate::secret_file::SecretFile;
+
+/// The longest time that means anything here, in days.
+const LONGEST: i64 = 3660;
+
+type Parsed<T> = Result<T, String>;
+
+/// A string that is not empty.
+pub(super) fn text(value: Scalar<'_>) -> Parsed<&str> {
+    match value {
+        Scalar::Text(text) if text.trim().is_empty() => Err("is empty".into()),
+        Scalar::Text(text) => Ok(text),
+        Scalar::Integer(_) | Scalar::Number => Err("expected a string, found a number: put it in quotes".into()),
+        Scalar::Boolean(_) => Err("expected a string, found true or false".into()),
+    }
+}
+
+/// A string of `allowed` characters, at most `longest` of them.
+pub(super) fn id(longest: usize, also: &'static str) -> impl Fn(Scalar<'_>) -> Parsed<String> {
+    move |value| {
+        let text = text(value)?;
+        let fits = text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c));
+        match fits && text.len() <= longest {
+            true => Ok(text.to_owned()),
+            false => Err(format!("expected at most {longest} letters, digits and any of `{also}`")),
+        }
+    }
+}
+
+/// `true` or `false`.
+pub(super) fn truth(value: Scalar<'_>) -> Parsed<bool> {
+    match value {
+        Scalar::Boolean(truth) => Ok(truth),
+        _ => Err("expected true or false, without quotes".into()),
+    }
+}
+
+/// One of the words that `T` knows.
+pub(super) fn word<T: for<'de> Deserialize<'de>>(value: Scalar<'_>) -> Parsed<T> {
+    let deserializer = IntoDeserializer::<WordError>::into_deserializer(text(value)?);
+    T::deserialize(deserializer).map_err(|error| error.to_string())
+}
+
+/// A time such as `30d` or `1h 30m`. Bare numbers have no unit and are refused.
+pub(super) fn duration(value: Scalar<'_>) -> Parsed<TimeDelta> {
+    let text = match value {
+        Scalar::Integer(number) => return Err(no_unit(&number.to_string())),
+        Scalar::Number => return Err(no_unit("30")),
+        other => text(other)?.trim(),
+    };
+    if text.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return Err(no_unit(text));
+    }
+    let parsed = humantime::parse_duration(text)
+        .map_err(|error| format!("is no time ({error}): write for example \"30d\", \"4h\" or \"1h 30m\""))?;
+    match TimeDelta::from_std(parsed) {
+        Ok(time) if time <= TimeDelta::days(LONGEST) => Ok(time),
+        _ => Err(format!("is longer than {LONGEST} days")),
+    }
+}
+
+fn no_unit(number: &str) -> String {
+    format!("a number without a unit: write for example \"{number}s\", \"{number}h\" or \"{number}d\", in quotes")
+}
+
+/// A time within bounds.
+pub(super) fn duration_in(from: TimeDelta, to: TimeDelta) -> impl Fn(Scalar<'_>) -> Parsed<TimeDelta> {
+    move |value| match duration(value)? {
+        time if time < from => Err(format!("is shorter than {}", short(from))),
+        time if time > to => Err(format!("is longer than {}", short(to))),
+        time => Ok(time),
+    }
+}
+
+/// A time, or a share of life such as `33%`.
+pub(super) fn before(value: Scalar<'_>) -> Parsed<Before> {
+    if let Scalar::Text(text) = value
+        && let Some(percent) = text.trim().strip_suffix('%')
+    {
+        return match percent.trim_end().parse() {
+            Ok(percent @ 1..=90) => Ok(Before::Share(percent)),
+            _ => Err("a share of life is a whole number from 1% to 90%".into()),
+        };
+    }
+    match duration(value)? {
+        time if time <= TimeDelta::zero() => Err("must be longer than nothing".into()),
+        time => Ok(Before::Time(time)),
+    }
+}
+
+/// A cron expression of six fields that has an occurrence.
+pub(super) fn cron(value: Scalar<'_>) -> Parsed<Cron> {
+    const FIELDS: &str = "six fields: second minute hour day-of-month month day-of-week, as in \"0 0 2 * * Sat\"";
+    let text = text(value)?.trim();
+    match text.split_whitespace().count() {
+        6 => {}
+        5 => return Err(format!("a cron expression here has {FIELDS}; this one has five: put the second in front")),
+        n => return Err(format!("a cron expression here has {FIELDS}; this one has {n}")),
+    }
+    let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).build();
+    let cron = parser.parse(text).map_err(|error| format!("is no cron expression ({error}): it has {FIELDS}"))?;
+    match cron.find_next_occurrence(&super::room::anchor(), true) {
+        Ok(_) => Ok(cron),
+        Err(_) => Err("this cron expression never occurs".into()),
+    }
+}
+
+/// An IANA time zone.
+pub(super) fn zone(value: Scalar<'_>) -> Parsed<chrono_tz::Tz> {
+    let text = text(value)?;
+    chrono_tz::Tz::from_str(text)
+        .map_err(|_| format!("`{text}` is no IANA time zone: write for example \"Europe/Berlin\" or \"UTC\""))
+}
+
+/// A moment.
+pub(super) fn moment(value: Scalar<'_>) -> Parsed<Timestamp> {
+    let text = text(value)?;
+    text.parse().map_err(|_| "is no moment in RFC 3339: write for example \"2027-01-04T08:00:00Z\"".into())
+}
+
+/// A whole number from `from` to `to`.
+pub(super) fn number(from: u32, to: u32) -> impl Fn(Scalar<'_>) -> Parsed<u32> {
+    move |value| {
+        match value {
+            Scalar::Integer(number) => u32::try_from(number).ok().filter(|n| (from..=to).contains(n)),
+            _ => None,
+        }
+        .ok_or_else(|| format!("expected a whole number from {from} to {to}, without quotes"))
+    }
+}
+
+/// A UUID.
+pub(super) fn uuid(value: Scalar<'_>) -> Parsed<Uuid> {
+    Uuid::try_parse(text(value)?.trim())
+        .map_err(|_| "is no UUID: it looks like \"8f14e45f-ceea-467f-9c3b-1d2f3a4b5c6d\"".into())
+}
+
+/// An address of this machine.
+pub(super) fn loopback(value: Scalar<'_>) -> Parsed<IpAddr> {
+    match text(value)?.parse::<IpAddr>() {
+        Ok(address) if address.is_loopback() => Ok(address),
+        _ => Err("expected a loopback address such as \"127.0.0.1\"".into()),
+    }
+}
+
+/// An https URL without user, query and fragment. In a sandbox an address must be loopback, elsewhere it must not be.
+pub(super) fn https(sandboxed: bool) -> impl Fn(Scalar<'_>) -> Parsed<Url> {
+    move |value| {
+        let url = Url::parse(text(value)?.trim())
+            .map_err(|error| format!("is no URL ({error}): write for example \"https://host/path\""))?;
+        if url.scheme() != "https" {
+            return Err(format!("`{}` would carry a secret in the clear: only https is spoken", url.scheme()));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("holds a user name or password: a URL here carries none".into());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("holds a query or fragment (`?`, `#`): leave it away".into());
+        }
+        match is_loopback(&url) {
+            Some(false) if sandboxed => Err("an address in a sandbox must be a loopback address".into()),
+            Some(true) if !sandboxed => {
+                Err("points to this machine, which only a [sandbox] may do: name the real service".into())
+            }
+            _ => Ok(url),
+        }
+    }
+}
+
+/// Whether the URL points to this machine; none for a name that says nothing about it.
+fn is_loopback(url: &Url) -> Option<bool> {
+    match url.host()? {
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            (name == "localhost" || name.ends_with(".localhost")).then_some(true)
+        }
+        Host::Ipv4(address) => Some(address.is_loopback() || address.is_unspecified()),
+        Host::Ipv6(address) => {
+            let v4 = address.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback() || v4.is_unspecified());
+            Some(v4 || address.is_loopback() || address.is_unspecified())
+        }
+    }
+}
+
+/// As [`https`], and with nothing behind the host.
+pub(super) fn origin(sandboxed: bool) -> impl Fn(Scalar<'_>) -> Parsed<Url> {
+    move |value| match https(sandboxed)(value)? {
+        url if url.path() == "/" => Ok(url),
+        _ => Err("has a path: write scheme and host only, as in \"https://host\"".into()),
+    }
+}
+
+/// A path; a relative one counts from `folder`, that of the configuration file.
+pub(super) fn path(folder: &Path) -> impl Fn(Scalar<'_>) -> Parsed<PathBuf> {
+    move |value| Ok(folder.join(text(value)?))
+}
+
+/// The path of a file that holds a secret. A bare word is refused: it may be the secret itself.
+pub(super) fn secret_file(folder: &Path) -> impl Fn(Scalar<'_>) -> Parsed<SecretFile> {
+    move |value| match text(value)? {
+        text if text.contains('/') && !text.contains(['\n', '\r']) => Ok(SecretFile::new(folder.join(text))),
+        _ => {
+            Err("expected the path of a file that holds the secret, with a `/` in it (\"./name\" for one beside this \
+                  file); the secret itself never stands here"
+                .into())
+        }
+    }
+}
+
+/// A JSON pointer (RFC 6901) to one value inside an answer.
+pub(super) fn pointer(value: Scalar<'_>) -> Parsed<String> {
+    let text = text(value)?;
+    let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    match text.starts_with('/') && escapes {
+        true => Ok(text.to_owned()),
+        false => Err("is no JSON pointer: write for example \"/data/token\" (`~1` for a slash in a name)".into()),
+    }
+}
+
+/// A time in words, as it would be written in the file: `23d 4h`.
+pub(super) fn short(time: TimeDelta) -> String {
+    let mut seconds = time.num_seconds().max(0);
+    let mut words = Vec::new();
+    for (unit, name) in [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")] {
+        if seconds >= unit {
+            words.push(format!("{}{name}", seconds / unit));
+            seconds %= unit;
+        }
+    }
+    if words.is_empty() { "0s".into() } else { words.join(" ") }
+}

@@ -1,0 +1,221 @@
+//! The two texts a configuration is made of, merged, and the way back from a key to the place it was written.
+//!
+//! The `config` crate merges file and environment; it knows keys but no lines. `toml` knows the lines. This holds both.
+//! A list of tables (`[[connections]]`) cannot be reached from the environment: a variable has no place to say which one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use ::config::{FileFormat, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Place, Problem};
+
+/// What every variable of ours begins with. Two underscores, so that `SCIM_ROTATOR_CONFIG` is none of them.
+const PREFIX: &str = "SCIM_ROTATOR__";
+/// Of all others, these name folders of the running process.
+const FOLDERS: [&str; 3] = ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR"];
+
+/// The part of a process's environment that concerns the configuration. Without `Debug`: anything may stand in there.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, Option<String>>);
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let ours = named.filter(|(name, _)| is_ours(name) || FOLDERS.contains(&name.as_str()));
+        Self(ours.map(|(name, value)| (name, value.into_string().ok())).collect())
+    }
+
+    /// The value of one variable, unless it is empty or no text.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_deref().filter(|value| !value.is_empty())
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), Some(value.into()))).collect())
+    }
+}
+
+fn is_ours(name: &str) -> bool {
+    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
+
+/// One step down the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Name(String),
+    Index(usize),
+}
+
+/// A key in full. Displays as `connections[0].vault.url`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Key(Vec<Step>);
+
+impl Key {
+    /// The key `name` below this one.
+    pub fn child(&self, name: &str) -> Self {
+        Self(self.0.iter().cloned().chain([Step::Name(name.to_owned())]).collect())
+    }
+
+    /// The element `index` of this one.
+    pub fn element(&self, index: usize) -> Self {
+        Self(self.0.iter().cloned().chain([Step::Index(index)]).collect())
+    }
+
+    /// How far down the tree it is.
+    pub fn depth(&self) -> usize {
+        self.0.len()
+    }
+
+    fn parent(&self) -> Option<Self> {
+        self.0.split_last().map(|(_, rest)| Self(rest.to_vec()))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Name(name) if position == 0 => f.write_str(name)?,
+                Step::Name(name) => write!(f, ".{name}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which part of an entry is meant: its key or its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Key,
+    Value,
+}
+
+/// File and environment, merged.
+pub(super) struct Source<'t> {
+    file: &'t Path,
+    text: &'t str,
+    document: Spanned<DeTable<'t>>,
+    /// Dotted key → variable.
+    variables: BTreeMap<String, String>,
+    /// The merged tree.
+    pub tree: Value,
+}
+
+impl<'t> Source<'t> {
+    /// Parses `text`, the content of `file`, and lays the environment over it. Nothing can be said of broken TOML beyond
+    /// its syntax: then the second half of the answer is all there is.
+    pub fn new(file: &'t Path, text: &'t str, environment: &Environment) -> (Option<Self>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let (document, mistakes) = DeTable::parse_recoverable(text);
+        for mistake in &mistakes {
+            let place = mistake.span().map_or(Place::File(file.to_owned()), |span| Place::of_span(file, text, span));
+            problems.push(Problem { place, key: None, what: format!("this is no TOML: {}", mistake.message()) });
+        }
+        let mut variables = BTreeMap::new();
+        let mut values = ::config::Map::new();
+        for (variable, value) in environment.0.iter().filter(|(name, _)| is_ours(name)) {
+            let key = variable[PREFIX.len()..].to_ascii_lowercase().replace("__", ".");
+            let what = match value {
+                _ if key == "connections" || key.starts_with("connections.") => {
+                    "a connection cannot be set from the environment: write it into the file"
+                }
+                None => "its value is no UTF-8 text",
+                Some(value) => {
+                    values.insert(variable.clone(), value.clone());
+                    variables.insert(key, variable.clone());
+                    continue;
+                }
+            };
+            problems.push(Problem { place: Place::Variable(variable.clone()), key: Some(key), what: what.to_owned() });
+        }
+        if !mistakes.is_empty() {
+            return (None, problems);
+        }
+        let merged = ::config::Config::builder()
+            .add_source(::config::File::from_str(text, FileFormat::Toml))
+            .add_source(
+                ::config::Environment::with_prefix("SCIM_ROTATOR")
+                    .prefix_separator("__")
+                    .separator("__")
+                    .source(Some(values)),
+            )
+            .build();
+        match merged {
+            Ok(merged) => (Some(Self { file, text, document, variables, tree: merged.cache }), problems),
+            Err(error) => {
+                let what = format!("the file cannot be read as a configuration: {error}");
+                problems.push(Problem { place: Place::File(file.to_owned()), key: None, what });
+                (None, problems)
+            }
+        }
+    }
+
+    /// Where `key` was written: a variable, a line, or for what is missing the nearest thing around it.
+    pub fn place(&self, key: &Key, part: Part) -> Place {
+        if let Some(variable) = self.variable(key) {
+            return Place::Variable(variable.to_owned());
+        }
+        let mut around = Some(key.clone());
+        while let Some(key) = around {
+            if let Some(span) = self.span(&key, part) {
+                return Place::of_span(self.file, self.text, span);
+            }
+            around = key.parent();
+        }
+        Place::File(self.file.to_owned())
+    }
+
+    /// Whether `key` itself comes from the environment.
+    pub fn is_variable(&self, key: &Key) -> bool {
+        self.variable(key).is_some()
+    }
+
+    /// The variable that set `key`, or set something below a key that the file does not hold.
+    fn variable(&self, key: &Key) -> Option<&str> {
+        let dotted = key.to_string();
+        if let Some(variable) = self.variables.get(&dotted) {
+            return Some(variable);
+        }
+        let below = format!("{dotted}.");
+        let inside = self.variables.range(below.clone()..).next().filter(|(name, _)| name.starts_with(&below));
+        inside.map(|(_, variable)| variable.as_str()).filter(|_| self.span(key, Part::Value).is_none())
+    }
+
+    /// The bytes that `key` or its value takes up in the file.
+    fn span(&self, key: &Key, part: Part) -> Option<Range<usize>> {
+        let (last, path) = key.0.split_last()?;
+        let mut table = Some(self.document.get_ref());
+        let mut value: Option<&Spanned<DeValue<'_>>> = None;
+        for step in path {
+            value = Some(descend(table, value, step)?);
+            table = value.and_then(|value| value.get_ref().as_table());
+        }
+        match (last, table) {
+            (Step::Name(name), Some(table)) => {
+                let (key, value) = table.get_key_value(name.as_str())?;
+                Some(if part == Part::Key { key.span() } else { value.span() })
+            }
+            _ => Some(descend(table, value, last)?.span()),
+        }
+    }
+}
+
+fn descend<'a, 't>(
+    table: Option<&'a DeTable<'t>>,
+    value: Option<&'a Spanned<DeValue<'t>>>,
+    step: &Step,
+) -> Option<&'a Spanned<DeValue<'t>>> {
+    match step {
+        Step::Name(name) => table?.get(name.as_str()),
+        Step::Index(index) => value?.get_ref().as_array()?.get(*index),
+    }
+}
