@@ -1,5 +1,6 @@
 //! Everything that is tested through the world, its two faces, and the real binary.
 
+mod sandbox;
 #[expect(unused_imports, reason = "the simulation of the engine takes the rest into use")]
 mod sim;
 #[expect(dead_code, unused_imports, reason = "a model of the far side knows more than today's tests ask")]
