@@ -164,6 +164,11 @@ impl Faults {
         self.planned.clear();
     }
 
+    /// Whether nobody can connect to `service` at all.
+    pub fn is_down(&self, service: Service, now: Timestamp) -> bool {
+        self.spans.iter().any(|s| s.service == service && s.from <= now && now < s.until && s.fault == Fault::Down)
+    }
+
     /// How often this kind of call was made, failed ones included.
     pub fn calls(&self, op: Op) -> u32 {
         self.calls[op as usize]

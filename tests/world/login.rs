@@ -1,14 +1,8 @@
 //! The two logins: HPE's, which gives the bearer for the proxy-token API, and Entra's, for Graph and the vault.
 
-use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{Refusal, World, ids};
-
-/// The life of HPE's bearer.
-const HPE_LIFE: TimeDelta = TimeDelta::minutes(15);
-/// The life of Entra's access token.
-const ENTRA_LIFE: TimeDelta = TimeDelta::minutes(60);
 
 /// A token for an API.
 #[derive(Clone, Debug)]
@@ -30,10 +24,10 @@ impl World {
         }
         let claims = json!({
             "iss": "https://iam.sandbox.test", "sub": client_id, "cid": client_id, "uid": client_id,
-            "tenantId": self.settings.tenant, "iat": self.now.timestamp(), "exp": (self.now + HPE_LIFE).timestamp(),
+            "tenantId": self.settings.tenant, "iat": self.now.timestamp(), "exp": (self.now + self.settings.bearer_life).timestamp(),
             "n": self.entra.next_id(),
         });
-        Ok(Access { token: ids::jwt(&claims), expires_in: HPE_LIFE.num_seconds() })
+        Ok(Access { token: ids::jwt(&claims), expires_in: self.settings.bearer_life.num_seconds() })
     }
 
     /// From now on HPE refuses every bearer that it has given so far.
@@ -66,15 +60,14 @@ impl World {
         };
         let claims = json!({
             "iss": format!("https://sts.windows.net/{directory}/"), "aud": audience, "appid": id, "tid": directory,
-            "iat": self.now.timestamp(), "exp": (self.now + ENTRA_LIFE).timestamp(), "n": self.entra.next_id(),
+            "iat": self.now.timestamp(), "exp": (self.now + self.settings.access_life).timestamp(), "n": self.entra.next_id(),
         });
-        Ok(Access { token: ids::jwt(&claims), expires_in: ENTRA_LIFE.num_seconds() })
+        Ok(Access { token: ids::jwt(&claims), expires_in: self.settings.access_life.num_seconds() })
     }
 
-    /// Whether an access token of Entra's is good for `audience` now.
-    pub fn allows(&self, token: &str, audience: &str) -> bool {
-        self.lives(token, self.entra.revoked_entra)
-            .is_some_and(|claims| claims["aud"].as_str().map(|aud| aud.trim_end_matches('/')) == Some(audience))
+    /// The audience of an access token of Entra's that is good now.
+    pub fn audience(&self, token: &str) -> Option<String> {
+        Some(self.lives(token, self.entra.revoked_entra)?["aud"].as_str()?.trim_end_matches('/').to_owned())
     }
 
     /// Whether `bearer` was given for this world's HPE tenant, however old it is.

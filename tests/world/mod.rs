@@ -12,8 +12,18 @@ mod hpe;
 mod ids;
 mod ledger;
 mod login;
+mod saved;
 mod settings;
 mod vault;
+
+#[cfg(test)]
+mod entra_tests;
+#[cfg(test)]
+mod hpe_tests;
+#[cfg(test)]
+mod provisioning_tests;
+#[cfg(test)]
+mod vault_tests;
 
 use std::fmt;
 

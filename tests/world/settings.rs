@@ -76,6 +76,8 @@ pub struct Settings {
     pub client_secret: String,
     /// Whether the API client has the role *SCIM Proxy Token Contributor*; 403 without it.
     pub contributor: bool,
+    /// The life of the API's bearer.
+    pub bearer_life: TimeDelta,
     /// The life of a token.
     pub token_life: TimeDelta,
     /// The reading of "takes effect".
@@ -106,6 +108,8 @@ pub struct Settings {
     pub azure_client_id: String,
     /// Its secret.
     pub azure_client_secret: String,
+    /// The life of Entra's access tokens.
+    pub access_life: TimeDelta,
     /// The object id of the service principal that provisions.
     pub service_principal: String,
     /// Its app id.
@@ -150,6 +154,7 @@ impl Default for Settings {
             client_id: "hpe-api-client".to_owned(),
             client_secret: "hpe-api-client-secret-of-the-sandbox".to_owned(),
             contributor: true,
+            bearer_life: TimeDelta::minutes(15),
             token_life: TimeDelta::days(180),
             takes_effect: TakesEffect::FirstUse,
             remove_current_waits: false,
@@ -164,6 +169,7 @@ impl Default for Settings {
             directory: "5c2f1ab0-0000-4000-8000-000000000001".to_owned(),
             azure_client_id: "5c2f1ab0-0000-4000-8000-000000000002".to_owned(),
             azure_client_secret: "entra-client-secret-of-the-sandbox".to_owned(),
+            access_life: TimeDelta::minutes(60),
             service_principal: "5c2f1ab0-0000-4000-8000-000000000003".to_owned(),
             app_id: "5c2f1ab0-0000-4000-8000-000000000004".to_owned(),
             owns_service_principal: true,

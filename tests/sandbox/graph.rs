@@ -1,0 +1,149 @@
+//! Microsoft Graph over HTTP: `graph.sandbox.test/v1.0/servicePrincipals…`.
+
+use serde_json::{Value, json};
+
+use super::State;
+use super::graph_job::job_json;
+use super::http::{Call, Reply, Routed, refuse};
+use crate::world::{Op, Refusal, World};
+
+/// What access tokens for Graph are made out to; a port is of no account.
+const AUDIENCE: &str = "https://graph.sandbox.test";
+
+/// Everything below `/v1.0`.
+pub fn route(state: &State, call: &Call) -> Routed {
+    let (method, path) = call.parts();
+    let Some((&"v1.0", path)) = path.split_first() else {
+        return Routed::Answer(no(400, "BadRequest", "Invalid version"));
+    };
+    let Some((world, rest)) = principal(state, path) else {
+        return Routed::Answer(no(404, "Request_ResourceNotFound", "Resource does not exist."));
+    };
+    let audience = call.bearer().and_then(|token| state.world(world).audience(token));
+    if audience.is_none_or(|audience| without_port(&audience) != AUDIENCE) {
+        return Routed::Answer(no(401, "InvalidAuthenticationToken", "Access token is missing or not valid."));
+    }
+    let body = call.json();
+    match (method, rest) {
+        ("GET", []) => deed(world, Op::PrincipalRead, |world| {
+            let settings = &world.settings;
+            let name = "HPE GreenLake";
+            let body = json!({ "id": settings.service_principal, "appId": settings.app_id, "displayName": name });
+            Ok(Reply::json(200, &body))
+        }),
+        ("GET", ["synchronization", "jobs"]) => deed(world, Op::JobRead, |world| {
+            let jobs: Vec<_> = world.jobs().iter().map(|job| job_json(world, job)).collect();
+            Ok(Reply::json(200, &json!({ "value": jobs })))
+        }),
+        ("GET", ["synchronization", "jobs", id]) => {
+            let id = (*id).to_owned();
+            deed(world, Op::JobRead, move |world| {
+                let job = world.job(&id).ok_or_else(|| gone(&id))?;
+                Ok(Reply::json(200, &job_json(world, job)))
+            })
+        }
+        ("GET", ["synchronization", "secrets"]) => deed(world, Op::SettingsRead, |world| {
+            let pairs = world.graph_settings();
+            let pairs: Vec<_> = pairs.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+            Ok(Reply::json(200, &json!({ "value": pairs })))
+        }),
+        ("PUT", ["synchronization", "secrets"]) => deed(world, Op::SettingsPut, move |world| {
+            world.put_settings(&pairs(&body["value"])?);
+            Ok(Reply::empty(204))
+        }),
+        ("POST", ["synchronization", "jobs", id, verb]) => post(world, id, verb, body),
+        _ => Routed::Answer(no(404, "ResourceNotFound", "no such resource")),
+    }
+}
+
+fn post(world: usize, id: &str, verb: &str, body: Value) -> Routed {
+    let id = id.to_owned();
+    match verb {
+        "pause" => {
+            deed(world, Op::Pause, move |world| if world.pause(&id) { Ok(Reply::empty(204)) } else { Err(gone(&id)) })
+        }
+        "start" => {
+            deed(world, Op::Start, move |world| if world.start(&id) { Ok(Reply::empty(204)) } else { Err(gone(&id)) })
+        }
+        "validateCredentials" if body["useSavedCredentials"] == true => deed(world, Op::TestSaved, move |world| {
+            world.job(&id).ok_or_else(|| gone(&id))?;
+            if world.test_saved() { Ok(Reply::empty(204)) } else { Err(unavailable()) }
+        }),
+        "validateCredentials" => deed(world, Op::TestCandidate, move |world| {
+            world.job(&id).ok_or_else(|| gone(&id))?;
+            let pairs = pairs(&body["credentials"])?;
+            for needed in ["BaseAddress", "SecretToken"] {
+                if pairs.iter().any(|(key, _)| key.eq_ignore_ascii_case(needed) && key != needed) {
+                    return Err(refusal(500, "InternalServerError", "An error has occurred."));
+                }
+            }
+            if world.test_candidate(&pairs) { Ok(Reply::empty(204)) } else { Err(unavailable()) }
+        }),
+        _ => Routed::Answer(no(404, "ResourceNotFound", "no such action")),
+    }
+}
+
+fn deed(world: usize, op: Op, deed: impl FnOnce(&mut World) -> Result<Reply, Refusal> + Send + 'static) -> Routed {
+    Routed::deed(world, op, move |world| {
+        let answer = world.graph_access().and_then(|()| deed(world));
+        answer.unwrap_or_else(|refusal| refuse(&refusal, error))
+    })
+}
+
+/// The world whose service principal a path begins with, by object id or by app id, and the rest of the path.
+fn principal<'a>(state: &State, path: &'a [&'a str]) -> Option<(usize, &'a [&'a str])> {
+    match path {
+        ["servicePrincipals", id, rest @ ..] => {
+            Some((state.find(|world| world.settings.service_principal == *id)?, rest))
+        }
+        [one, rest @ ..] => {
+            let app = one.strip_prefix("servicePrincipals(appId='")?.strip_suffix("')")?;
+            Some((state.find(|world| world.settings.app_id == app)?, rest))
+        }
+        [] => None,
+    }
+}
+
+fn pairs(value: &Value) -> Result<Vec<(String, String)>, Refusal> {
+    let missing = || refusal(400, "RequestMissingRequiredParameter", "A required parameter is missing.");
+    let list = value.as_array().ok_or_else(missing)?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    list.iter()
+        .map(|pair| Some((text(&pair["key"])?, text(&pair["value"])?)))
+        .collect::<Option<_>>()
+        .ok_or_else(missing)
+}
+
+/// Refused, or the endpoint is down: Entra says the same. Its message is JSON within JSON.
+fn unavailable() -> Refusal {
+    let code = "CredentialValidationUnavailable";
+    let inner = json!({ "code": code, "details": [], "message": "We received an unexpected response.\r\nTry again." });
+    Refusal { message: inner.to_string(), ..refusal(400, code, "") }
+}
+
+fn gone(id: &str) -> Refusal {
+    Refusal { message: format!("The job {id} does not exist."), ..refusal(404, "ResourceNotFound", "") }
+}
+
+fn refusal(status: u16, code: &'static str, message: &str) -> Refusal {
+    Refusal { status, code, message: message.to_owned(), retry_after: None }
+}
+
+/// Graph's shape.
+pub fn error(refusal: &Refusal) -> Reply {
+    let id = "00000000-0000-4000-8000-00000000feed";
+    let inner = json!({ "date": "2026-01-05T00:00:00", "request-id": id, "client-request-id": id });
+    let body = json!({ "error": { "code": refusal.code, "message": refusal.message, "innerError": inner } });
+    Reply::json(refusal.status, &body)
+}
+
+fn no(status: u16, code: &'static str, message: &str) -> Reply {
+    error(&refusal(status, code, message))
+}
+
+fn without_port(url: &str) -> &str {
+    match url.rsplit_once(':') {
+        Some((rest, port)) if port.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => url,
+    }
+}

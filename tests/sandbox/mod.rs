@@ -1,0 +1,217 @@
+//! The world's face over TLS: HPE, Key Vault and Entra on one loopback port, told apart by host name.
+//!
+//! A thin skin: it reads requests, asks the world, and words the answer as the service would. It adds what only a network
+//! has: a challenge, pages, headers, connections that are refused, cut or never answered. It decides nothing itself.
+
+mod clock;
+mod flow;
+mod gate;
+mod graph;
+mod graph_job;
+mod hpe;
+mod http;
+mod login;
+#[cfg(test)]
+mod tests;
+mod vault;
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::world::{Op, Service, Timestamp, World};
+pub use clock::{FastClock, real_now};
+pub use gate::{Gate, Side, Which};
+use wire::{Caller, Identity, Line, TlsListener};
+
+/// How often time is let pass in the worlds, in real time.
+const TICK: Duration = Duration::from_millis(5);
+
+/// How the sandbox runs.
+#[derive(Clone, Copy, Debug)]
+pub struct SandboxOptions {
+    /// World seconds per real second.
+    pub speed: f64,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self { speed: 1.0 }
+    }
+}
+
+/// One call that was made, for a test to assert upon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The world's time.
+    pub at: Timestamp,
+    /// What kind; none when it reached no service (a challenge, a path that is not there).
+    pub op: Option<Op>,
+    /// The status; none when the connection was broken instead.
+    pub status: Option<u16>,
+}
+
+/// What the handlers share.
+pub struct State {
+    worlds: Vec<Arc<Mutex<World>>>,
+    clock: FastClock,
+    gate: Gate,
+    places: AtomicUsize,
+    log: Mutex<Vec<Recorded>>,
+    lines: Mutex<Vec<Weak<Line>>>,
+}
+
+/// A sandbox that serves until it is dropped.
+pub struct Sandbox {
+    /// Where it listens: every host name is to be resolved to it.
+    pub address: SocketAddr,
+    /// The CA to be trusted.
+    pub ca_pem: String,
+    state: Arc<State>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Serves these worlds. Several are told apart by HPE tenant, vault name and service principal. The first one's
+    /// time is the anchor: it is to begin at [`real_now`].
+    pub async fn start(worlds: Vec<Arc<Mutex<World>>>, options: SandboxOptions) -> anyhow::Result<Self> {
+        let anchor = worlds.first().map_or_else(real_now, |world| lock(world).now());
+        let clock = FastClock { anchor, speed: options.speed };
+        for world in &worlds {
+            // The SDK counts the life of access tokens in real seconds.
+            #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+            let life = (3600.0 * options.speed) as i64;
+            lock(world).settings.access_life = TimeDelta::seconds(life.clamp(1, 1_000_000_000_000));
+        }
+        let (log, lines) = (Mutex::default(), Mutex::default());
+        let state = Arc::new(State { worlds, clock, gate: Gate::default(), places: AtomicUsize::new(0), log, lines });
+        let identity = Identity::generate()?;
+        let admitting = state.clone();
+        let (listener, accepting) = TlsListener::bind(identity.server, move |line| admitting.admit(line)).await?;
+        let address = axum::serve::Listener::local_addr(&listener)?;
+        let app = axum::Router::new().fallback(flow::handle).with_state(state.clone());
+        let service = app.into_make_service_with_connect_info::<Caller>();
+        let serving = tokio::spawn(async move {
+            // It returns only with the runtime.
+            let _ended = axum::serve(listener, service).await;
+        });
+        let ticking = tokio::spawn(tick(state.clone()));
+        Ok(Self { address, ca_pem: identity.ca_pem, state, tasks: vec![accepting, serving, ticking] })
+    }
+
+    /// The world with this number, brought up to now.
+    pub fn world(&self, number: usize) -> MutexGuard<'_, World> {
+        self.state.world(number)
+    }
+
+    /// The clock that the worlds run by; the daemon's own must have the same anchor and speed.
+    pub fn clock(&self) -> FastClock {
+        self.state.clock
+    }
+
+    /// Where requests can be held.
+    pub fn gate(&self) -> &Gate {
+        &self.state.gate
+    }
+
+    /// Every call so far.
+    pub fn calls(&self) -> Vec<Recorded> {
+        self.state.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many calls have reached a service: the number of places where a caller can be killed.
+    pub fn deeds(&self) -> usize {
+        self.state.places.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.state.cut(|_| true);
+    }
+}
+
+impl State {
+    /// A world, brought up to now.
+    fn world(&self, number: usize) -> MutexGuard<'_, World> {
+        let mut world = lock(&self.worlds[number]);
+        world.advance_to(self.clock.now());
+        world
+    }
+
+    /// The number of the first world of which this holds.
+    fn find(&self, is_it: impl Fn(&World) -> bool) -> Option<usize> {
+        self.worlds.iter().position(|world| is_it(&lock(world)))
+    }
+
+    /// Whether a client may connect to the host that it says hello to.
+    fn admit(&self, line: &Arc<Line>) -> bool {
+        let Some(service) = service_of(&line.host) else { return false };
+        if self.is_down(service) {
+            return false;
+        }
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|line| line.strong_count() > 0);
+        lines.push(Arc::downgrade(line));
+        true
+    }
+
+    /// Hosts are shared: a service is down when it is down in every world.
+    fn is_down(&self, service: Service) -> bool {
+        (0..self.worlds.len()).all(|number| {
+            let world = self.world(number);
+            let now = world.now();
+            world.faults.is_down(service, now)
+        })
+    }
+
+    fn cut(&self, which: impl Fn(&str) -> bool) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().filter_map(Weak::upgrade).filter(|line| which(&line.host)).for_each(|line| line.cut());
+    }
+
+    /// The number of the call that has just reached a service.
+    fn next_place(&self) -> usize {
+        self.places.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn record(&self, at: Timestamp, op: Option<Op>, status: Option<u16>) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(Recorded { at, op, status });
+    }
+}
+
+/// Who answers on a host. The SCIM endpoint shares HPE's.
+fn service_of(host: &str) -> Option<Service> {
+    match host {
+        "login.sandbox.test" => Some(Service::EntraLogin),
+        "iam.sandbox.test" => Some(Service::HpeAuth),
+        "sps.sandbox.test" => Some(Service::Hpe),
+        "graph.sandbox.test" => Some(Service::Graph),
+        host if host.ends_with(".vault.sandbox.test") => Some(Service::Vault),
+        _ => None,
+    }
+}
+
+/// Lets time pass, and breaks the connections to services that have gone down.
+async fn tick(state: Arc<State>) {
+    const HOSTS: [Service; 5] = [Service::EntraLogin, Service::HpeAuth, Service::Hpe, Service::Graph, Service::Vault];
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        for service in HOSTS.into_iter().filter(|service| state.is_down(*service)) {
+            state.cut(|host| service_of(host) == Some(service));
+        }
+    }
+}
+
+fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
+}

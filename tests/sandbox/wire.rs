@@ -1,0 +1,175 @@
+//! TLS on loopback with a throwaway CA, and connections that can be cut at any moment.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use futures::task::AtomicWaker;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::server::TlsStream;
+
+/// The names that the one certificate is for.
+const NAMES: [&str; 2] = ["*.sandbox.test", "*.vault.sandbox.test"];
+
+/// A CA of this run and a server that it vouches for.
+pub struct Identity {
+    /// The CA's certificate, to be trusted by clients.
+    pub ca_pem: String,
+    /// The server's side.
+    pub server: Arc<ServerConfig>,
+}
+
+impl Identity {
+    /// Draws both anew.
+    pub fn generate() -> anyhow::Result<Self> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "scim-rotator sandbox");
+        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        let leaf = CertificateParams::new(NAMES.map(str::to_owned))?.signed_by(&key, &ca)?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone()], key)?;
+        Ok(Self { ca_pem: ca.pem(), server: Arc::new(server) })
+    }
+}
+
+/// One connection's switch.
+#[derive(Default)]
+pub struct Line {
+    /// The host that the client asked for in its hello.
+    pub host: String,
+    cut: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Line {
+    /// Breaks the connection: nothing more is read from it or written to it.
+    pub fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    fn check(&self, cx: &Context<'_>) -> io::Result<()> {
+        self.waker.register(cx.waker());
+        if self.cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+}
+
+/// What a handler knows of its connection.
+#[derive(Clone)]
+pub struct Caller(pub Arc<Line>);
+
+impl Connected<IncomingStream<'_, TlsListener>> for Caller {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Self(stream.io().line.clone())
+    }
+}
+
+/// A TLS connection with its switch.
+pub struct Wire {
+    tls: TlsStream<TcpStream>,
+    line: Arc<Line>,
+}
+
+/// Hands out connections whose handshake is done.
+pub struct TlsListener {
+    ready: mpsc::Receiver<Wire>,
+    address: SocketAddr,
+}
+
+impl TlsListener {
+    /// Listens on loopback. `admit` is asked for each name that a client says hello to; a no closes the connection
+    /// before TLS stands, as if nobody listened.
+    pub async fn bind<F>(server: Arc<ServerConfig>, admit: F) -> io::Result<(Self, tokio::task::JoinHandle<()>)>
+    where
+        F: Fn(&Arc<Line>) -> bool + Clone + Send + Sync + 'static,
+    {
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = tcp.local_addr()?;
+        let (sender, ready) = mpsc::channel(16);
+        let accepting = tokio::spawn(async move {
+            loop {
+                let Ok((stream, _)) = tcp.accept().await else { continue };
+                let (server, admit, sender) = (server.clone(), admit.clone(), sender.clone());
+                tokio::spawn(async move {
+                    // A handshake that fails is the client's affair: it is told by TLS itself.
+                    if let Ok(Some(wire)) = shake_hands(stream, server, admit).await {
+                        let _closed = sender.send(wire).await;
+                    }
+                });
+            }
+        });
+        Ok((Self { ready, address }, accepting))
+    }
+}
+
+async fn shake_hands(
+    stream: TcpStream,
+    server: Arc<ServerConfig>,
+    admit: impl Fn(&Arc<Line>) -> bool,
+) -> io::Result<Option<Wire>> {
+    stream.set_nodelay(true)?;
+    let hello = LazyConfigAcceptor::new(Default::default(), stream).await?;
+    let host = hello.client_hello().server_name().unwrap_or_default().to_owned();
+    let line = Arc::new(Line { host, ..Line::default() });
+    if !admit(&line) {
+        return Ok(None);
+    }
+    Ok(Some(Wire { tls: hello.into_stream(server).await?, line }))
+}
+
+impl Listener for TlsListener {
+    type Io = Wire;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Wire, SocketAddr) {
+        match self.ready.recv().await {
+            Some(wire) => (wire, self.address),
+            // The accepting task has been stopped with the sandbox.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.line.check(cx)?;
+        Pin::new(&mut self.tls).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.line.check(cx)?;
+        Pin::new(&mut self.tls).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.line.check(cx)?;
+        Pin::new(&mut self.tls).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_shutdown(cx)
+    }
+}
