@@ -3,4 +3,6 @@
 //! The library behind the binary. `domain` decides, `engine` acts through `ports`, `edge` fills the ports.
 
 pub mod domain;
+pub mod edge;
 pub mod ports;
+pub mod secret_file;

@@ -1,0 +1,11 @@
+//! The edges: what fills the ports with real services.
+//!
+//! Edges do not know each other; they share `http` (the one client), `login` (what a login to Entra offers) and
+//! nothing else. None of them decides, and none repeats what is not idempotent.
+
+pub mod clock;
+pub mod http;
+pub mod login;
+
+#[cfg(test)]
+mod testing;
