@@ -7,6 +7,7 @@
 
 pub mod azure;
 pub mod clock;
+pub mod graph;
 pub mod http;
 pub mod keyvault;
 pub mod login;
