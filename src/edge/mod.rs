@@ -8,9 +8,11 @@
 pub mod azure;
 pub mod clock;
 pub mod graph;
+pub mod greenlake;
 pub mod http;
 pub mod keyvault;
 pub mod login;
+pub mod scim;
 
 #[cfg(test)]
 mod testing;
