@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod edge;
 pub mod engine;
 pub mod ports;
 pub mod secret_file;

@@ -1,0 +1,85 @@
+//! The login against a throwaway Entra.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::edge::testing::serve;
+
+const SECRET: &str = "canary-client-s3cret";
+
+fn entra(answer: impl Fn(u32) -> (u16, Value) + Clone + Send + Sync + 'static) -> Router {
+    let count = Arc::new(AtomicU32::new(0));
+    let handler = move || {
+        let (status, body) = answer(count.fetch_add(1, Ordering::SeqCst));
+        async move { (StatusCode::from_u16(status).unwrap(), Json(body)) }
+    };
+    Router::new().route("/tenant/oauth2/v2.0/token", post(handler))
+}
+
+async fn login(app: Router) -> (tempfile::TempDir, AzureLogin) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, SECRET).unwrap();
+    let (http, authority) = serve(app).await;
+    let secret = SecretFile::new(path);
+    let credential = AzureCredential::ClientSecret { tenant_id: "tenant".into(), client_id: "client".into(), secret };
+    (dir, AzureLogin::new(AzureOptions { authority, credential }, &http).unwrap())
+}
+
+fn token(n: u32) -> (u16, Value) {
+    (200, json!({"token_type": "Bearer", "expires_in": 3600, "access_token": format!("bearer-{n}")}))
+}
+
+#[tokio::test]
+async fn a_bearer_is_cached_until_the_login_is_renewed() {
+    let (_dir, login) = login(entra(token)).await;
+    let bearer = async || login.bearer("https://graph/.default").await.unwrap().expose_secret().to_owned();
+    assert_eq!((bearer().await, bearer().await), ("bearer-0".into(), "bearer-0".into()));
+    login.renew();
+    assert_eq!(bearer().await, "bearer-1");
+}
+
+#[tokio::test]
+async fn a_refusal_tells_code_and_advice_and_no_secret() {
+    let refuse =
+        |_| (401, json!({"error": "invalid_client", "error_description": "AADSTS7000222: keys are expired.\r\nTrace"}));
+    let (_dir, login) = login(entra(refuse)).await;
+    let error = login.bearer("https://graph/.default").await.unwrap_err();
+    assert_eq!((error.class, error.code.as_deref(), error.status), (Class::Human, Some("AADSTS7000222"), Some(401)));
+    let shown = format!("{error} {error:?} {login:?}");
+    assert!(shown.contains("has expired") && shown.contains("/tenant/oauth2/v2.0/token"), "{shown}");
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_secret_that_was_replaced_in_its_file_is_read_when_the_old_one_is_refused() {
+    let app = entra(|n| match n {
+        1 => (401, json!({"error_description": "AADSTS7000222: expired"})),
+        _ => token(n),
+    });
+    let (_dir, login) = login(app).await;
+    login.bearer("https://one/.default").await.unwrap();
+    // Another scope is not cached, and the old secret is refused; the one in the file is tried at once.
+    assert_eq!(login.bearer("https://two/.default").await.unwrap().expose_secret(), "bearer-2");
+}
+
+#[tokio::test]
+async fn an_outage_is_worth_another_try_and_comes_through_the_sdk_as_it_is() {
+    let (_dir, login) = login(entra(|_| (503, json!({})))).await;
+    let error = login.get_token(&["https://graph/.default"], None).await.unwrap_err();
+    let call = crate::edge::login::failed_login(&error).unwrap();
+    assert_eq!((call.class, call.status), (Class::Retry { after: None }, Some(503)));
+}
+
+#[tokio::test]
+async fn a_missing_secret_file_is_named() {
+    let (dir, login) = login(entra(token)).await;
+    drop(dir);
+    let error = login.bearer("https://graph/.default").await.unwrap_err();
+    assert!(error.to_string().contains("does not exist"), "{error}");
+}

@@ -1,0 +1,244 @@
+//! The provisioner: one provisioning job of Entra, through Microsoft Graph v1.0.
+//!
+//! Never calls `restart`, which means mass traffic or deletions, and never writes settings but by `provision`.
+
+mod errors;
+mod wire;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use reqwest::header::{ACCEPT, CONTENT_LENGTH};
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use url::Url;
+
+use super::http::{Answer, Http, Method, Redactor, join};
+use super::login::Login;
+use crate::domain::settings::SecretsUpdate;
+use crate::domain::{Job, Settings, Timestamp, Token, Verdict};
+use crate::ports::{CallError, Class, Clock, Provisioner};
+
+const SERVICE: &str = "Microsoft Graph";
+
+/// Which job, where.
+#[derive(Clone, Debug)]
+pub struct GraphOptions {
+    /// The cloud's Graph, https (`https://graph.microsoft.com`).
+    pub url: Url,
+    /// The object id of the enterprise application (not the application id).
+    pub service_principal_id: String,
+    /// The job; none stands for the only one there is.
+    pub job_id: Option<String>,
+    /// Entra's tenant URL, sent along with a candidate token.
+    pub tenant_url: String,
+}
+
+/// Why there is no provisioner.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// A token would go out in the clear.
+    #[error("Graph's URL {0} must begin with https://")]
+    NotHttps(String),
+    /// An id that is none.
+    #[error("{0} is empty")]
+    EmptyId(&'static str),
+}
+
+/// One provisioning job.
+pub struct Graph {
+    options: GraphOptions,
+    scope: String,
+    http: Http,
+    login: Arc<dyn Login>,
+    clock: Arc<dyn Clock>,
+    /// The only job, once it has been looked up.
+    found: Mutex<Option<String>>,
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// What a call does if it is made twice, which tells what a lost answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Twice {
+    Same,
+    Differs,
+}
+
+impl Graph {
+    /// Checks the options. Nothing is sent yet. `clock` stands in where an answer bears no date.
+    pub fn new(
+        options: GraphOptions,
+        http: Http,
+        login: Arc<dyn Login>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, GraphError> {
+        if options.url.scheme() != "https" {
+            return Err(GraphError::NotHttps(options.url.to_string()));
+        }
+        if options.service_principal_id.is_empty() {
+            return Err(GraphError::EmptyId("service_principal_id"));
+        }
+        if options.job_id.as_deref() == Some("") {
+            return Err(GraphError::EmptyId("job_id"));
+        }
+        let scope = format!("{}/.default", options.url.origin().ascii_serialization());
+        Ok(Self { options, scope, http, login, clock, found: Mutex::new(None) })
+    }
+
+    fn url(&self, rest: &[&str]) -> Url {
+        let path = ["v1.0", "servicePrincipals", &self.options.service_principal_id, "synchronization"];
+        join(&self.options.url, path.into_iter().chain(rest.iter().copied()))
+    }
+
+    /// The configured job, or the only one.
+    async fn job_id(&self) -> Result<String, CallError> {
+        let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match self.options.job_id.clone().or(known) {
+            Some(id) => Ok(id),
+            None => self.only_job().await.map(|(id, _, _)| id),
+        }
+    }
+
+    /// Lists the jobs, and takes the only one.
+    async fn only_job(&self) -> Result<(String, Value, Answer), CallError> {
+        let answer = self.call(Method::GET, self.url(&["jobs"]), None, Twice::Same, &[]).await?;
+        let (id, job) = wire::only_job(&answer)?;
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
+        Ok((id, job, answer))
+    }
+
+    async fn job_call(
+        &self,
+        verb: &str,
+        body: Option<&Value>,
+        twice: Twice,
+        secrets: &[&str],
+    ) -> Result<Answer, CallError> {
+        let id = self.job_id().await?;
+        let url = self.url(&["jobs", &id, verb]);
+        self.call(Method::POST, url, body, twice, secrets).await.inspect_err(|error| self.forget_missing(error))
+    }
+
+    /// A job that was looked up and is gone has been made anew, under another id.
+    fn forget_missing(&self, error: &CallError) {
+        if error.status == Some(404) {
+            *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    /// One call. A 401 or 403 did nothing, and may come from a cached bearer that predates a grant: one new bearer, and
+    /// once more.
+    async fn call(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&Value>,
+        twice: Twice,
+        secrets: &[&str],
+    ) -> Result<Answer, CallError> {
+        let maybe = match twice {
+            Twice::Same => Class::Retry { after: None },
+            Twice::Differs => Class::Ambiguous,
+        };
+        let mut may_renew = true;
+        loop {
+            let bearer = self.login.bearer(&self.scope).await?;
+            let request = self
+                .http
+                .request(method.clone(), url.clone())
+                .bearer_auth(bearer.expose_secret())
+                .header(ACCEPT, "application/json")
+                .header("client-request-id", uuid::Uuid::new_v4().to_string());
+            let request = match body {
+                Some(body) => request.json(body),
+                None if method == Method::POST => request.header(CONTENT_LENGTH, "0"),
+                None => request,
+            };
+            let answer = self.http.send(request).await.map_err(|failure| failure.into_call(SERVICE, maybe))?;
+            if answer.is_success() {
+                return Ok(answer);
+            }
+            if may_renew && matches!(answer.status, 401 | 403) {
+                may_renew = false;
+                self.login.renew();
+                continue;
+            }
+            let secrets = secrets.iter().copied().chain([bearer.expose_secret()]);
+            return Err(errors::sort(&answer, maybe, &Redactor::new(secrets)));
+        }
+    }
+
+    async fn validate(&self, body: &Value, secrets: &[&str]) -> Result<Verdict, CallError> {
+        match self.job_call("validateCredentials", Some(body), Twice::Same, secrets).await {
+            Ok(_) => Ok(Verdict::Accepted),
+            Err(error) if errors::is_about_credentials(&error) => {
+                tracing::debug!(
+                    code = error.code,
+                    request_id = error.request_id,
+                    "Entra did not accept the credentials"
+                );
+                Ok(Verdict::NotAccepted)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn time_of(&self, answer: &Answer) -> Timestamp {
+        answer.date().unwrap_or_else(|| self.clock.now())
+    }
+}
+
+#[async_trait]
+impl Provisioner for Graph {
+    async fn job(&self) -> Result<Job, CallError> {
+        let (job, answer) = match &self.options.job_id {
+            Some(id) => {
+                let answer = self.call(Method::GET, self.url(&["jobs", id]), None, Twice::Same, &[]).await?;
+                (answer.json().unwrap_or_default(), answer)
+            }
+            // Listed each time, so that a second job is noticed.
+            None => self.only_job().await.map(|(_, job, answer)| (job, answer))?,
+        };
+        wire::job(&job, self.time_of(&answer)).ok_or_else(|| errors::unreadable(&answer, "is no synchronization job"))
+    }
+
+    async fn settings(&self) -> Result<Settings, CallError> {
+        let answer = self.call(Method::GET, self.url(&["secrets"]), None, Twice::Same, &[]).await?;
+        let settings = answer.json().as_ref().and_then(wire::settings);
+        settings.ok_or_else(|| errors::unreadable(&answer, "is no list of settings"))
+    }
+
+    async fn provision(&self, update: &SecretsUpdate) -> Result<Timestamp, CallError> {
+        let body = wire::secrets(update);
+        let url = self.url(&["secrets"]);
+        let answer = self.call(Method::PUT, url, Some(&body), Twice::Same, &[update.token.expose()]).await?;
+        Ok(self.time_of(&answer))
+    }
+
+    async fn test_candidate(&self, token: &Token) -> Result<Verdict, CallError> {
+        self.validate(&wire::candidate(&self.options.tenant_url, token), &[token.expose()]).await
+    }
+
+    async fn test_saved(&self) -> Result<Verdict, CallError> {
+        self.validate(&serde_json::json!({"useSavedCredentials": true}), &[]).await
+    }
+
+    async fn pause(&self) -> Result<Timestamp, CallError> {
+        let answer = self.job_call("pause", None, Twice::Differs, &[]).await?;
+        Ok(self.time_of(&answer))
+    }
+
+    async fn start(&self) -> Result<Timestamp, CallError> {
+        let answer = self.job_call("start", None, Twice::Differs, &[]).await?;
+        Ok(self.time_of(&answer))
+    }
+}
+
+#[cfg(test)]
+mod tests;

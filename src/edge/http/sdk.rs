@@ -1,0 +1,112 @@
+//! Our client as the transport of the Azure SDK, which is kept from taking a bearer anywhere else.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::error::ErrorKind;
+use azure_core::http::headers::{HeaderName, Headers};
+use azure_core::http::{AsyncRawResponse, HttpClient, Request};
+use futures::TryStreamExt as _;
+use url::{Host, Origin, Url};
+
+use super::answer::{http_date, wait};
+use super::{Failure, Http, MAX_BODY, Sent};
+
+/// Where the SDK may go.
+#[derive(Clone, Debug)]
+pub enum Reach {
+    /// This origin only: a next-page link must not carry the bearer elsewhere.
+    Origin(Origin),
+    /// The identity endpoint of the machine itself, plain http: loopback and link-local addresses.
+    ThisMachine,
+}
+
+impl Reach {
+    fn allows(&self, url: &Url) -> bool {
+        match self {
+            Self::Origin(origin) => url.origin() == *origin,
+            Self::ThisMachine => match url.host() {
+                Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_link_local(),
+                Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unicast_link_local(),
+                Some(Host::Domain(name)) => name == "localhost",
+                None => false,
+            },
+        }
+    }
+}
+
+/// The transport for one SDK client.
+#[derive(Clone, Debug)]
+pub struct SdkTransport {
+    http: Http,
+    reach: Reach,
+}
+
+impl SdkTransport {
+    /// `http`, held within `reach`.
+    pub fn new(http: Http, reach: Reach) -> Self {
+        Self { http, reach }
+    }
+}
+
+#[async_trait]
+impl HttpClient for SdkTransport {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let url = request.url();
+        let refuse = |why: &'static str| azure_core::Error::with_message(ErrorKind::Connection, why);
+        if !self.reach.allows(url) {
+            return Err(refuse("the SDK was led to another host, and no request was made"));
+        }
+        self.http.guard(url).map_err(refuse)?;
+        let (status, headers, body) = self.http.client.execute_request(request).await?.deconstruct();
+        Ok(AsyncRawResponse::from_bytes(status, headers, capped(body).await?))
+    }
+}
+
+async fn capped(mut body: azure_core::http::AsyncResponseBody) -> azure_core::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.try_next().await? {
+        if bytes.len() + chunk.len() > MAX_BODY {
+            return Err(azure_core::Error::with_message(ErrorKind::Io, "the answer is larger than 256 KB"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+impl Failure {
+    /// Sorts an exchange that failed within the SDK; none when there was an answer, or no exchange at all.
+    pub fn of_sdk(target: &str, error: &azure_core::Error) -> Option<Self> {
+        if let Some(error) = wrapped(error) {
+            return Some(Self::sort_ref(target, error));
+        }
+        match error.kind() {
+            ErrorKind::Connection => Some(Self::refused(target, &error.to_string())),
+            ErrorKind::Io => Some(Self { sent: Sent::Maybe, ..Self::refused(target, &error.to_string()) }),
+            _ => None,
+        }
+    }
+
+    /// The SDK did not come back within the limit that is set around each of its calls.
+    pub fn overdue(target: &str) -> Self {
+        Self { sent: Sent::Maybe, ..Self::refused(target, "no answer in time") }
+    }
+}
+
+/// The `reqwest` error that an error of the SDK wraps.
+fn wrapped(error: &azure_core::Error) -> Option<&reqwest::Error> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// What the `Retry-After` of an answer in the SDK's hands asks for.
+pub fn retry_after_of(headers: &Headers) -> Option<Duration> {
+    let header = |name: &'static str| headers.get_optional_str(&HeaderName::from_static(name));
+    wait(header("retry-after")?, header("date").and_then(http_date))
+}

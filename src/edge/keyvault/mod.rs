@@ -1,0 +1,207 @@
+//! The vault: one secret in Azure Key Vault, through the official SDK.
+//!
+//! The SDK is kept from retrying (each retry of a store may make one more version) and from waiting without end. Every
+//! write is made once. Versions are listed without their values; a value is read only where it is asked for.
+
+mod errors;
+mod wire;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::http::{ClientOptions, RetryOptions, Transport};
+use azure_security_keyvault_secrets::models::{
+    SecretClientGetSecretOptions, SecretClientUpdateSecretPropertiesOptions, UpdateSecretPropertiesParameters,
+};
+use azure_security_keyvault_secrets::{ResourceExt as _, SecretClient, SecretClientOptions};
+use futures::TryStreamExt as _;
+use url::Url;
+
+use self::errors::{Action, Trouble};
+use super::http::{Http, Method, Reach, SdkTransport, join, target};
+use super::login::Login;
+use crate::domain::journal::Tags;
+use crate::domain::{Token, Version, VersionId};
+use crate::ports::{NewVersion, Vault, VaultError};
+
+/// A first call is three requests: the challenge, the login, the call itself.
+const LIMIT: Duration = Duration::from_secs(60);
+/// A list may have many pages.
+const LIST_LIMIT: Duration = Duration::from_secs(120);
+const SERVICE: &str = "Key Vault";
+
+/// Which secret, where.
+#[derive(Clone, Debug)]
+pub struct KeyVaultOptions {
+    /// The vault, https (`https://contoso.vault.azure.net`).
+    pub url: Url,
+    /// The secret's name.
+    pub secret: String,
+}
+
+/// Why there is no vault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyVaultError {
+    /// The SDK pastes the name into a path unchecked, so `../` would lead elsewhere.
+    #[error("the secret's name {0:?} must be 1 to 127 letters, digits and hyphens")]
+    BadName(String),
+    /// A token would go out in the clear.
+    #[error("the vault's URL {0} must begin with https://")]
+    NotHttps(String),
+}
+
+/// One secret of one vault.
+pub struct KeyVault {
+    options: KeyVaultOptions,
+    http: Http,
+    login: Arc<dyn Login>,
+    client: Mutex<Option<Arc<SecretClient>>>,
+}
+
+impl fmt::Debug for KeyVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyVault").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl KeyVault {
+    /// Checks the options. Nothing is sent yet.
+    pub fn new(options: KeyVaultOptions, http: Http, login: Arc<dyn Login>) -> Result<Self, KeyVaultError> {
+        if options.url.scheme() != "https" {
+            return Err(KeyVaultError::NotHttps(options.url.to_string()));
+        }
+        if !is_name(&options.secret) {
+            return Err(KeyVaultError::BadName(options.secret));
+        }
+        Ok(Self { options, http, login, client: Mutex::new(None) })
+    }
+
+    fn client(&self) -> azure_core::Result<Arc<SecretClient>> {
+        let mut slot = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*slot {
+            return Ok(client.clone());
+        }
+        let transport = SdkTransport::new(self.http.clone(), Reach::Origin(self.options.url.origin()));
+        let client_options = ClientOptions {
+            transport: Some(Transport::new(Arc::new(transport))),
+            retry: RetryOptions::none(),
+            ..ClientOptions::default()
+        };
+        let options = SecretClientOptions {
+            client_options,
+            verify_challenge_resource: Some(true),
+            ..SecretClientOptions::default()
+        };
+        let client = Arc::new(SecretClient::new(self.options.url.as_str(), self.login.clone(), Some(options))?);
+        *slot = Some(client.clone());
+        Ok(client)
+    }
+
+    /// Calls the SDK. After a 401, which did nothing, once more with everything anew: the SDK never drops a bearer that
+    /// was revoked.
+    async fn ask<T, F>(&self, limit: Duration, call: impl Fn(Arc<SecretClient>) -> F) -> Result<T, Trouble>
+    where
+        F: Future<Output = azure_core::Result<T>>,
+    {
+        let mut may_renew = true;
+        loop {
+            let client = self.client().map_err(Trouble::Sdk)?;
+            match tokio::time::timeout(limit, call(client)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) if may_renew && errors::is_unauthorized(&error) => {
+                    may_renew = false;
+                    self.login.renew();
+                    *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                }
+                Ok(Err(error)) => return Err(Trouble::Sdk(error)),
+                Err(_) => return Err(Trouble::Overdue),
+            }
+        }
+    }
+
+    fn target(&self, method: Method, rest: &[&str]) -> String {
+        let path = ["secrets", &self.options.secret].into_iter().chain(rest.iter().copied());
+        target(&method, &join(&self.options.url, path))
+    }
+}
+
+#[async_trait]
+impl Vault for KeyVault {
+    async fn list(&self) -> Result<Vec<Version>, VaultError> {
+        let target = self.target(Method::GET, &["versions"]);
+        let listed = self
+            .ask(LIST_LIMIT, |client| async move {
+                client.list_secret_properties_versions(&self.options.secret, None)?.try_collect::<Vec<_>>().await
+            })
+            .await;
+        match listed {
+            Ok(versions) => versions.into_iter().map(|version| wire::version(version, &target)).collect(),
+            Err(Trouble::Sdk(error)) if errors::is_unknown_secret(&error) => Ok(Vec::new()),
+            Err(trouble) => Err(errors::sort(Action::List, &target, trouble, None)),
+        }
+    }
+
+    async fn read(&self, version: &VersionId) -> Result<Token, VaultError> {
+        let target = self.target(Method::GET, &[&version.0]);
+        if !is_name(&version.0) {
+            return Err(wire::unreadable(&target, "the vault named a version that is no version"));
+        }
+        let secret = self
+            .ask(LIMIT, |client| async move {
+                let secret_version = Some(version.0.clone());
+                let options = SecretClientGetSecretOptions { secret_version, ..Default::default() };
+                client.get_secret(&self.options.secret, Some(options)).await?.into_model()
+            })
+            .await
+            .map_err(|trouble| errors::sort(Action::Read(version), &target, trouble, None))?;
+        wire::token(version, secret)
+    }
+
+    async fn store(&self, new: &NewVersion) -> Result<VersionId, VaultError> {
+        let target = self.target(Method::PUT, &[]);
+        let stored = self
+            .ask(LIMIT, |client| async move {
+                let parameters = wire::parameters(new)?.try_into()?;
+                // Its answer repeats the value: only the id is taken from it.
+                Ok(client
+                    .set_secret(&self.options.secret, parameters, None)
+                    .await?
+                    .into_model()
+                    .map(|it| it.resource_id()))
+            })
+            .await;
+        match stored {
+            Ok(Ok(Ok(id))) if id.version.is_some() => Ok(VersionId(id.version.unwrap_or_default())),
+            Ok(_) => Err(VaultError::Call(errors::stored_somewhere(&target))),
+            Err(trouble) => Err(errors::sort(Action::Store, &target, trouble, new.token.as_ref())),
+        }
+    }
+
+    async fn label(&self, version: &VersionId, tags: &Tags, enabled: Option<bool>) -> Result<(), VaultError> {
+        let target = self.target(Method::PATCH, &[&version.0]);
+        if !is_name(&version.0) {
+            return Err(wire::unreadable(&target, "the vault named a version that is no version"));
+        }
+        self.ask(LIMIT, |client| async move {
+            let secret_attributes = enabled.map(wire::enabled);
+            let tags = Some(tags.clone().into_iter().collect());
+            let parameters = UpdateSecretPropertiesParameters { tags, secret_attributes, ..Default::default() };
+            let secret_version = Some(version.0.clone());
+            let options = SecretClientUpdateSecretPropertiesOptions { secret_version, ..Default::default() };
+            client.update_secret_properties(&self.options.secret, parameters.try_into()?, Some(options)).await
+        })
+        .await
+        .map(|_| ())
+        .map_err(|trouble| errors::sort(Action::Label, &target, trouble, None))
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=127).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests;
