@@ -2,7 +2,10 @@
 //!
 //! The library behind the binary. `domain` decides, `engine` acts through `ports`, `edge` fills the ports.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod logging;
 pub mod ports;
 pub mod secret_file;
+pub mod words;
