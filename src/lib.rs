@@ -2,9 +2,12 @@
 //!
 //! The library behind the binary. `domain` decides, `engine` acts through `ports`, `edge` fills the ports.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod edge;
 pub mod engine;
+pub mod logging;
 pub mod ports;
 pub mod secret_file;
+pub mod words;

@@ -120,8 +120,9 @@ fn read_credential(section: &Section<'_>, folder: &Folder<'_>) -> Option<Credent
             readable.then_some(Credential::ManagedIdentity { client_id })
         }
         Some(_) => {
-            let tenant_id = section.need("tenant_id", "the UUID of your Entra tenant", scalar::uuid);
-            let client_id = section.need("client_id", "the UUID of the app registration", scalar::uuid);
+            let tenant_id = section.need("tenant_id", "tenant_id = \"…\", the UUID of your Entra tenant", scalar::uuid);
+            let client_id =
+                section.need("client_id", "client_id = \"…\", the UUID of the app registration", scalar::uuid);
             let example = "secret_file = \"/…\", the path of a file that holds the client secret";
             let secret = section.need("secret_file", example, scalar::secret_file(folder.path));
             Some(Credential::ClientSecret { tenant_id: tenant_id?, client_id: client_id?, secret: secret? })

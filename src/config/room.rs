@@ -5,9 +5,9 @@
 
 use chrono::{TimeDelta, TimeZone, Utc};
 
-use super::scalar::short;
 use crate::domain::Timestamp;
 use crate::domain::policy::{Before, Window};
+use crate::words::span;
 
 /// How many openings are looked at, at most: a year of hourly ones.
 const OPENINGS: usize = 9_000;
@@ -50,12 +50,12 @@ impl Times<'_> {
             (Before::Share(percent), Some(life)) => life / 100 * i32::from(percent),
             (Before::Share(_), None) => return None,
         };
-        let (slack, wanted) = (self.min_slack, short(before));
+        let (slack, wanted) = (self.min_slack, span(before));
         if let Some(life) = self.life.filter(|life| before >= *life) {
             let what = format!(
                 "rotate_before_expiry ({wanted}) is not shorter than the token's life (assumed_lifetime, {}): each token \
                  would be due when it is born. Lower it, or write a share such as \"33%\"",
-                short(life)
+                span(life)
             );
             return Some((Blame::RotateBefore, what));
         }
@@ -63,20 +63,17 @@ impl Times<'_> {
             let what = format!(
                 "min_slack ({}) is not shorter than rotate_before_expiry ({wanted}): every rotation would begin after the \
                  last safe moment. Lower min_slack or raise rotate_before_expiry",
-                short(slack)
+                span(slack)
             );
             return Some((Blame::MinSlack, what));
         }
         let room = before - slack;
-        let between = format!(
-            "between rotate_before_expiry ({wanted}) and min_slack ({}) there are {}",
-            short(slack),
-            short(room)
-        );
+        let between =
+            format!("between rotate_before_expiry ({wanted}) and min_slack ({}) there are {}", span(slack), span(room));
         if self.jitter > room {
             let what = format!(
                 "jitter ({}) is longer than the room it has: {between}. Lower it, or raise rotate_before_expiry",
-                short(self.jitter)
+                span(self.jitter)
             );
             return Some((Blame::Jitter, what));
         }
@@ -84,7 +81,7 @@ impl Times<'_> {
         let what = format!(
             "the window may never open before the deadline: it stays closed for up to {}, but {between}. Let it open more \
              often, raise rotate_before_expiry or lower min_slack",
-            closed.map_or_else(|| format!("more than {}", short(SPAN)), short)
+            closed.map_or_else(|| format!("more than {}", span(SPAN)), span)
         );
         Some((Blame::Window, what))
     }

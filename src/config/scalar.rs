@@ -19,6 +19,7 @@ use super::raw::Scalar;
 use crate::domain::Timestamp;
 use crate::domain::policy::Before;
 use crate::secret_file::SecretFile;
+use crate::words::span;
 
 /// The longest time that means anything here, in days.
 const LONGEST: i64 = 3660;
@@ -86,8 +87,8 @@ fn no_unit(number: &str) -> String {
 /// A time within bounds.
 pub(super) fn duration_in(from: TimeDelta, to: TimeDelta) -> impl Fn(Scalar<'_>) -> Parsed<TimeDelta> {
     move |value| match duration(value)? {
-        time if time < from => Err(format!("is shorter than {}", short(from))),
-        time if time > to => Err(format!("is longer than {}", short(to))),
+        time if time < from => Err(format!("is shorter than {}", span(from))),
+        time if time > to => Err(format!("is longer than {}", span(to))),
         time => Ok(time),
     }
 }
@@ -235,17 +236,4 @@ pub(super) fn pointer(value: Scalar<'_>) -> Parsed<String> {
         true => Ok(text.to_owned()),
         false => Err("is no JSON pointer: write for example \"/data/token\" (`~1` for a slash in a name)".into()),
     }
-}
-
-/// A time in words, as it would be written in the file: `23d 4h`.
-pub(super) fn short(time: TimeDelta) -> String {
-    let mut seconds = time.num_seconds().max(0);
-    let mut words = Vec::new();
-    for (unit, name) in [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")] {
-        if seconds >= unit {
-            words.push(format!("{}{name}", seconds / unit));
-            seconds %= unit;
-        }
-    }
-    if words.is_empty() { "0s".into() } else { words.join(" ") }
 }

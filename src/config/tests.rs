@@ -376,3 +376,13 @@ fn a_file_that_is_not_there_or_no_text_is_a_problem_too() {
     std::fs::write(&path, b"a = \"\xff\"").unwrap();
     assert!(load().contains("from byte 5 on"));
 }
+
+#[test]
+fn a_file_cut_off_anywhere_is_a_problem_and_never_a_panic() {
+    let text = plain().replace("name = \"c1\"", "name = \"c1\" # — schöner Name, client_secret = \"hunter2x\"");
+    for end in (0..text.len() - 1).filter(|end| text.is_char_boundary(*end)) {
+        if let Err(errors) = parse(&text[..end], &[]) {
+            assert!(!errors.to_string().contains("hunter2x"), "{errors}");
+        }
+    }
+}

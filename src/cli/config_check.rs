@@ -1,0 +1,117 @@
+//! `config check`: everything that is wrong with the configuration, or what it will do.
+//!
+//! Contacts nobody and reads no secret: of a secret's file only presence and permissions are looked at.
+
+use std::io::{self, Write};
+
+use crate::cli::exit::Exit;
+use crate::config::{ConnectionConfig, Credential, Loaded};
+use crate::domain::policy::{Before, Policy};
+use crate::words::span;
+
+/// Writes, for people, what a configuration that can be used will do. One that cannot is refused before any subcommand.
+pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
+    let config = &loaded.config;
+    let who = match &config.azure.credential {
+        Credential::ManagedIdentity { client_id: None } => "the machine's managed identity".to_owned(),
+        Credential::ManagedIdentity { client_id: Some(id) } => format!("the managed identity {id}"),
+        Credential::ClientSecret { client_id, .. } => format!("the app registration {client_id}"),
+    };
+    writeln!(out, "The configuration can be used.")?;
+    if let Some(sandbox) = &config.sandbox {
+        writeln!(out, "  SANDBOX: every host is {}, time runs {} times as fast", sandbox.address, sandbox.clock_speed)?;
+    }
+    writeln!(out, "  as {who}, from {}", config.azure.authority.host_str().unwrap_or_default())?;
+    for connection in &config.connections {
+        describe(connection, out)?;
+    }
+    let warnings = warnings(loaded);
+    if !warnings.is_empty() {
+        writeln!(out, "\nTo look at ({}):", warnings.len())?;
+        for warning in warnings {
+            writeln!(out, "  * {warning}")?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(connection: &ConnectionConfig, out: &mut impl Write) -> io::Result<()> {
+    let ConnectionConfig { name, issuer, vault, entra, policy, check } = connection;
+    writeln!(out, "\n{name}")?;
+    writeln!(out, "  issuer  {} ({})", issuer.url, policy.mode)?;
+    writeln!(out, "  vault   {} secret {}", vault.url.host_str().unwrap_or_default(), vault.secret)?;
+    writeln!(out, "  entra   service principal {}", entra.service_principal_id)?;
+    writeln!(out, "  rotates {}", when(policy))?;
+    for window in &policy.windows {
+        let (opens, lasts) = (window.opens.describe(), span(window.lasts));
+        writeln!(out, "          within a window of {lasts}: {} ({})", opens.trim_end_matches('.'), window.zone)?;
+    }
+    writeln!(out, "  looks   {} (UTC)", check.describe().trim_end_matches('.'))
+}
+
+fn when(policy: &Policy) -> String {
+    let before = match policy.rotate_before {
+        Before::Time(time) => format!("{} before the token ends", span(time)),
+        Before::Share(percent) => format!("when {percent}% of the token's life is left"),
+    };
+    let aged = policy.max_age.map(|age| format!(", or at the age of {}", span(age))).unwrap_or_default();
+    format!("{before}{aged}; at the latest {} before it ends", span(policy.min_slack))
+}
+
+/// What the configuration said itself, and what can be seen of the files that it names.
+fn warnings(loaded: &Loaded) -> Vec<String> {
+    let said = loaded.warnings.iter().map(ToString::to_string);
+    let secrets = loaded.config.secret_files().into_iter().filter_map(|(who, file)| match file.path().try_exists() {
+        Ok(true) => file.warning().map(|warning| format!("{who}: {warning}")),
+        Ok(false) => Some(format!(
+            "{who}: the secret file {} is not there. It may come later; until then nothing can be rotated",
+            file.path().display()
+        )),
+        Err(error) => Some(format!("{who}: the secret file {} cannot be looked at: {error}", file.path().display())),
+    });
+    let ca_file = loaded.config.http.ca_file.iter().filter(|file| !file.exists());
+    let ca_file = ca_file.map(|file| format!("http: the CA file {} is not there", file.display()));
+    said.chain(secrets).chain(ca_file).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Config, Environment};
+
+    fn check(file: &Path) -> String {
+        let mut out = Vec::new();
+        let loaded = Config::load(file, &Environment::default()).unwrap();
+        assert_eq!(report(&loaded, &mut out).unwrap(), Exit::Done);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_good_configuration_is_told_in_words_and_missing_secrets_are_no_mistake() {
+        let out = check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config/scim-rotator.toml"));
+        for words in [
+            "greenlake-prod",
+            "30d before the token ends, or at the age of 90d; at the latest 7d before it ends",
+            "client-secret is not there",
+        ] {
+            assert!(out.contains(words), "{words} is not in {out}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_everybody_can_read_is_a_warning_that_names_the_file_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/scim-rotator.toml");
+        let text = std::fs::read_to_string(sample).unwrap();
+        let text = text.replace("/run/credentials/scim-rotator.service/hpe-client-secret", "./hpe");
+        std::fs::write(folder.path().join("c.toml"), text).unwrap();
+        let secret = folder.path().join("hpe");
+        std::fs::write(&secret, "hunter2x").unwrap();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let out = check(&folder.path().join("c.toml"));
+        assert!(out.contains("To look at (1)") && out.contains("hpe") && !out.contains("hunter2x"), "{out}");
+    }
+}

@@ -1,0 +1,85 @@
+//! The command line: parsed, the configuration loaded, logging started, one subcommand run. One file a subcommand.
+//!
+//! Answers for people and machines go to standard output, logs and complaints to standard error.
+
+mod args;
+pub mod config_check;
+pub mod exit;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+
+use clap::Parser as _;
+
+pub use args::{CheckArgs, Cli, Command, ConfigCommand, OnceArgs, RunArgs, StatusArgs};
+pub use exit::Exit;
+
+use crate::config::{Config, Environment};
+
+/// Reads the command line. What cannot be used is explained on standard error, help and version go to standard output.
+pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, Exit> {
+    Cli::try_parse_from(arguments).map_err(|error| {
+        // There is nobody left to tell when even this cannot be written.
+        let _ = error.print();
+        exit_of(&error)
+    })
+}
+
+/// Help and version count as done; clap's own code for mistakes is 2, ours is 64.
+fn exit_of(error: &clap::Error) -> Exit {
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// Runs one command line to its end.
+pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
+    let cli = match parse(arguments) {
+        Ok(cli) => cli,
+        Err(exit) => return exit,
+    };
+    let loaded = match Config::load(&cli.config, &Environment::of_process()) {
+        Ok(loaded) => loaded,
+        Err(problems) => return complain(Exit::Config, &problems),
+    };
+    if let Err(error) = crate::logging::start(&loaded.config.log, cli.verbosity()) {
+        return complain(Exit::Failed, &error);
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), config.file = %cli.config.display(), "scim-rotator begins");
+    if !matches!(cli.command, Command::Config(_)) {
+        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    }
+    match cli.command {
+        Command::Config(ConfigCommand::Check) => {
+            config_check::report(&loaded, &mut io::stdout()).unwrap_or(Exit::Failed)
+        }
+        // These need the engine, and each gets a file of its own with it. Until then they refuse rather than pretend.
+        Command::Run(_) | Command::Once(_) | Command::Check(_) | Command::Status(_) => {
+            complain(Exit::Failed, &"this build holds no engine yet: only `config check` works")
+        }
+    }
+}
+
+fn complain(exit: Exit, what: &dyn std::fmt::Display) -> Exit {
+    // There is nobody left to tell when even this cannot be written.
+    let _ = writeln!(io::stderr(), "scim-rotator: {what}");
+    exit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_on_the_command_line_ends_with_64_and_help_with_0() {
+        let exit = |arguments: &[&str]| {
+            let all = ["scim-rotator"].iter().chain(arguments);
+            Cli::try_parse_from(all).map(|_| ()).map_err(|error| exit_of(&error).code())
+        };
+        for wrong in [&[][..], &["rotate"], &["run", "--due"], &["run", "-v", "-q"], &["status", "--config"]] {
+            assert_eq!(exit(wrong), Err(64), "{wrong:?}");
+        }
+        for asked in [&["--help"][..], &["--version"], &["check", "-h"]] {
+            assert_eq!(exit(asked), Err(0), "{asked:?}");
+        }
+        assert_eq!(exit(&["config", "check"]), Ok(()));
+    }
+}
