@@ -2,8 +2,11 @@
 //!
 //! The library behind the binary. `domain` decides, `engine` acts through `ports`, `edge` fills the ports.
 
+pub mod admin;
+pub mod app;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod domain;
 pub mod edge;
 pub mod engine;

@@ -3,11 +3,17 @@
 //! Answers for people and machines go to standard output, logs and complaints to standard error.
 
 mod args;
+mod check;
 pub mod config_check;
 pub mod exit;
+mod look;
+mod once;
+mod run;
+mod status;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use clap::Parser as _;
 
@@ -47,15 +53,28 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     if !matches!(cli.command, Command::Config(_)) {
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
-    match cli.command {
+    let result = match cli.command {
         Command::Config(ConfigCommand::Check) => {
-            config_check::report(&loaded, &mut io::stdout()).unwrap_or(Exit::Failed)
+            config_check::report(&loaded, &mut io::stdout()).map_err(anyhow::Error::from)
         }
-        // These need the engine, and each gets a file of its own with it. Until then they refuse rather than pretend.
-        Command::Run(_) | Command::Once(_) | Command::Check(_) | Command::Status(_) => {
-            complain(Exit::Failed, &"this build holds no engine yet: only `config check` works")
+        command => carry_out(cli.config, loaded.config, command),
+    };
+    result.unwrap_or_else(|error| complain(Exit::Failed, &crate::engine::chain(error.as_ref())))
+}
+
+/// The subcommands that look, on the one thread that everything runs on.
+fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut out = io::stdout();
+    runtime.block_on(async {
+        match command {
+            Command::Run(_) => run::run(file, config).await,
+            Command::Once(_) => once::run(&config, &mut out).await,
+            Command::Check(args) => check::run(&config, &args, &mut out).await,
+            Command::Status(args) => status::run(&config, &args, &mut out).await,
+            Command::Config(_) => Ok(Exit::Usage),
         }
-    }
+    })
 }
 
 fn complain(exit: Exit, what: &dyn std::fmt::Display) -> Exit {

@@ -55,7 +55,8 @@ pub struct LogFilter(String);
 
 impl LogFilter {
     /// What is logged unless something else is said: our events, and of the libraries only what is wrong.
-    pub const DEFAULT: &str = "info,azure_core=warn,azure_identity=warn,hyper=warn,reqwest=warn";
+    pub const DEFAULT: &str =
+        "info,azure_core=warn,azure_identity=warn,hyper=warn,reqwest=warn,tokio_cron_scheduler=warn";
 
     /// Reads directives such as `info,scim_rotator::engine=debug`.
     pub fn parse(text: &str) -> Result<Self, String> {

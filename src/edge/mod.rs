@@ -3,8 +3,6 @@
 //! Edges do not know each other; they share `http` (the one client), `login` (what a login to Entra offers) and
 //! nothing else. None of them decides, and none repeats what is not idempotent.
 
-#![expect(clippy::result_large_err, reason = "a failed call is told in full, and calls fail seldom")]
-
 pub mod azure;
 pub mod clock;
 pub mod graph;

@@ -146,7 +146,9 @@ async fn tend(mut connection: Connection, wake: &Notify, stop: &CancellationToke
             () = until(&connection, look.next) => (),
         }
     }
-    last_chance(&mut connection, on_report).await;
+    if let Some(report) = connection.store_unsaved().await {
+        on_report(&report);
+    }
 }
 
 /// Returns when the wall clock has reached `next`, having compared it at least once a minute.
@@ -168,22 +170,27 @@ fn until(connection: &Connection, next: Timestamp) -> impl Future<Output = ()> {
     }
 }
 
-/// A token in memory is stored before the process ends, if the vault allows it at all.
-async fn last_chance(connection: &mut Connection, on_report: &OnReport) {
-    let clock = Arc::clone(connection.clock());
-    let began = clock.now();
-    while connection.holds_unsaved_token() && clock.now() - began < LAST_CHANCE {
-        tracing::error!(
-            connection = %connection.spec().name,
-            "stopping is put off: a token that the vault does not have yet is in memory only"
-        );
-        on_report(&connection.look(Act::CarryOut).await.report);
-        clock.sleep(Duration::from_secs(5)).await;
-    }
-    if connection.holds_unsaved_token() {
-        tracing::error!(
-            connection = %connection.spec().name,
-            "a token that the vault never took is lost with this process; Entra may hold it, and the next start has the issuer rotate again"
-        );
+impl Connection {
+    /// A token in memory is stored before the process ends, if the vault allows it at all. Answers with the last report,
+    /// where there was anything to store.
+    pub async fn store_unsaved(&mut self) -> Option<Report> {
+        let clock = Arc::clone(self.clock());
+        let began = clock.now();
+        let mut last = None;
+        while self.holds_unsaved_token() && clock.now() - began < LAST_CHANCE {
+            tracing::error!(
+                connection = %self.spec().name,
+                "the end is put off: a token that the vault does not have yet is in memory only"
+            );
+            last = Some(self.look(Act::CarryOut).await.report);
+            clock.sleep(Duration::from_secs(5)).await;
+        }
+        if self.holds_unsaved_token() {
+            tracing::error!(
+                connection = %self.spec().name,
+                "a token that the vault never took is lost with this process; Entra may hold it, and the next start has the issuer rotate again"
+            );
+        }
+        last
     }
 }

@@ -11,10 +11,11 @@ mod issue;
 mod observe;
 mod preflight;
 mod progress;
-mod report;
+pub mod report;
 mod rotate;
 mod run;
 mod tenants;
+pub mod ticker;
 
 use std::sync::Arc;
 
@@ -97,6 +98,7 @@ pub struct Connection {
     shutdown: CancellationToken,
     attempts: Attempts,
     unsaved: Option<Held>,
+    introduced: bool,
 }
 
 impl Connection {
@@ -109,6 +111,7 @@ impl Connection {
             shutdown,
             attempts: Attempts::default(),
             unsaved: None,
+            introduced: false,
         }
     }
 
@@ -143,6 +146,9 @@ impl Connection {
         let (progress, shutdown) = (Arc::clone(&self.progress), self.shutdown.clone());
         let run = Run { spec: &spec, ports: &ports, progress: &progress, shutdown: &shutdown };
         let mut report = Report::unseen(&spec);
+        if act == Act::CarryOut && !std::mem::replace(&mut self.introduced, true) {
+            run.introduce().await;
+        }
         for _ in 0..MOST_ACTIONS {
             progress.beat();
             let (seen, decision) = match self.see(&run).await {

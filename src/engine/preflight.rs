@@ -42,6 +42,19 @@ impl Run<'_> {
         }
     }
 
+    /// At the first look: claims the issuer's tenant, so that another connection of the same tenant is noticed before
+    /// either rotates. What cannot be learnt now is learnt at the preflight.
+    pub async fn introduce(&self) {
+        match self.ports.issuer.preflight().await {
+            Ok(Some(tenant)) => drop(self.ports.tenants.claim(&tenant, &self.spec.name)),
+            Ok(None) => (),
+            Err(error) => {
+                let error = super::halt::chain(&error);
+                tracing::warn!(%error, "the issuer's bearer cannot be had now; without it no token can be issued");
+            }
+        }
+    }
+
     /// The saved settings, if they can be written again around a new token.
     pub async fn check_settings(&self) -> Result<Settings, Halt> {
         let settings = self.ports.provisioner.settings().await?;

@@ -11,6 +11,7 @@ mod graph_job;
 mod hpe;
 mod http;
 mod login;
+pub mod setup;
 #[cfg(test)]
 mod tests;
 mod vault;

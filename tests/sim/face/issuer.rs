@@ -1,7 +1,5 @@
 //! The issuer and the SCIM probe over the world.
 
-#![expect(clippy::result_large_err, reason = "the ports say what an error holds, and errors are rare")]
-
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use scim_rotator::domain::{Expiry, ExpirySource, ProbeVerdict, Timestamp, Token};

@@ -1,0 +1,33 @@
+# make demo    the real daemon against the sandbox, rotating live (Ctrl-C ends it)
+# make test    everything: format, lints, docs, unit tables, simulation, the real binary over TLS
+# make bench   what it costs, as a table
+
+CARGO ?= cargo
+
+.PHONY: demo test lint docs nextest bench release
+
+demo:
+	$(CARGO) build --quiet --bin scim-rotator --example demo
+	target/debug/examples/demo target/debug/scim-rotator $(SECONDS)
+
+test: nextest lint docs
+	$(CARGO) build --quiet --bins
+	$(CARGO) nextest run --no-fail-fast
+
+# The runner is built from its source where it is not there yet.
+nextest:
+	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --document-private-items
+
+release:
+	$(CARGO) build --release --bin scim-rotator
+
+bench: release
+	$(CARGO) build --quiet --example bench
+	target/debug/examples/bench target/release/scim-rotator

@@ -1,0 +1,145 @@
+//! Puts the parts together: the only file that names every concrete edge.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::config::{Config, ConnectionConfig, Credential};
+use crate::edge::azure::{AzureCredential, AzureLogin, AzureOptions};
+use crate::edge::clock::{SandboxClock, SystemClock};
+use crate::edge::graph::{Graph, GraphOptions};
+use crate::edge::greenlake::{ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
+use crate::edge::http::{Http, HttpOptions};
+use crate::edge::keyvault::{KeyVault, KeyVaultOptions};
+use crate::edge::login::Login;
+use crate::edge::scim::{ScimOptions, ScimProbe};
+use crate::engine::fleet::Make;
+use crate::engine::{Connection, Ports, Spec, Tenants};
+use crate::ports::Clock;
+
+/// What all connections of a process share.
+pub struct App {
+    http: Http,
+    login: Arc<dyn Login>,
+    graph: Url,
+    clock: Arc<dyn Clock>,
+    tenants: Arc<Tenants>,
+    holder: String,
+    /// What of the configuration is shared: a change of it changes every connection.
+    shared: String,
+}
+
+impl App {
+    /// Builds the one HTTP client and the login. Reads the CA file; sends nothing.
+    pub fn build(config: &Config, tenants: Arc<Tenants>) -> anyhow::Result<Self> {
+        let clock = clock(config);
+        let http = Http::build(&HttpOptions {
+            ca_file: config.http.ca_file.clone(),
+            connect_timeout: config.http.connect_timeout,
+            timeout: config.http.timeout,
+            sandbox: config.sandbox.as_ref().map(|sandbox| sandbox.address),
+        })
+        .context("the HTTP client cannot be built")?;
+        let credential = match &config.azure.credential {
+            Credential::ManagedIdentity { client_id } => {
+                AzureCredential::ManagedIdentity { client_id: client_id.map(|id| id.to_string()) }
+            }
+            Credential::ClientSecret { tenant_id, client_id, secret } => AzureCredential::ClientSecret {
+                tenant_id: tenant_id.to_string(),
+                client_id: client_id.to_string(),
+                secret: secret.clone(),
+            },
+        };
+        let options = AzureOptions { authority: config.azure.authority.clone(), credential };
+        let login = AzureLogin::new(options, &http).context("[azure] cannot be used")?;
+        Ok(Self {
+            http,
+            login: Arc::new(login),
+            graph: config.azure.graph.clone(),
+            clock,
+            tenants,
+            holder: holder(&config.runtime_dir),
+            shared: format!("{:?}{:?}{:?}", config.azure, config.http, config.sandbox),
+        })
+    }
+
+    /// What tells one state of a connection's configuration from another. Holds paths of secrets, never secrets.
+    pub fn identity(&self, config: &ConnectionConfig) -> String {
+        format!("{}{config:?}", self.shared)
+    }
+
+    /// What makes the connection, now and whenever its loop has to begin anew.
+    pub fn maker(&self, config: &ConnectionConfig) -> anyhow::Result<Make> {
+        let spec = Spec {
+            name: config.name.to_string(),
+            policy: config.policy.clone(),
+            tenant_url: config.entra.tenant_url.to_string(),
+            holder: self.holder.clone(),
+        };
+        let ports = self.ports(config).with_context(|| format!("connection {}", config.name))?;
+        Ok(Arc::new(move |shutdown| Connection::new(spec.clone(), ports.clone(), shutdown)))
+    }
+
+    /// A connection outside the fleet: for one look.
+    pub fn connection(&self, config: &ConnectionConfig, shutdown: &CancellationToken) -> anyhow::Result<Connection> {
+        Ok(self.maker(config)?(shutdown.clone()))
+    }
+
+    fn ports(&self, config: &ConnectionConfig) -> anyhow::Result<Ports> {
+        let ConnectionConfig { issuer, vault, entra, .. } = config;
+        let greenlake = GreenLakeOptions {
+            url: issuer.url.clone(),
+            auth: ClientCredentials {
+                flavour: Flavour::Glcs,
+                issuer: issuer.auth.issuer.clone(),
+                client_id: issuer.auth.client_id.clone(),
+                client_secret: issuer.auth.client_secret.clone(),
+            },
+            reading: Reading {
+                token_pointer: issuer.token_pointer.clone(),
+                expiry_pointer: issuer.expiry_pointer.clone(),
+                assumed_lifetime: issuer.assumed_lifetime,
+            },
+        };
+        let graph = GraphOptions {
+            url: self.graph.clone(),
+            service_principal_id: entra.service_principal_id.to_string(),
+            job_id: entra.job_id.clone(),
+            tenant_url: entra.tenant_url.to_string(),
+        };
+        let keyvault = KeyVaultOptions { url: vault.url.clone(), secret: vault.secret.clone() };
+        let (http, login, clock) = (&self.http, &self.login, &self.clock);
+        Ok(Ports {
+            issuer: Arc::new(GreenLake::new(greenlake, http.clone(), Arc::clone(clock))?),
+            vault: Arc::new(KeyVault::new(keyvault, http.clone(), Arc::clone(login))?),
+            provisioner: Arc::new(Graph::new(graph, http.clone(), Arc::clone(login), Arc::clone(clock))?),
+            probe: Arc::new(ScimProbe::new(ScimOptions { tenant_url: entra.tenant_url.clone() }, http.clone())),
+            clock: Arc::clone(clock),
+            tenants: Arc::clone(&self.tenants),
+        })
+    }
+}
+
+fn clock(config: &Config) -> Arc<dyn Clock> {
+    match &config.sandbox {
+        None => Arc::new(SystemClock),
+        Some(sandbox) => {
+            let anchor = sandbox.clock_anchor.unwrap_or_else(|| SystemClock.now());
+            Arc::new(SandboxClock { anchor, speed: sandbox.clock_speed })
+        }
+    }
+}
+
+/// Which process, where. The same after a restart on the same host, so that a process takes up its own rotation at once;
+/// the lock in the runtime directory keeps two from bearing one name.
+fn holder(runtime_dir: &Path) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(char::is_ascii_graphic).take(48).collect();
+    let place = Sha256::digest(runtime_dir.as_os_str().as_encoded_bytes());
+    let place: String = place.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}/{place}", if host.is_empty() { "unnamed-host" } else { &host })
+}

@@ -1,0 +1,112 @@
+//! `status`: every connection as it stands now, looked at afresh.
+
+use std::io::{self, Write};
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::args::StatusArgs;
+use crate::cli::exit::Exit;
+use crate::cli::look::look;
+use crate::config::Config;
+use crate::domain::Timestamp;
+use crate::engine::report::{JobReport, Kind, TokenReport};
+use crate::engine::{Act, Report};
+use crate::words::span;
+
+/// Shows the reports as a table, or as one JSON document. Failed only if a connection could not be seen.
+pub async fn run(config: &Config, args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
+    let reports = look(config, Act::DecideOnly, &CancellationToken::new()).await?;
+    if args.json {
+        serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "connections": reports }))?;
+        writeln!(out)?;
+    } else {
+        table(&reports, out)?;
+    }
+    let unseen = reports.iter().any(|report| report.standing.kind == Kind::Unknown);
+    Ok(if unseen { Exit::Failed } else { Exit::Done })
+}
+
+const HEAD: [&str; 6] = ["CONNECTION", "STAGE", "EXPIRES", "SLACK", "JOB", "NEXT"];
+
+/// The table, and below it what a line has no room for.
+fn table(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
+    let rows: Vec<_> = reports.iter().map(row).collect();
+    let mut widths = HEAD.map(str::len);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut print = |cells: [&str; 6]| {
+        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect::<Vec<_>>();
+        writeln!(out, "{}", padded.join("  ").trim_end())
+    };
+    print(HEAD)?;
+    for row in &rows {
+        print(row.each_ref().map(String::as_str))?;
+    }
+    for report in reports {
+        details(report, out)?;
+    }
+    Ok(())
+}
+
+fn row(report: &Report) -> [String; 6] {
+    let token = report.token.as_ref();
+    let dash = || "-".to_owned();
+    [
+        report.connection.clone(),
+        token.map_or_else(dash, |t| t.stage.to_owned()),
+        token.and_then(expires).unwrap_or_else(dash),
+        token.and_then(|t| t.slack_seconds).map_or_else(dash, slack),
+        report.job.as_ref().map_or_else(dash, job),
+        next(report),
+    ]
+}
+
+fn expires(token: &TokenReport) -> Option<String> {
+    let source = token.expiry_source.map(|source| format!(" ({source})")).unwrap_or_default();
+    Some(format!("{}{source}", minute(token.expires?)))
+}
+
+fn slack(seconds: i64) -> String {
+    match seconds {
+        ..=0 => "none left".to_owned(),
+        _ => span(TimeDelta::seconds(seconds - seconds % 60)),
+    }
+}
+
+fn job(job: &JobReport) -> String {
+    let cycle = job.last_cycle.map(|state| format!(", last cycle {state:?}")).unwrap_or_default();
+    format!("{:?}{cycle}", job.state)
+}
+
+fn next(report: &Report) -> String {
+    let standing = &report.standing;
+    let when = standing.next.map(|at| format!(" until {}", minute(at))).unwrap_or_default();
+    format!("{}{when} [{}]", standing.action, standing.reason)
+}
+
+fn details(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "\n{}: {}", report.connection, report.standing.sentence())?;
+    if let Some(error) = &report.standing.error {
+        writeln!(out, "  error: {error}")?;
+    }
+    if let Some(token) = &report.token {
+        let due = token.due.map(|at| format!(", due {}", minute(at))).unwrap_or_default();
+        writeln!(out, "  token {} issued {}{due}", token.id, minute(token.issued))?;
+    }
+    if let Some(last) = &report.last_action {
+        let how = if last.succeeded { "done" } else { "failed" };
+        writeln!(out, "  last: {} {how} at {} [{}]", last.action, minute(last.at), last.reason)?;
+    }
+    for warning in &report.warnings {
+        writeln!(out, "  warning: {warning}")?;
+    }
+    Ok(())
+}
+
+fn minute(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%MZ").to_string()
+}

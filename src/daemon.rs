@@ -1,0 +1,181 @@
+//! The long-running process: a fleet, a ticker, and the signals. What is done about a token stands in `engine`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::admin::lock::Lock;
+use crate::admin::service_manager::ServiceManager;
+use crate::app::App;
+use crate::config::{Config, Environment};
+use crate::engine::ticker::{Tick, Ticker};
+use crate::engine::{Fleet, Tenants};
+
+/// How often the loops are watched where systemd does not ask for more.
+const WATCH: Duration = Duration::from_secs(30);
+
+/// Everything that lives as long as the process.
+struct Daemon {
+    config_file: PathBuf,
+    fleet: Fleet,
+    ticker: Ticker,
+    ticks: BTreeMap<String, Tick>,
+    tenants: Arc<Tenants>,
+    manager: Arc<ServiceManager>,
+}
+
+/// Tends every connection until it is told to end.
+pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
+    let _lock = Lock::take(&config.runtime_dir)?;
+    let mut signals = Signals::listen().context("signals cannot be listened to")?;
+    let manager = Arc::new(ServiceManager::default());
+    let on_report = Arc::clone(&manager);
+    let mut daemon = Daemon {
+        config_file,
+        fleet: Fleet::new(Arc::new(move |report| on_report.report(report))),
+        ticker: Ticker::start().await.context("the cron cannot be started")?,
+        ticks: BTreeMap::new(),
+        tenants: Arc::new(Tenants::default()),
+        manager,
+    };
+    daemon.apply(&config).await?;
+    daemon.manager.ready();
+    tracing::info!(connections = config.connections.len(), "ready");
+    daemon.watch(&mut signals).await;
+    daemon.end(&mut signals).await;
+    Ok(())
+}
+
+impl Daemon {
+    /// Brings the fleet in step with a configuration: what has not changed is not touched.
+    async fn apply(&mut self, config: &Config) -> anyhow::Result<()> {
+        let app = App::build(config, Arc::clone(&self.tenants))?;
+        // Everything that can fail comes first, so that a configuration that fails changes nothing.
+        let mut wanted = BTreeMap::new();
+        for connection in &config.connections {
+            let made = (app.identity(connection), app.maker(connection)?, connection.check.as_str().to_owned());
+            wanted.insert(connection.name.to_string(), made);
+        }
+        let changed = |name: &str, identity: &str| wanted.get(name).is_none_or(|(new, ..)| new != identity);
+        let gone = self.fleet.members().iter().filter(|(name, member)| changed(name, &member.identity));
+        let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
+        for name in gone {
+            tracing::info!(connection = %name, "no longer tended as it was configured");
+            if let Some(tick) = self.ticks.remove(&name) {
+                self.ticker.stop(tick).await.context("a cron job cannot be removed")?;
+            }
+            self.fleet.remove(&name).await;
+            self.tenants.release(&name);
+            self.manager.forget(&name);
+        }
+        for (name, (identity, make, check)) in wanted {
+            if !self.fleet.members().contains_key(&name) {
+                let wake = self.fleet.add(name.clone(), identity, make);
+                let tick = self.ticker.wake(wake, &check).await;
+                let tick =
+                    tick.with_context(|| format!("connection {name}: check = {check:?} is no cron expression"))?;
+                self.ticks.insert(name, tick);
+            }
+        }
+        Ok(())
+    }
+
+    /// SIGHUP: a good configuration is taken over, a bad one refused; everybody looks.
+    async fn reload(&mut self) {
+        self.manager.reloading();
+        match Config::load(&self.config_file, &Environment::of_process()) {
+            Ok(loaded) => match self.apply(&loaded.config).await {
+                Ok(()) => {
+                    tracing::info!(connections = loaded.config.connections.len(), "the configuration was read again")
+                }
+                Err(error) => {
+                    let error = crate::engine::chain(error.as_ref());
+                    tracing::error!(%error, "the new configuration cannot be used; the old one stays");
+                }
+            },
+            Err(problems) => tracing::error!(%problems, "the new configuration is refused; the old one stays"),
+        }
+        self.fleet.wake_all();
+        self.manager.ready();
+    }
+
+    /// Until the end is asked for: signals, and the watchdog, which is fed only while every loop turns.
+    async fn watch(&mut self, signals: &mut Signals) {
+        let mut interval = tokio::time::interval(self.manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                wish = signals.next() => match wish {
+                    Wish::End => return,
+                    Wish::Reload => self.reload().await,
+                },
+                _ = interval.tick() => self.feed_watchdog(),
+            }
+        }
+    }
+
+    fn feed_watchdog(&self) {
+        match self.fleet.is_alive() {
+            true => self.manager.alive(),
+            false => tracing::error!("the loop of a connection no longer turns; the watchdog is not fed"),
+        }
+    }
+
+    /// What cannot be interrupted is finished first. Asked a second time, the process leaves at once, which is safe too.
+    async fn end(&mut self, signals: &mut Signals) {
+        tracing::info!("ending; a rotation under way is brought to a safe point first");
+        self.manager.stopping();
+        let (fleet, manager) = (&mut self.fleet, &self.manager);
+        let mut interval = tokio::time::interval(manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
+        let mut stopped = std::pin::pin!(fleet.stop());
+        loop {
+            tokio::select! {
+                () = &mut stopped => break tracing::info!("ended"),
+                () = signals.end() => break tracing::warn!("ended at once, as asked; the next start takes up what is unfinished"),
+                // A stopping process is bounded by the time systemd gives it to stop.
+                _ = interval.tick() => manager.alive(),
+            }
+        }
+    }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    End,
+    Reload,
+}
+
+/// The signals that the daemon answers to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::End,
+            _ = self.interrupt.recv() => Wish::End,
+            _ = self.reload.recv() => Wish::Reload,
+        }
+    }
+
+    /// Somebody wants it to end; nothing else is heard.
+    async fn end(&mut self) {
+        while self.next().await != Wish::End {}
+    }
+}
