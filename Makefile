@@ -8,7 +8,7 @@ CARGO ?= cargo
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
-	target/debug/examples/demo target/debug/scim-rotator $(SECONDS)
+	target/debug/examples/demo target/debug/scim-rotator $(DEMO_SECONDS)
 
 test: nextest lint docs
 	$(CARGO) build --quiet --bins
