@@ -45,6 +45,7 @@ impl Run<'_> {
     }
 
     /// Entra tests the token before it is saved, again and again, since it may not have taken effect yet.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "test"))]
     async fn settle(&self, held: &Held, old: &Old) -> Result<Settled, Halt> {
         self.progress.enter("have Entra test the new token");
         match self.test_until_accepted(&held.token, self.spec.policy.settle_for).await? {
@@ -88,6 +89,7 @@ impl Run<'_> {
 
     /// Gives Entra the token, all siblings preserved, and waits until Entra accepts what it has saved.
     /// Answers with the time of the last PUT, by Graph's clock. The token has just passed as a candidate.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "verify"))]
     pub async fn provision_and_verify(&self, token: &Token, seq: u64, complete: bool) -> Result<Timestamp, Halt> {
         let put = self.put_secrets(token, seq, complete).await?;
         self.progress.enter("have Entra verify what it has saved");
@@ -126,6 +128,7 @@ impl Run<'_> {
     }
 
     /// One PUT of everything, and a look at whether anything was lost by it.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "provision"))]
     async fn put_secrets(&self, token: &Token, seq: u64, complete: bool) -> Result<Timestamp, Halt> {
         self.progress.enter("give Entra the new token");
         let before = self.insist(PATIENCE, || self.check_settings()).await?;
@@ -167,6 +170,7 @@ impl Run<'_> {
     }
 
     /// `pending → current`, in one tag write. A token that never reached the vault is stored as current instead.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "promote"))]
     async fn promote(&self, held: &mut Held, old: &Old, put: Timestamp) -> Result<(), Halt> {
         self.progress.enter("promote the new token to current");
         let now = self.now();
@@ -222,6 +226,7 @@ impl Run<'_> {
         refused
     }
 
+    #[tracing::instrument(name = "step", skip_all, fields(step = "reject"))]
     async fn undo(&self, held: &Held, old: &Old, fence: Option<&mut Record>) -> Result<(), Halt> {
         self.progress.enter("put the refused token aside");
         if let Some(mut record) = held.record() {

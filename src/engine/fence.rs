@@ -23,18 +23,20 @@ const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
 
 impl Run<'_> {
     /// Waits for the gap after a finished cycle, until `deadline` at the latest. Nothing is held meanwhile.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "gap"))]
     pub async fn await_gap(&self, mut job: Job, deadline: Option<Timestamp>) -> Result<Job, Halt> {
         self.progress.enter("wait for the gap between two cycles");
         let deadline = deadline.unwrap_or(Timestamp::MAX_UTC).min(self.now() + LONGEST_GAP_WAIT);
         while job.state == JobState::Active && !in_gap(&job) && self.now() < deadline {
-            self.unless_stopping()?;
-            self.wait(POLL).await;
+            self.wait_unless_stopping(POLL).await?;
             job = self.ports.provisioner.job().await?;
         }
         Ok(job)
     }
 
-    /// Pauses an Active job, writes it onto `record`, and waits until no cycle can be running any more.
+    /// Pauses an Active job, writes it onto `record`, and waits until no cycle can be running any more. A shutdown ends
+    /// the wait; whoever raised the fence lowers it then.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "fence"))]
     pub async fn raise_fence(&self, record: &mut Record, before: &Job) -> Result<(), Halt> {
         self.progress.enter("pause the provisioning job");
         let at = self.insist(PATIENCE, || self.ports.provisioner.pause()).await?;
@@ -51,11 +53,12 @@ impl Run<'_> {
                     _ => Err(somebody_started_it()),
                 };
             }
-            self.wait(POLL.min(until - self.now())).await;
+            self.wait_unless_stopping(POLL.min(until - self.now())).await?;
         }
     }
 
     /// Lets the job run again, if it is paused and `record` says that it was us; and writes that down.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "unfence"))]
     pub async fn lower_fence(&self, record: &mut Record) -> Result<(), Halt> {
         let Some(pause) = record.labels.pause.clone().filter(|pause| pause.ended.is_none()) else {
             return Ok(());

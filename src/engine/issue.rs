@@ -36,6 +36,7 @@ impl Held {
 
 impl Run<'_> {
     /// The write-ahead record: the current value again, as a new version that says what is about to be done.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "intend"))]
     pub async fn intend(&self, plan: &Plan, seen: &Observed, will_pause: bool) -> Result<Record, Halt> {
         self.progress.enter("write the intent");
         let current = seen.journal.current();
@@ -82,6 +83,7 @@ impl Run<'_> {
     }
 
     /// Asks the issuer, once, and stores the answer. Not interrupted by a shutdown: a token in memory is a token to lose.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "issue"))]
     pub async fn issue_and_store(&self, plan: &Plan, intent: &mut Record) -> Result<Held, Halt> {
         self.progress.enter("ask the issuer for a new token");
         let issued = match self.ask_issuer(plan).await {
@@ -149,6 +151,7 @@ impl Run<'_> {
 
     /// Stores a held token as it is labelled, for as long as `patience`. If the vault stays away, the token is kept in
     /// memory and the run goes on with it, loudly: provisioning lives on what Entra holds, not on the vault.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "store"))]
     pub async fn store_held(&self, held: &mut Held, patience: TimeDelta) -> Result<(), Halt> {
         self.progress.enter("store the new token in the vault");
         let expires = held.expiry().map(|expiry| expiry.at);

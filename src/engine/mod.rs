@@ -267,13 +267,14 @@ impl Connection {
             }
         };
         let reason = halt.reason;
+        let step = self.progress.step();
         match (reason, urgent || halt.class == Class::Human) {
-            (Reason::ShuttingDown, _) => tracing::info!(action, %reason, "{}", reason.sentence()),
+            (Reason::ShuttingDown, _) => tracing::info!(action, step, %reason, "{}", reason.sentence()),
             (_, true) => {
-                tracing::error!(action, %reason, %error, attempts = self.attempts.failed, %next, "{action} failed")
+                tracing::error!(action, step, %reason, %error, attempts = self.attempts.failed, %next, "{action} failed")
             }
             (_, false) => {
-                tracing::warn!(action, %reason, %error, attempts = self.attempts.failed, %next, "{action} failed")
+                tracing::warn!(action, step, %reason, %error, attempts = self.attempts.failed, %next, "{action} failed")
             }
         }
         self.done(action, reason, Some(error.clone()));

@@ -16,6 +16,7 @@ pub(super) struct Ready {
 
 impl Run<'_> {
     /// Asks everything that a rotation will need, and names all that is missing at once.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "preflight"))]
     pub async fn preflight(&self, plan: &Plan, seen: &Observed) -> Result<Ready, Halt> {
         self.progress.enter("preflight");
         let (tenant, job, settings) =

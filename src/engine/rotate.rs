@@ -101,7 +101,12 @@ impl Run<'_> {
             let carrier = seen.journal.ours().find(|e| e.labels.rotation == held.labels.rotation);
             let mut carrier = carrier.map(record).or_else(|| held.record()).ok_or_else(|| self.taken_over())?;
             carrier.labels.pause = None;
-            self.raise_fence(&mut carrier, &seen.job).await?;
+            if let Err(halt) = self.raise_fence(&mut carrier, &seen.job).await {
+                if halt.reason == Reason::ShuttingDown {
+                    self.lower_fence(&mut carrier).await?;
+                }
+                return Err(halt);
+            }
             if held.version.as_ref() == Some(&carrier.id) {
                 held.labels.pause.clone_from(&carrier.labels.pause);
             }
@@ -123,6 +128,7 @@ impl Run<'_> {
     }
 
     /// A version that somebody else stored becomes a pending one of ours, if it looks like a token that we do not have.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "adopt"))]
     pub async fn adopt(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("take over the token that stands in the vault");
         let token = self.ports.vault.read(version).await?;
@@ -177,6 +183,7 @@ impl Run<'_> {
     }
 
     /// Disables old versions, newest last, so that a run that breaks off leaves the newest readable.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "retire"))]
     pub async fn retire(&self, versions: &[VersionId], seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("disable old versions");
         for version in versions.iter().rev() {

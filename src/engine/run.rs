@@ -57,6 +57,15 @@ impl Run<'_> {
         self.progress.beat();
     }
 
+    /// Waits as [`Self::wait`] does, where nothing can be lost by stopping instead.
+    pub async fn wait_unless_stopping(&self, time: TimeDelta) -> Result<(), Halt> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => self.unless_stopping(),
+            () = self.wait(time) => self.unless_stopping(),
+        }
+    }
+
     /// Before anything irreversible: a shutdown is honoured here.
     pub fn unless_stopping(&self) -> Result<(), Halt> {
         match self.shutdown.is_cancelled() {
