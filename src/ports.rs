@@ -29,7 +29,7 @@ pub enum Class {
 ///
 /// `Display` is one sentence without the cause; `source()` is the cause. Neither ever holds a token or a body.
 #[derive(Debug, thiserror::Error)]
-#[error("{service}: {what}{}", .advice.as_deref().map(|a| format!(" — {a}")).unwrap_or_default())]
+#[error("{service}: {what}{}{}", also(" (request ", .request_id, ")"), also(" — ", .advice, ""))]
 pub struct CallError {
     /// Who was called, as an operator names it (`HPE`, `Key Vault`, `Microsoft Graph`, `Entra login`, `SCIM endpoint`).
     pub service: &'static str,
@@ -48,6 +48,10 @@ pub struct CallError {
     /// The cause.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+fn also(before: &str, text: &Option<String>, after: &str) -> String {
+    text.as_deref().map(|text| format!("{before}{text}{after}")).unwrap_or_default()
 }
 
 impl CallError {
