@@ -1,5 +1,6 @@
 //! Everything that is tested through the world, its two faces, and the real binary.
 
+mod it;
 #[expect(dead_code, reason = "the sandbox serves the demo as well")]
 mod sandbox;
 mod sim;

@@ -1,0 +1,67 @@
+//! `kill -9` at every request of a rotation: before the service has seen it, and after it has done as asked.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+
+use super::place::{OVERLAP, Place, REMOVE_CURRENT, SPEED, about_to_be_due, is_at_rest_with_newer, judge, only};
+use crate::sandbox::{Side, Which};
+
+/// How many rotations run side by side.
+const AT_ONCE: usize = 6;
+
+async fn place(connection: usize) -> Place {
+    Place::new(about_to_be_due(|_| ()).await, SPEED, |text| only(connection, &text)).await
+}
+
+/// How many requests a rotation takes that nobody disturbs, from the first look until it is confirmed.
+async fn requests(connection: usize) -> usize {
+    let place = place(connection).await;
+    let token = place.sandbox.world(connection).saved_token().expect("a token");
+    let _daemon = place.daemon(&[]);
+    place.until(connection, "the rotation is confirmed", |world| is_at_rest_with_newer(world, token)).await;
+    place.sandbox.deeds()
+}
+
+/// One rotation whose daemon is killed at one request and started again.
+async fn killed_at(connection: usize, request: usize, side: Side) -> Result<bool, String> {
+    let place = place(connection).await;
+    let token = place.sandbox.world(connection).saved_token().expect("a token");
+    let mut hold = place.sandbox.gate().hold(Which::Nth(request), side);
+    let daemon = place.daemon(&[]);
+    let reached = tokio::time::timeout(Duration::from_secs(20), hold.reached()).await.is_ok();
+    daemon.kill();
+    hold.cut();
+    let _again = place.daemon(&[]);
+    place.until(connection, "the rotation is confirmed", |world| is_at_rest_with_newer(world, token)).await;
+    judge(&place.sandbox.world(connection), 3)
+        .map(|()| reached)
+        .map_err(|why| format!("killed at request {request}, {side:?}: {why}\n{}", place.logs()))
+}
+
+async fn is_survived_everywhere(connection: usize) {
+    let requests = requests(connection).await;
+    assert!(requests > 15, "a rotation takes more than {requests} requests");
+    let points = (1..=requests).flat_map(|request| [(request, Side::Before), (request, Side::After)]);
+    let outcomes: Vec<_> = futures::stream::iter(points)
+        .map(|(request, side)| tokio::spawn(killed_at(connection, request, side)))
+        .buffer_unordered(AT_ONCE)
+        .map(|ended| ended.expect("no test of the batch panics"))
+        .collect()
+        .await;
+    let reached = outcomes.iter().filter(|outcome| matches!(outcome, Ok(true))).count();
+    let failures: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    println!("{} kill points, {reached} reached, {} failures", outcomes.len(), failures.len());
+    assert!(failures.is_empty(), "{} fail; the first: {}", failures.len(), failures[0]);
+    assert!(reached * 10 >= outcomes.len() * 9, "only {reached} of {} points were reached", outcomes.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_any_two_steps_is_survived_in_overlap_mode() {
+    is_survived_everywhere(OVERLAP).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_any_two_steps_is_survived_in_remove_current_mode() {
+    is_survived_everywhere(REMOVE_CURRENT).await;
+}
