@@ -196,7 +196,7 @@ type Rule = fn(&Facts<'_>) -> Option<Decision>;
 const RULES: &[(&str, Rule)] = &[
     ("a damaged journal is touched by nobody but a person", damaged),
     ("a pending token that is overtaken or dead is put aside", superseded),
-    ("a pause that somebody ended is over", pause_ended),
+    ("a pause that somebody ended, or that never came, is over", pause_ended),
     ("a pause that could not be written down is written down", unrecorded_pause),
     ("another process at work is left to it", rival),
     ("a pause of ours ends when Entra's saved token passes", end_pause),
@@ -235,20 +235,18 @@ fn superseded(f: &Facts<'_>) -> Option<Decision> {
 }
 
 fn pause_ended(f: &Facts<'_>) -> Option<Decision> {
-    let (entry, pause) = f.journal.held_pause()?;
-    let ran_since = f.job.last_execution.as_ref().is_some_and(|e| e.began > pause.at);
-    let gone = f.job.state != JobState::Paused && (ran_since || f.job.seen_at > pause.at + PAUSE_LAG);
-    gone.then(|| {
-        let ended = Some(f.job.seen_at);
-        note(entry, Reason::PauseEnded, |labels| labels.pause = Some(PauseNote { at: pause.at, ended }))
-    })
+    let (entry, pause) = f.journal.last_pause().filter(|(_, pause)| pause.ended.is_none())?;
+    let since = pause.at.unwrap_or(pause.planned);
+    let gone = f.job.state != JobState::Paused && (f.ran_since(since) || f.job.seen_at > since + PAUSE_LAG);
+    let ended = Some(f.job.seen_at);
+    gone.then(|| note(entry, Reason::PauseEnded, |labels| labels.pause = Some(PauseNote { ended, ..pause })))
 }
 
 fn unrecorded_pause(f: &Facts<'_>) -> Option<Decision> {
-    let (entry, began) = f.unrecorded()?;
-    let ran_since = f.job.last_execution.as_ref().is_some_and(|e| e.began > began);
-    let ours = !ran_since && f.now - began < UNRECORDED_PAUSE;
-    ours.then(|| note(entry, Reason::PauseToRecord, |labels| labels.pause = Some(PauseNote { at: began, ended: None })))
+    let (entry, pause) = f.unrecorded()?;
+    let ours = !f.ran_since(pause.planned) && f.job.seen_at - pause.planned < UNRECORDED_PAUSE;
+    let at = Some(pause.planned);
+    ours.then(|| note(entry, Reason::PauseToRecord, |labels| labels.pause = Some(PauseNote { at, ..pause })))
 }
 
 fn backing_off(f: &Facts<'_>) -> Option<Decision> {
@@ -283,7 +281,7 @@ fn end_pause(f: &Facts<'_>) -> Option<Decision> {
         Some(Verdict::NotAccepted) => None,
         Some(Verdict::Accepted) => {
             let mut labels = entry.labels.clone();
-            labels.pause = Some(PauseNote { at: pause.at, ended: Some(f.job.seen_at) });
+            labels.pause = Some(PauseNote { ended: Some(f.job.seen_at), ..pause });
             Some(f.start(entry, labels, Reason::PauseToEnd))
         }
     }
@@ -485,14 +483,14 @@ impl<'a> Facts<'a> {
         Decision::NeedsHuman { until: self.now + HUMAN_WAIT, reason }
     }
 
-    /// The newest version of a rotation that meant to pause, if the job is paused and nothing says by whom; and since when.
-    fn unrecorded(&self) -> Option<(Entry<'a>, Timestamp)> {
-        if self.job.state != JobState::Paused || self.journal.held_pause().is_some() {
-            return None;
-        }
-        let entry = self.journal.ours().find(|e| e.labels.intent.is_some())?;
-        let intent = entry.labels.intent.as_ref().filter(|intent| intent.will_pause)?;
-        entry.labels.pause.is_none().then_some((entry, intent.at))
+    /// A pause that was planned, if the job is paused and nothing says by whom.
+    fn unrecorded(&self) -> Option<(Entry<'a>, PauseNote)> {
+        self.journal.last_pause().filter(|(_, pause)| pause.is_open() && self.job.state == JobState::Paused)
+    }
+
+    /// Whether a cycle has begun after `moment`, both by Graph's clock.
+    fn ran_since(&self, moment: Timestamp) -> bool {
+        self.job.last_execution.as_ref().is_some_and(|e| e.began > moment)
     }
 
     /// When something is to be seen before the token comes due.

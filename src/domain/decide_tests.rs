@@ -124,6 +124,7 @@ fn intended(minute: i64, mode: Mode, holder: &str) -> Seen {
     let mut labels = labels(Stage::Current, 2, day(-71));
     labels.intent =
         Some(Intent { at: minutes(0), mode, holder: holder.into(), will_pause: true, end: IntentEnd::Open });
+    labels.pause = Some(PauseNote::planned(minutes(0)));
     labels.retry = Some(RetryNote { attempts: 1, not_before: minutes(1) });
     seen.versions.push(version(labels, minutes(0)));
     seen
@@ -135,7 +136,7 @@ fn with_pending(mut seen: Seen, seq: u64, issued: Timestamp) -> Seen {
 }
 
 fn held_pause(mut seen: Seen, since: Timestamp) -> Seen {
-    seen.last().pause = Some(PauseNote { at: since, ended: None });
+    seen.last().pause = Some(PauseNote { at: Some(since), ..PauseNote::planned(since) });
     seen.job.state = JobState::Paused;
     seen
 }

@@ -89,7 +89,7 @@ pub struct Labels {
     pub stage: Stage,
     /// Our own order of versions: the highest wins.
     pub seq: u64,
-    /// What is known of the token in it; none on a placeholder.
+    /// What is known of the token in it; none on a placeholder, or on a rejected version that holds no token.
     pub token: Option<TokenNote>,
     /// The rotation that made this version.
     pub rotation: String,
@@ -156,14 +156,34 @@ pub enum IntentEnd {
     NotIssued,
 }
 
-/// The job's pause.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The job's pause, written ahead of it. All by Graph's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseNote {
-    /// When we paused it, by Graph's clock.
-    pub at: Timestamp,
-    /// When it ran again.
+    /// When it was about to be paused.
+    pub planned: Timestamp,
+    /// When it was paused by us, for certain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// When it ran again, or turned out not to be paused by us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+}
+
+impl PauseNote {
+    /// About to be paused.
+    pub const fn planned(planned: Timestamp) -> Self {
+        Self { planned, at: None, ended: None }
+    }
+
+    /// Paused by us, and no end recorded.
+    pub const fn is_held(&self) -> bool {
+        self.at.is_some() && self.ended.is_none()
+    }
+
+    /// Whether the job was paused after it was planned, nobody could write down.
+    pub const fn is_open(&self) -> bool {
+        self.at.is_none() && self.ended.is_none()
+    }
 }
 
 /// The backoff, kept where a restart cannot lose it.
@@ -244,7 +264,7 @@ impl Labels {
             proof: record(tags, "proof")?.unwrap_or_default(),
             started: record(tags, "started")?,
         };
-        if labels.token.is_none() && labels.stage != Stage::Placeholder {
+        if labels.token.is_none() && !matches!(labels.stage, Stage::Placeholder | Stage::Rejected) {
             return Err("token".to_owned());
         }
         Ok(labels)
@@ -325,10 +345,13 @@ impl Journal {
     }
 
     /// The newest version that tells of a pause of ours whose end nobody has recorded.
-    pub fn held_pause(&self) -> Option<(Entry<'_>, &PauseNote)> {
-        self.ours()
-            .find_map(|entry| entry.labels.pause.as_ref().map(|pause| (entry, pause)))
-            .filter(|(_, pause)| pause.ended.is_none())
+    pub fn held_pause(&self) -> Option<(Entry<'_>, PauseNote)> {
+        self.last_pause().filter(|(_, pause)| pause.is_held())
+    }
+
+    /// The newest pause of ours that any version tells of, planned, held or ended.
+    pub fn last_pause(&self) -> Option<(Entry<'_>, PauseNote)> {
+        self.ours().find_map(|entry| Some((entry, entry.labels.pause?)))
     }
 
     /// The token before the current one: another value, once current.

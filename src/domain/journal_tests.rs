@@ -38,7 +38,7 @@ fn full() -> Labels {
             will_pause: true,
             end: IntentEnd::NotIssued,
         }),
-        pause: Some(PauseNote { at: at(2), ended: Some(at(3)) }),
+        pause: Some(PauseNote { planned: at(1), at: Some(at(2)), ended: Some(at(3)) }),
         retry: Some(RetryNote { attempts: 4, not_before: at(4) }),
         proof: Proof { provisioned: Some(at(5)), again: Some(at(6)), confirmed: Some(at(7)), proven: Some(at(8)) },
         started: Some(StartNote { quarantine: at(9) }),
@@ -84,10 +84,10 @@ fn a_pending_version_below_the_newest_current_one_is_superseded() {
 #[test]
 fn a_pause_counts_as_held_until_its_end_is_recorded() {
     let mut held = labels(Stage::Current, 1);
-    held.pause = Some(PauseNote { at: at(1), ended: None });
+    held.pause = Some(PauseNote { planned: at(1), at: Some(at(1)), ended: None });
     let journal = Journal::new(vec![version("v1", 1, Label::Ours(Box::new(held.clone())))]);
     assert!(journal.held_pause().is_some());
-    held.pause = Some(PauseNote { at: at(1), ended: Some(at(2)) });
+    held.pause = Some(PauseNote { planned: at(1), at: Some(at(1)), ended: Some(at(2)) });
     assert!(journal.with_labels(&VersionId("v1".to_owned()), &held).held_pause().is_none());
 }
 

@@ -34,13 +34,29 @@ impl Run<'_> {
         Ok(job)
     }
 
-    /// Pauses an Active job, writes it onto `record`, and waits until no cycle can be running any more. A shutdown ends
+    /// Pauses an Active job, writes it ahead and after onto `record`, and waits until no cycle can be running any more. A shutdown ends
     /// the wait; whoever raised the fence lowers it then.
     #[tracing::instrument(name = "step", skip_all, fields(step = "fence"))]
     pub async fn raise_fence(&self, record: &mut Record, before: &Job) -> Result<(), Halt> {
         self.progress.enter("pause the provisioning job");
+        // Read just before: a pause that a person has made meanwhile is his, and no cycle runs under it either.
+        let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
+        let plan = match record.labels.pause {
+            Some(plan) if plan.is_open() => plan,
+            _ => PauseNote::planned(job.seen_at),
+        };
+        if job.state != JobState::Active {
+            let ended = Some(job.seen_at);
+            return self.write(record, |labels| labels.pause = Some(PauseNote { ended, ..plan })).await;
+        }
+        if record.labels.pause != Some(plan) {
+            self.write(record, |labels| labels.pause = Some(plan)).await?;
+        }
         let at = self.insist(PATIENCE, || self.ports.provisioner.pause()).await?;
-        self.write(record, |labels| labels.pause = Some(PauseNote { at, ended: None })).await?;
+        let held = Some(PauseNote { at: Some(at), ..plan });
+        // Known here even if it cannot be written down, so that whoever backs out ends it.
+        record.labels.pause = held;
+        self.write(record, |labels| labels.pause = held).await?;
         self.progress.enter("let a running cycle end");
         let last = before.last_execution.as_ref();
         let drain = last.map_or(BLIND_DRAIN, |e| (e.length() * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
@@ -60,12 +76,12 @@ impl Run<'_> {
     /// Lets the job run again, if it is paused and `record` says that it was us; and writes that down.
     #[tracing::instrument(name = "step", skip_all, fields(step = "unfence"))]
     pub async fn lower_fence(&self, record: &mut Record) -> Result<(), Halt> {
-        let Some(pause) = record.labels.pause.clone().filter(|pause| pause.ended.is_none()) else {
+        let Some(pause) = record.labels.pause.filter(PauseNote::is_held) else {
             return Ok(());
         };
         self.progress.enter("start the provisioning job");
         let at = self.start_if_paused().await?;
-        self.write(record, |labels| labels.pause = Some(PauseNote { at: pause.at, ended: Some(at) })).await
+        self.write(record, |labels| labels.pause = Some(PauseNote { ended: Some(at), ..pause })).await
     }
 
     /// `start`, never on a job that runs; before each repetition the job is read again.

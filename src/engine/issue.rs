@@ -7,7 +7,7 @@ use super::halt::Halt;
 use super::observe::Observed;
 use super::run::{PATIENCE, Record};
 use crate::domain::attempts::{Tier, written_ahead};
-use crate::domain::journal::{Intent, IntentEnd, Journal, Labels, Proof, Stage, TokenNote};
+use crate::domain::journal::{Intent, IntentEnd, Journal, Labels, PauseNote, Proof, Stage, TokenNote};
 use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
 
@@ -20,6 +20,17 @@ pub(super) struct Held {
     pub labels: Labels,
     /// Where it stands in the vault; none as long as the vault could not be reached.
     pub version: Option<VersionId>,
+}
+
+/// What an intent says of the fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Planned {
+    /// There will be none.
+    None,
+    /// The job is about to be paused, at this moment by Graph's clock.
+    At(Timestamp),
+    /// A pause of ours stands from an earlier attempt.
+    Held,
 }
 
 impl Held {
@@ -37,13 +48,18 @@ impl Held {
 impl Run<'_> {
     /// The write-ahead record: the current value again, as a new version that says what is about to be done.
     #[tracing::instrument(name = "step", skip_all, fields(step = "intend"))]
-    pub async fn intend(&self, plan: &Plan, seen: &Observed, will_pause: bool) -> Result<Record, Halt> {
+    pub async fn intend(&self, plan: &Plan, seen: &Observed, fence: Planned) -> Result<Record, Halt> {
         self.progress.enter("write the intent");
         let current = seen.journal.current();
         let now = self.now();
         let seq = seen.journal.next_seq();
-        let intent =
-            Intent { at: now, mode: plan.mode, holder: self.spec.holder.clone(), will_pause, end: IntentEnd::Open };
+        let intent = Intent {
+            at: now,
+            mode: plan.mode,
+            holder: self.spec.holder.clone(),
+            will_pause: fence != Planned::None,
+            end: IntentEnd::Open,
+        };
         let base = current.map(|e| e.labels.clone());
         let token = self.value_to_keep(&seen.journal).await?;
         let stage = match (&token, &base) {
@@ -57,8 +73,12 @@ impl Run<'_> {
             intent: Some(intent),
             retry: Some(written_ahead(base.as_ref().and_then(|b| b.retry), now)),
             token: base.as_ref().and_then(|b| b.token.clone()),
-            // A pause of an earlier attempt that still stands is carried along, so that it is ended in the end.
-            pause: seen.journal.held_pause().map(|(_, pause)| pause.clone()),
+            pause: match fence {
+                Planned::None => None,
+                Planned::At(moment) => Some(PauseNote::planned(moment)),
+                // A pause of an earlier attempt that still stands is carried along, so that it is ended in the end.
+                Planned::Held => seen.journal.held_pause().map(|(_, pause)| pause),
+            },
             proof: base.as_ref().map_or(Proof::default(), |b| b.proof),
             started: base.as_ref().and_then(|b| b.started),
         };

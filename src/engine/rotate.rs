@@ -3,29 +3,33 @@
 use super::Run;
 use super::cutover::Old;
 use super::halt::Halt;
-use super::issue::Held;
+use super::issue::{Held, Planned};
 use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
 use crate::domain::journal::{Entry, IntentEnd, Label, Labels, Proof, Stage, TokenNote};
 use crate::domain::{Expiry, ExpirySource, Fence, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
-use crate::ports::{CallError, Class};
+use crate::ports::{CallError, Class, VaultError};
 
 impl Run<'_> {
     /// preflight → gap → intend → pause → issue → store → cut over.
     pub async fn rotate(&self, plan: &Plan, seen: &Observed, unsaved: &mut Option<Held>) -> Result<(), Halt> {
         let ready = self.preflight(plan, seen).await?;
-        let old = self.old_token(seen, ready.current_dead).await?;
+        let mut old = self.old_token(seen, ready.current_dead).await?;
         let held_pause = seen.journal.held_pause().is_some() && ready.job.state == JobState::Paused;
         let wants_fence = self.spec.policy.fences(plan.mode);
         let mut job = ready.job;
         if wants_fence && !old.dead {
             job = self.await_gap(job, self.last_safe(seen)).await?;
         }
-        let will_pause = held_pause || (wants_fence && job.state == JobState::Active);
+        let fence = match (held_pause, wants_fence && job.state == JobState::Active) {
+            (true, _) => Planned::Held,
+            (false, true) => Planned::At(job.seen_at),
+            (false, false) => Planned::None,
+        };
         self.unless_stopping()?;
-        let mut intent = self.intend(plan, seen, will_pause).await?;
-        if will_pause && !held_pause {
+        let mut intent = self.intend(plan, seen, fence).await?;
+        if let Planned::At(_) = fence {
             let raised = match self.raise_fence(&mut intent, &job).await {
                 Ok(()) => self.unless_stopping(),
                 failed => failed,
@@ -39,6 +43,7 @@ impl Run<'_> {
             Err(halt) if halt.reason == Reason::AnswerLost => return Err(halt),
             Err(halt) => return Err(self.unfence_after(&mut intent, &old, halt).await),
         };
+        old.dead |= plan.mode == Mode::RemoveCurrent;
         let result = self.cut_over(&mut held, &old, Some(&mut intent)).await;
         let dropped =
             matches!(&result, Err(halt) if matches!(halt.reason, Reason::TakenOver | Reason::NewTokenRefused));
@@ -100,7 +105,6 @@ impl Run<'_> {
         if will_pause && seen.job.state == JobState::Active && self.spec.policy.fence != Fence::Never {
             let carrier = seen.journal.ours().find(|e| e.labels.rotation == held.labels.rotation);
             let mut carrier = carrier.map(record).or_else(|| held.record()).ok_or_else(|| self.taken_over())?;
-            carrier.labels.pause = None;
             if let Err(halt) = self.raise_fence(&mut carrier, &seen.job).await {
                 if halt.reason == Reason::ShuttingDown {
                     self.lower_fence(&mut carrier).await?;
@@ -108,7 +112,7 @@ impl Run<'_> {
                 return Err(halt);
             }
             if held.version.as_ref() == Some(&carrier.id) {
-                held.labels.pause.clone_from(&carrier.labels.pause);
+                held.labels.pause = carrier.labels.pause;
             }
             fence = Some(carrier);
         }
@@ -131,21 +135,35 @@ impl Run<'_> {
     #[tracing::instrument(name = "step", skip_all, fields(step = "adopt"))]
     pub async fn adopt(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("take over the token that stands in the vault");
-        let token = self.ports.vault.read(version).await?;
-        let known = |e: &Entry<'_>| e.labels.token.as_ref().is_some_and(|t| t.id == token.fingerprint());
+        let token = match self.ports.vault.read(version).await {
+            Ok(token) => Some(token),
+            Err(VaultError::Unusable { why, .. }) => {
+                tracing::warn!(%version, why, "what somebody stored in the vault is no token; it is put aside");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
         let stored = seen.journal.versions().iter().find(|v| v.id == *version);
         let issued = stored.map_or_else(|| self.now(), |v| v.created);
         let from_vault = stored.and_then(|v| v.expires).map(|at| Expiry { at, source: ExpirySource::Vault });
-        let expiry = match self.ports.issuer.expiry_of(&token, issued) {
-            Some(expiry) if expiry.source != ExpirySource::Assumed => Some(expiry),
-            assumed => from_vault.or(assumed),
+        let note = token.map(|token| {
+            let expiry = match self.ports.issuer.expiry_of(&token, issued) {
+                Some(expiry) if expiry.source != ExpirySource::Assumed => Some(expiry),
+                assumed => from_vault.or(assumed),
+            };
+            TokenNote::new(&token, issued, expiry)
+        });
+        let known =
+            |note: &TokenNote| seen.journal.ours().any(|e| e.labels.token.as_ref().is_some_and(|t| t.id == note.id));
+        let stage = match &note {
+            Some(note) if !known(note) => Stage::Pending,
+            _ => Stage::Rejected,
         };
-        let repeats = seen.journal.ours().any(|e| known(&e));
         let seq = seen.journal.next_seq();
         let labels = Labels {
-            stage: if repeats { Stage::Rejected } else { Stage::Pending },
+            stage,
             seq,
-            token: Some(TokenNote::new(&token, issued, expiry)),
+            token: note,
             rotation: self.rotation_id(seq),
             intent: None,
             pause: None,
