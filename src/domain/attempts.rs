@@ -19,6 +19,8 @@ pub enum Tier {
     Normal,
     /// Slack has run out, or the token may be dead: from a minute up to a quarter of an hour.
     Emergency,
+    /// Nothing could be seen, so nobody knows how urgent it is: from a minute up to five.
+    Blind,
 }
 
 impl Tier {
@@ -27,6 +29,7 @@ impl Tier {
         let most = match self {
             Self::Normal => TimeDelta::hours(6),
             Self::Emergency => TimeDelta::minutes(15),
+            Self::Blind => TimeDelta::minutes(5),
         };
         let doublings = attempts.saturating_sub(1).min(10);
         most.min(TimeDelta::minutes(1 << doublings))

@@ -258,10 +258,14 @@ impl Connection {
             _ => {
                 let asked = match halt.class {
                     Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()),
-                    Class::Human => (!urgent).then_some(HUMAN_WAIT),
+                    Class::Human => (!urgent && seen.is_some()).then_some(HUMAN_WAIT),
                     Class::Ambiguous => None,
                 };
-                let tier = if urgent { Tier::Emergency } else { Tier::Normal };
+                let tier = match (seen, urgent) {
+                    (None, _) => Tier::Blind,
+                    (_, true) => Tier::Emergency,
+                    (_, false) => Tier::Normal,
+                };
                 self.attempts.fail(now, tier, asked);
                 self.attempts.not_before.unwrap_or(now)
             }

@@ -102,7 +102,7 @@ impl Drive {
 }
 
 /// The loop of a process: look, and look again when it is time, or at the next check.
-async fn tend(connection: &mut Connection) {
+pub async fn tend(connection: &mut Connection) {
     loop {
         let look = connection.look(Act::CarryOut).await;
         let clock = Arc::clone(connection.clock());

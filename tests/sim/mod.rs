@@ -1,5 +1,6 @@
 //! The engine against the world in virtual time. `face` is the world in memory, `drive` lets processes live and die.
 
+mod accidents;
 pub mod drive;
 mod enumerate;
 mod face;
