@@ -401,15 +401,6 @@ impl Journal {
         })
     }
 
-    /// The same journal with one version's labels written anew: what the vault will list once it has caught up.
-    pub fn with_labels(&self, id: &VersionId, labels: &Labels) -> Self {
-        let mut versions = self.versions.clone();
-        for version in versions.iter_mut().filter(|v| v.id == *id) {
-            version.label = Label::Ours(Box::new(labels.clone()));
-        }
-        Self::new(versions)
-    }
-
     /// Whether the vault shows a version of this rotation at this stage or past it: looked for before a store is repeated.
     pub fn find(&self, rotation: &str, seq: u64) -> Option<Entry<'_>> {
         self.ours().find(|e| e.labels.rotation == rotation && e.labels.seq == seq)

@@ -7,8 +7,8 @@ use super::halt::Halt;
 use super::observe::Observed;
 use super::run::{PATIENCE, Record};
 use crate::domain::attempts::{Tier, written_ahead};
-use crate::domain::journal::{Intent, IntentEnd, Journal, Labels, PauseNote, Proof, Stage, TokenNote};
-use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, VersionId};
+use crate::domain::journal::{Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, Stage, TokenNote};
+use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, Version, VersionId};
 use crate::ports::{CallError, Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
 
 /// A newly issued, or pending, token on its way to Entra.
@@ -201,7 +201,17 @@ impl Run<'_> {
         loop {
             self.progress.beat();
             let error = match self.ports.vault.store(&new).await {
-                Ok(id) => return Ok(id),
+                Ok(id) => {
+                    let version = Version {
+                        id: id.clone(),
+                        created: self.now(),
+                        enabled: new.token.is_some(),
+                        expires: new.expires,
+                        label: Label::Ours(Box::new(labels.clone())),
+                    };
+                    self.memory.stored(version, self.now());
+                    return Ok(id);
+                }
                 Err(error) => error,
             };
             if matches!(error, VaultError::VersionRefused(_)) && new.expires.take().is_some() {

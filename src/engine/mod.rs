@@ -8,6 +8,7 @@ mod fence;
 pub mod fleet;
 mod halt;
 mod issue;
+mod memory;
 mod observe;
 mod preflight;
 mod progress;
@@ -26,6 +27,7 @@ use tracing::Instrument as _;
 pub use self::fleet::{Fleet, Member};
 pub use self::halt::{Halt, chain};
 use self::issue::Held;
+use self::memory::Memory;
 use self::observe::Observed;
 pub use self::progress::{LastAction, Progress};
 pub use self::report::{Report, Standing};
@@ -99,6 +101,7 @@ pub struct Connection {
     attempts: Attempts,
     unsaved: Option<Held>,
     introduced: bool,
+    memory: Arc<Memory>,
 }
 
 impl Connection {
@@ -112,6 +115,7 @@ impl Connection {
             attempts: Attempts::default(),
             unsaved: None,
             introduced: false,
+            memory: Arc::default(),
         }
     }
 
@@ -144,7 +148,8 @@ impl Connection {
     async fn look_inside(&mut self, act: Act) -> Look {
         let (spec, ports) = (Arc::clone(&self.spec), self.ports.clone());
         let (progress, shutdown) = (Arc::clone(&self.progress), self.shutdown.clone());
-        let run = Run { spec: &spec, ports: &ports, progress: &progress, shutdown: &shutdown };
+        let memory = Arc::clone(&self.memory);
+        let run = Run { spec: &spec, ports: &ports, progress: &progress, shutdown: &shutdown, memory: &memory };
         let mut report = Report::unseen(&spec);
         if act == Act::CarryOut && !std::mem::replace(&mut self.introduced, true) {
             run.introduce().await;

@@ -22,7 +22,8 @@ impl Run<'_> {
     /// One vault listing and one job read, side by side.
     pub async fn observe(&self) -> Result<Observed, Halt> {
         let (versions, job) = futures::join!(self.ports.vault.list(), self.ports.provisioner.job());
-        let journal = versions.map(Journal::new).map_err(|e| Halt::from(e).during(Reason::CannotObserve))?;
+        let journal =
+            versions.map(|versions| self.journal(versions)).map_err(|e| Halt::from(e).during(Reason::CannotObserve))?;
         let job = job.map_err(|e| Halt::from(e).during(Reason::CannotObserve))?;
         Ok(Observed { journal, job })
     }

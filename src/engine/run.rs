@@ -7,10 +7,11 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::halt::Halt;
+use super::memory::Memory;
 use super::progress::Progress;
 use super::{Ports, Spec};
 use crate::domain::journal::{Journal, Labels};
-use crate::domain::{Reason, Timestamp, VersionId};
+use crate::domain::{Reason, Timestamp, Version, VersionId};
 use crate::ports::Class;
 
 /// How long an idempotent call is repeated before the run gives up and leaves the rest to a later look.
@@ -31,6 +32,7 @@ pub(super) struct Run<'a> {
     pub ports: &'a Ports,
     pub progress: &'a Progress,
     pub shutdown: &'a CancellationToken,
+    pub memory: &'a Memory,
 }
 
 impl Run<'_> {
@@ -110,13 +112,19 @@ impl Run<'_> {
         change(&mut labels);
         let tags = labels.to_tags();
         self.insist(PATIENCE, || self.ports.vault.label(&record.id, &tags, None)).await?;
+        self.memory.labelled(&record.id, &labels, self.now());
         record.labels = labels;
         Ok(())
     }
 
     /// The journal as it is now.
     pub async fn list(&self) -> Result<Journal, Halt> {
-        self.insist(PATIENCE, || self.ports.vault.list()).await.map(Journal::new)
+        self.insist(PATIENCE, || self.ports.vault.list()).await.map(|versions| self.journal(versions))
+    }
+
+    /// What the vault listed, with what we know that it may not show yet.
+    pub fn journal(&self, versions: Vec<Version>) -> Journal {
+        Journal::new(self.memory.complete(versions, self.now()))
     }
 
     /// Lists once more and makes sure that nobody has written anything newer than `seq`.

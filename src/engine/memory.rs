@@ -1,0 +1,64 @@
+//! What this process has just written to the vault, for as long as a list may not show it yet.
+//!
+//! A list that lags behind would have a pending token issued a second time. This is no journal: it forgets after minutes,
+//! and whatever it holds stands in the vault already.
+
+use std::sync::{Mutex, PoisonError};
+
+use chrono::TimeDelta;
+
+use crate::domain::journal::{Label, Labels};
+use crate::domain::{Timestamp, Version, VersionId};
+
+/// How long a list may lag behind.
+const LAG: TimeDelta = TimeDelta::minutes(5);
+
+/// The writes of the last minutes, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Vec<Written>>);
+
+#[derive(Debug)]
+struct Written {
+    at: Timestamp,
+    version: Version,
+    /// Stored by us: a list that lacks it is behind. Otherwise only its labels are ours.
+    stored: bool,
+}
+
+impl Memory {
+    /// A version has been stored.
+    pub fn stored(&self, version: Version, at: Timestamp) {
+        self.push(Written { at, version, stored: true });
+    }
+
+    /// Labels have been written onto a version.
+    pub fn labelled(&self, id: &VersionId, labels: &Labels, at: Timestamp) {
+        let version = Version {
+            id: id.clone(),
+            created: at,
+            enabled: true,
+            expires: None,
+            label: Label::Ours(Box::new(labels.clone())),
+        };
+        self.push(Written { at, version, stored: false });
+    }
+
+    fn push(&self, written: Written) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(written);
+    }
+
+    /// The list as it will be once it has caught up with what we know.
+    pub fn complete(&self, mut versions: Vec<Version>, now: Timestamp) -> Vec<Version> {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was stepped back forgets as well.
+        written.retain(|w| (now - w.at).abs() < LAG);
+        for w in written.iter() {
+            match versions.iter_mut().find(|v| v.id == w.version.id) {
+                Some(listed) => listed.label = w.version.label.clone(),
+                None if w.stored => versions.push(w.version.clone()),
+                None => (),
+            }
+        }
+        versions
+    }
+}
