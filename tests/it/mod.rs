@@ -1,5 +1,6 @@
 //! The real binary against the sandbox, over TLS.
 
+mod architecture;
 mod canary;
 mod kill;
 mod place;

@@ -47,10 +47,21 @@ impl Place {
 
     /// A long-running daemon.
     pub fn daemon(&self, arguments: &[&str]) -> Daemon {
+        self.daemon_with(arguments, &[])
+    }
+
+    /// A long-running daemon with something in its environment.
+    pub fn daemon_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Daemon {
         let log = self.setup.folder.join(format!("daemon-{}.log", real_now().timestamp_micros()));
         let stderr = File::create(&log).expect("a log");
         let mut command = self.setup.command(BINARY);
-        command.arg("run").args(arguments).stderr(stderr).stdout(Stdio::null()).stdin(Stdio::null());
+        command
+            .arg("run")
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stderr(stderr)
+            .stdout(Stdio::null())
+            .stdin(Stdio::null());
         Daemon { child: command.spawn().expect("the daemon starts"), log }
     }
 

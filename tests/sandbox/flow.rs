@@ -1,6 +1,6 @@
 //! The way of every request: read, routed, perhaps held, struck by a fault, done, answered, recorded.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Shared};
@@ -32,6 +32,9 @@ pub async fn handle(
         line.cut();
         return Response::default();
     };
+    if let Some(bearer) = call.bearer() {
+        state.bearers.lock().unwrap_or_else(PoisonError::into_inner).insert(bearer.to_owned());
+    }
     let request_id = call.header("client-request-id").map(str::to_owned);
     let routed = match service_of(&call.host) {
         Some(Service::EntraLogin) => login::route(&state, &call),

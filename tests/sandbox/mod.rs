@@ -17,6 +17,7 @@ mod tests;
 mod vault;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -65,6 +66,7 @@ pub struct State {
     gate: Gate,
     places: AtomicUsize,
     log: Mutex<Vec<Recorded>>,
+    bearers: Mutex<BTreeSet<String>>,
     lines: Mutex<Vec<Weak<Line>>>,
 }
 
@@ -90,8 +92,9 @@ impl Sandbox {
             let life = (3600.0 * options.speed) as i64;
             lock(world).settings.access_life = TimeDelta::seconds(life.clamp(1, 1_000_000_000_000));
         }
-        let (log, lines) = (Mutex::default(), Mutex::default());
-        let state = Arc::new(State { worlds, clock, gate: Gate::default(), places: AtomicUsize::new(0), log, lines });
+        let (log, bearers, lines) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (gate, places) = (Gate::default(), AtomicUsize::new(0));
+        let state = Arc::new(State { worlds, clock, gate, places, log, bearers, lines });
         let identity = Identity::generate()?;
         let admitting = state.clone();
         let (listener, accepting) = TlsListener::bind(identity.server, move |line| admitting.admit(line)).await?;
@@ -124,6 +127,11 @@ impl Sandbox {
     /// Every call so far.
     pub fn calls(&self) -> Vec<Recorded> {
         self.state.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every bearer that anybody has shown.
+    pub fn bearers(&self) -> Vec<String> {
+        self.state.bearers.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// How many calls have reached a service: the number of places where a caller can be killed.

@@ -1,0 +1,123 @@
+//! What must not be, kept by the names that are imported.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use scim_rotator::config::{Config, Environment};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below a folder, with its text but without its comments and without what is compiled for tests only.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        let name = entry.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+        if entry.is_dir() {
+            found.extend(sources(&name));
+        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+            let text = fs::read_to_string(&entry).expect("a file");
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            found.push((PathBuf::from(name), code.collect::<Vec<_>>().join("\n")));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let banned = [
+        "tokio",
+        "reqwest",
+        "tracing",
+        "async ",
+        ".await",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::time",
+        "std::process",
+        "Utc::now",
+        "Instant",
+        "crate::engine",
+        "crate::edge",
+        "crate::ports",
+        "crate::config",
+        "println!",
+    ];
+    let files = sources("src/domain");
+    assert!(files.len() > 7);
+    for (file, code) in files {
+        for word in banned {
+            assert!(!code.contains(word), "{} must not know of {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn edges_do_not_know_each_other() {
+    let edges = ["azure", "clock", "graph", "greenlake", "keyvault", "scim"];
+    for edge in edges {
+        for (file, code) in sources("src/edge")
+            .into_iter()
+            .filter(|(f, _)| f.starts_with(format!("src/edge/{edge}")) || f.ends_with(format!("edge/{edge}.rs")))
+        {
+            for other in edges.into_iter().filter(|other| *other != edge) {
+                assert!(!code.contains(&format!("edge::{other}")), "{} must not know of {other}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_engine_knows_its_ports_and_no_edge() {
+    for (file, code) in sources("src/engine") {
+        for word in ["crate::edge", "crate::config", "crate::cli", "reqwest", "azure_"] {
+            assert!(!code.contains(word), "{} must not know of {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn only_one_file_names_the_concrete_edges() {
+    let names = ["GreenLake::new", "KeyVault::new", "Graph::new", "ScimProbe::new", "AzureLogin::new", "Http::build"];
+    for (file, code) in sources("src").into_iter().filter(|(f, _)| !f.starts_with("src/edge") && !f.ends_with("app.rs"))
+    {
+        for name in names {
+            assert!(!code.contains(name), "{} must leave {name} to src/app.rs", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_of_config_can_be_used() {
+    let mut files = 0;
+    for entry in fs::read_dir(root().join("config")).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.extension().is_some_and(|extension| extension == "toml") {
+            files += 1;
+            let loaded = Config::load(&entry, &Environment::default());
+            assert!(
+                loaded.is_ok(),
+                "{}:\n{}",
+                entry.display(),
+                loaded.err().map(|e| e.to_string()).unwrap_or_default()
+            );
+        }
+    }
+    assert_eq!(files, 2);
+}
+
+#[test]
+fn the_binary_holds_nothing_of_the_sandbox() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    let normal = manifest.split("[dev-dependencies]").next().unwrap_or_default();
+    for name in ["\naxum", "\nrcgen", "\ntokio-rustls", "\ntempfile"] {
+        assert!(manifest.contains(name) && !normal.contains(name), "{name} serves the tests only");
+    }
+    let binary = fs::read(super::place::BINARY).expect("the binary");
+    for word in ["sandbox.test", "hpe-tenant-1", "throw-away"] {
+        assert!(!binary.windows(word.len()).any(|window| window == word.as_bytes()), "the binary holds {word:?}");
+    }
+}
