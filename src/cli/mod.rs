@@ -52,6 +52,9 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config.file = %cli.config.display(), "scim-rotator begins");
     if !matches!(cli.command, Command::Config(_)) {
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        for (who, file) in loaded.config.secret_files() {
+            file.warning().iter().for_each(|warning| tracing::warn!("{who}: {warning}"));
+        }
     }
     let result = match cli.command {
         Command::Config(ConfigCommand::Check) => {

@@ -1,6 +1,7 @@
 //! The real binary against the sandbox, over TLS.
 
 mod architecture;
+mod bad_input;
 mod canary;
 mod kill;
 mod place;

@@ -1,9 +1,11 @@
 //! Accidents that come in twos, last for hours, or are made by people.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Fence, Mode, Policy};
+use scim_rotator::domain::{Fence, Mode, Policy, Reason};
+use scim_rotator::engine::{Act, Tenants};
 
 use super::drive::{Drive, policy};
 use super::{Crash, FaceOptions, Side};
@@ -228,5 +230,23 @@ fn a_person_who_pauses_just_before_us_is_not_overruled() {
         assert_eq!(world.ledger.started_a_persons_pause, 0, "{}", world.ledger.trace());
         assert_eq!(world.jobs()[0].schedule, Schedule::Paused, "{}", world.ledger.trace());
         assert_eq!(world.saved_token(), Some(2), "{}", world.ledger.trace());
+    });
+}
+
+#[test]
+fn two_connections_whose_bearers_name_one_tenant_rotate_neither_and_say_why() {
+    block_on(async {
+        let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
+        let tenants = Arc::new(Tenants::default());
+        let (_face, mut one) = drive.connection("one", Arc::clone(&tenants), FaceOptions::default());
+        let (_face, mut other) = drive.connection("other", Arc::clone(&tenants), FaceOptions::default());
+        // Nothing is due yet; both have shown for which tenant they speak.
+        one.look(Act::CarryOut).await;
+        other.look(Act::CarryOut).await;
+        drive.world().advance(TimeDelta::hours(1));
+        let reasons = [one.look(Act::CarryOut).await, other.look(Act::CarryOut).await];
+        let reasons = reasons.map(|look| look.report.standing.reason);
+        assert_eq!(reasons, [Reason::TenantShared; 2]);
+        assert_eq!(drive.world().ledger.issued, 0, "{reasons:?}\n{}", drive.world().ledger.trace());
     });
 }

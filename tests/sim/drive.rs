@@ -56,12 +56,17 @@ impl Drive {
 
     /// A process that has just been started.
     pub fn process(&self, options: FaceOptions) -> (Arc<Face>, Connection) {
+        self.connection("sim", Arc::new(Tenants::default()), options)
+    }
+
+    /// One of several connections of a process.
+    pub fn connection(&self, name: &str, tenants: Arc<Tenants>, options: FaceOptions) -> (Arc<Face>, Connection) {
         // An adopted token tells nothing of its end; the configuration does.
         let assumed_lifetime = Some(self.world().settings.token_life);
         let face = Face::new(Arc::clone(&self.world), FaceOptions { assumed_lifetime, ..options });
         let ports = face.ports();
         let spec = Spec {
-            name: "sim".to_owned(),
+            name: name.to_owned(),
             policy: self.policy.clone(),
             tenant_url: self.world().settings.tenant_url.clone(),
             holder: "one-host".to_owned(),
@@ -72,7 +77,7 @@ impl Drive {
             provisioner: ports.provisioner,
             probe: ports.probe,
             clock: ports.clock,
-            tenants: Arc::new(Tenants::default()),
+            tenants,
         };
         let connection = Connection::new(spec, ports, CancellationToken::new());
         (face, connection)
