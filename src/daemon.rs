@@ -84,11 +84,25 @@ impl Daemon {
         Ok(())
     }
 
+    /// The same, while the service manager hears that the process lives: a connection that is changed in the middle of a
+    /// rotation brings it to a safe point first, which may take minutes.
+    async fn apply_watched(&mut self, config: &Config) -> anyhow::Result<()> {
+        let manager = Arc::clone(&self.manager);
+        let mut interval = tokio::time::interval(manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
+        let mut applied = std::pin::pin!(self.apply(config));
+        loop {
+            tokio::select! {
+                result = &mut applied => return result,
+                _ = interval.tick() => manager.alive(),
+            }
+        }
+    }
+
     /// SIGHUP: a good configuration is taken over, a bad one refused; everybody looks.
     async fn reload(&mut self) {
         self.manager.reloading();
         match Config::load(&self.config_file, &Environment::of_process()) {
-            Ok(loaded) => match self.apply(&loaded.config).await {
+            Ok(loaded) => match self.apply_watched(&loaded.config).await {
                 Ok(()) => {
                     tracing::info!(connections = loaded.config.connections.len(), "the configuration was read again")
                 }

@@ -417,7 +417,8 @@ fn due(f: &Facts<'_>) -> Option<Decision> {
     if let Some(until) = f.retry_wait() {
         return wait(until, Reason::BackingOff);
     }
-    let free = token.issued + ISSUE_PERIOD;
+    let last = f.journal.issues_since(f.now - ISSUE_PERIOD).last().copied();
+    let free = token.issued.max(last.unwrap_or(token.issued)) + ISSUE_PERIOD;
     if f.now < free && !f.policy.is_urgent(Some(token), f.now) {
         return wait(due.last_safe.map_or(free, |safe| free.min(safe)), Reason::IssuedRecently);
     }

@@ -219,7 +219,7 @@ impl Run<'_> {
     async fn put_aside(&self, held: &Held, old: &Old, fence: Option<&mut Record>) -> Halt {
         let refused = Halt::because(Reason::NewTokenRefused);
         let token = held.token.fingerprint();
-        tracing::error!(%token, reason = %refused.reason, "{}", refused.reason.sentence());
+        tracing::info!(%token, "the new token is refused");
         if let Err(halt) = self.undo(held, old, fence).await {
             tracing::warn!(error = %chain(&halt), "what a refused token left behind is cleared at a later look");
         }

@@ -17,7 +17,7 @@ const LONGEST_GAP_WAIT: TimeDelta = TimeDelta::hours(2);
 const SMALLEST_GAP: TimeDelta = TimeDelta::minutes(2);
 /// The bounds of the wait for a cycle that outlives the pause.
 const SHORTEST_DRAIN: TimeDelta = TimeDelta::minutes(1);
-const LONGEST_DRAIN: TimeDelta = TimeDelta::minutes(30);
+const LONGEST_DRAIN: TimeDelta = TimeDelta::minutes(90);
 /// The same where no cycle has ended yet, so that nothing tells its length.
 const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
 
@@ -37,7 +37,7 @@ impl Run<'_> {
     /// Pauses an Active job, writes it ahead and after onto `record`, and waits until no cycle can be running any more. A shutdown ends
     /// the wait; whoever raised the fence lowers it then.
     #[tracing::instrument(name = "step", skip_all, fields(step = "fence"))]
-    pub async fn raise_fence(&self, record: &mut Record, before: &Job) -> Result<(), Halt> {
+    pub async fn raise_fence(&self, record: &mut Record) -> Result<(), Halt> {
         self.progress.enter("pause the provisioning job");
         // Read just before: a pause that a person has made meanwhile is his, and no cycle runs under it either.
         let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
@@ -57,19 +57,30 @@ impl Run<'_> {
         // Known here even if it cannot be written down, so that whoever backs out ends it.
         record.labels.pause = held;
         self.write(record, |labels| labels.pause = held).await?;
+        self.drain(at).await
+    }
+
+    /// Waits until no cycle can be running that began before `since`, when the job was paused (by Graph's clock): Graph
+    /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "drain"))]
+    pub async fn drain(&self, since: Timestamp) -> Result<(), Halt> {
         self.progress.enter("let a running cycle end");
-        let last = before.last_execution.as_ref();
-        let drain = last.map_or(BLIND_DRAIN, |e| (e.length() * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
-        let until = self.now() + drain;
+        let mut waited = TimeDelta::zero();
         loop {
             let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
-            if self.now() >= until || job.last_execution.as_ref() != last {
+            let last = job.last_execution.as_ref();
+            let length = last.map_or(BLIND_DRAIN, |e| (e.length() * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
+            let ended = last.is_some_and(|e| e.ended >= since);
+            if ended || waited.max(job.seen_at - since) >= length {
                 return match job.state {
-                    JobState::Paused => Ok(()),
-                    _ => Err(somebody_started_it()),
+                    JobState::Active => Err(somebody_started_it()),
+                    _ => Ok(()),
                 };
             }
-            self.wait_unless_stopping(POLL.min(until - self.now())).await?;
+            // Counted by what was slept, so that no step of a clock makes the pause longer.
+            let nap = POLL.min(length - waited);
+            self.wait_unless_stopping(nap).await?;
+            waited += nap;
         }
     }
 

@@ -151,17 +151,20 @@ async fn tend(mut connection: Connection, wake: &Notify, stop: &CancellationToke
     }
 }
 
-/// Returns when the wall clock has reached `next`, having compared it at least once a minute.
+/// Returns when the wall clock has reached `next`, having compared it at least once a minute; and in any case once so much
+/// time has been slept away as it was to take: a clock that is stepped back by a year must not put looking off for a year.
 fn until(connection: &Connection, next: Timestamp) -> impl Future<Output = ()> {
     let clock = Arc::clone(connection.clock());
     let progress = Arc::clone(connection.progress());
     async move {
         // Not even a look that is due at once may become a hot loop.
         let mut nap = TimeDelta::seconds(1);
+        let mut to_sleep = next - clock.now();
         loop {
             progress.beat();
             clock.sleep(nap.to_std().unwrap_or_default()).await;
-            let left = next - clock.now();
+            to_sleep -= nap;
+            let left = to_sleep.min(next - clock.now());
             if left <= TimeDelta::zero() {
                 return;
             }

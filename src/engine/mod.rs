@@ -170,6 +170,9 @@ impl Connection {
             report = Report::new(&spec, &seen, &decision, &progress, now);
             let until = match &decision {
                 Decision::Wait { until, reason } => {
+                    if *reason != Reason::BackingOff {
+                        self.attempts.clear();
+                    }
                     tracing::info!(decision = "wait", %reason, %until, "{}", report.standing.sentence());
                     *until
                 }

@@ -139,8 +139,11 @@ impl Report {
 
     pub(super) fn new(spec: &Spec, seen: &Observed, decision: &Decision, progress: &Progress, now: Timestamp) -> Self {
         let kind = match decision {
-            Decision::Wait { reason: Reason::AnswerLost | Reason::AnotherHolder, .. } => Kind::Unfinished,
-            Decision::Wait { .. } | Decision::Note { .. } | Decision::Ask(_) => Kind::Idle,
+            Decision::Wait { reason: Reason::NoVerdict | Reason::QuarantineStands, .. } => Kind::Unknown,
+            Decision::Wait { .. } if super::unfinished(seen) => Kind::Unfinished,
+            Decision::Wait { .. } | Decision::Ask(_) => Kind::Idle,
+            Decision::Note { reason: Reason::PauseToRecord | Reason::PendingSuperseded, .. } => Kind::Unfinished,
+            Decision::Note { .. } => Kind::Due,
             Decision::Rotate(plan) if plan.reason == Reason::AnswerLost => Kind::Unfinished,
             Decision::Rotate(_) | Decision::Adopt { .. } | Decision::Retire(_) => Kind::Due,
             Decision::Resume { .. } | Decision::Start { .. } | Decision::Provision { .. } => Kind::Unfinished,

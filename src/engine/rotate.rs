@@ -7,7 +7,7 @@ use super::issue::{Held, Planned};
 use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
-use crate::domain::journal::{Entry, IntentEnd, Label, Labels, Proof, Stage, TokenNote};
+use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, Proof, Stage, TokenNote};
 use crate::domain::{Expiry, ExpirySource, Fence, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class, VaultError};
 
@@ -29,14 +29,16 @@ impl Run<'_> {
         };
         self.unless_stopping()?;
         let mut intent = self.intend(plan, seen, fence).await?;
-        if let Planned::At(_) = fence {
-            let raised = match self.raise_fence(&mut intent, &job).await {
-                Ok(()) => self.unless_stopping(),
-                failed => failed,
-            };
-            if let Err(halt) = raised {
-                return Err(self.back_out(plan, &mut intent, halt).await);
-            }
+        let fenced = match (fence, seen.journal.held_pause()) {
+            (Planned::At(_), _) => self.raise_fence(&mut intent).await,
+            _ if old.dead => Ok(()), // No cycle can be harmed any more.
+            (Planned::Held, Some((_, pause))) => self.drain(pause.at.unwrap_or(pause.planned)).await,
+            // A person's pause: a cycle may have outlived it.
+            _ if wants_fence && job.state == JobState::Paused => self.drain(job.seen_at).await,
+            _ => Ok(()),
+        };
+        if let Err(halt) = fenced.and_then(|()| self.unless_stopping()) {
+            return Err(self.back_out(plan, &mut intent, halt).await);
         }
         let mut held = match self.issue_and_store(plan, &mut intent).await {
             Ok(held) => held,
@@ -54,7 +56,15 @@ impl Run<'_> {
     /// Nothing was issued: the intent is given up and the job runs again.
     async fn back_out(&self, plan: &Plan, intent: &mut Record, halt: Halt) -> Halt {
         self.give_up_intent(plan, intent, &halt).await;
-        if let Err(error) = self.lower_fence(intent).await {
+        let refused = intent.labels.pause.filter(|pause| pause.is_open() && halt.class != Class::Ambiguous);
+        let lowered = match refused {
+            // The pause was certainly not made: nobody shall take a later one for it.
+            Some(plan) => {
+                self.write(intent, |labels| labels.pause = Some(PauseNote { ended: Some(plan.planned), ..plan })).await
+            }
+            None => self.lower_fence(intent).await,
+        };
+        if let Err(error) = lowered {
             tracing::warn!(error = %super::halt::chain(&error), "the job could not be started again; a later look does it");
         }
         halt
@@ -105,7 +115,7 @@ impl Run<'_> {
         if will_pause && seen.job.state == JobState::Active && self.spec.policy.fence != Fence::Never {
             let carrier = seen.journal.ours().find(|e| e.labels.rotation == held.labels.rotation);
             let mut carrier = carrier.map(record).or_else(|| held.record()).ok_or_else(|| self.taken_over())?;
-            if let Err(halt) = self.raise_fence(&mut carrier, &seen.job).await {
+            if let Err(halt) = self.raise_fence(&mut carrier).await {
                 if halt.reason == Reason::ShuttingDown {
                     self.lower_fence(&mut carrier).await?;
                 }
