@@ -41,7 +41,7 @@ pub struct Config {
     pub log: Log,
     /// Set when nothing here is production.
     pub sandbox: Option<Sandbox>,
-    /// Where the advisory lock and the status file are kept. Losing it is always safe.
+    /// Where the advisory lock is kept. Losing it is always safe.
     pub runtime_dir: PathBuf,
     /// The tokens to rotate: at least one.
     pub connections: Vec<ConnectionConfig>,

@@ -131,7 +131,7 @@ pub(super) fn read_sandbox(section: &Section<'_>) -> Option<Sandbox> {
     purpose.and(Some(Sandbox { address: address?, clock_anchor, clock_speed }))
 }
 
-/// Where lock and status file go: as configured, or where systemd or the session keeps such things.
+/// Where the lock goes: as configured, or where systemd or the login keeps such things.
 pub(super) fn read_runtime_dir(section: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> PathBuf {
     section.get("runtime_dir", scalar::path(folder.path)).unwrap_or_else(|| {
         // systemd names several folders with colons between them.

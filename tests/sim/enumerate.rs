@@ -102,7 +102,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
 }
 
-/// The bounds of the enumeration, so that a printed failure can be run alone: `SIM_READING=17 SIM_CRASH=12:after`.
+/// The bounds of the enumeration, so that a printed failure can be run alone: `SIM_READING=17`.
 fn chosen(n: usize) -> bool {
     std::env::var("SIM_READING").ok().and_then(|v| v.parse().ok()).is_none_or(|only: usize| only == n)
 }
