@@ -236,9 +236,10 @@ impl Run<'_> {
             return Ok(()); // Nothing to go back to: the open intent has the next look rotate again.
         };
         self.store_last_good(last_good, held.labels.seq + 1).await?;
-        if !self.saved_passes(TimeDelta::zero()).await?
-            && self.test_until_accepted(last_good, TimeDelta::zero()).await?
-        {
+        if !self.saved_passes(TimeDelta::zero()).await? {
+            if !self.test_until_accepted(last_good, TimeDelta::zero()).await? {
+                return Ok(()); // Nothing passes: the pause stands until a look finds that something does.
+            }
             self.provision_and_verify(last_good, held.labels.seq + 1, false).await?;
         }
         match fence {
