@@ -1,9 +1,15 @@
 //! A table of sentences: each sets up what is seen, and says what is decided.
 
 use super::*;
-use crate::domain::journal::{Intent, IntentEnd, Label, Proof, RetryNote, Version};
-use crate::domain::policy::{Before, Fence, TakesEffect};
-use crate::domain::{Execution, Expiry, ExpirySource, Quarantine, Token};
+use crate::domain::attempts::Attempts;
+use crate::domain::journal::{
+    Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, RetryNote, Stage, StartNote, TokenNote, Version,
+    VersionId,
+};
+use crate::domain::policy::{Before, Bootstrap, Fence, Mode, Policy, TakesEffect};
+use crate::domain::{
+    Execution, ExecutionState, Expiry, ExpirySource, Job, JobState, Quarantine, Timestamp, Token, Verdict,
+};
 
 const HOLDER: &str = "here";
 

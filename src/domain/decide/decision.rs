@@ -1,0 +1,123 @@
+//! What there is to be done, as data.
+
+use super::Question;
+use crate::domain::Timestamp;
+use crate::domain::journal::{Entry, Labels, VersionId};
+use crate::domain::policy::Mode;
+use crate::domain::reason::Reason;
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Nothing, until then.
+    Wait {
+        /// When to look again.
+        until: Timestamp,
+        /// Why to wait.
+        reason: Reason,
+    },
+    /// Find this out and decide again.
+    Ask(Question),
+    /// Write these labels onto a version, and nothing else.
+    Note {
+        /// The version.
+        version: VersionId,
+        /// All its labels.
+        labels: Box<Labels>,
+        /// What has been learnt.
+        reason: Reason,
+    },
+    /// Have a new token issued and bring it to Entra.
+    Rotate(Plan),
+    /// Bring this pending version to Entra.
+    Resume {
+        /// The version.
+        version: VersionId,
+        /// Why.
+        reason: Reason,
+    },
+    /// Take over a version that somebody else stored.
+    Adopt {
+        /// The version.
+        version: VersionId,
+        /// Why.
+        reason: Reason,
+    },
+    /// Give the current token to Entra once more.
+    Provision {
+        /// Why.
+        reason: Reason,
+    },
+    /// Let the job run again.
+    Start {
+        /// The version and labels that record it: before the call for a quarantine, after it for a pause.
+        version: VersionId,
+        /// All labels as they are to be.
+        labels: Box<Labels>,
+        /// Why.
+        reason: Reason,
+    },
+    /// Disable these versions.
+    Retire(Vec<VersionId>),
+    /// A person has to act.
+    NeedsHuman {
+        /// When to look again.
+        until: Timestamp,
+        /// What is wrong.
+        reason: Reason,
+    },
+}
+
+impl Decision {
+    /// Why.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Wait { reason, .. }
+            | Self::Note { reason, .. }
+            | Self::Resume { reason, .. }
+            | Self::Adopt { reason, .. }
+            | Self::Provision { reason }
+            | Self::Start { reason, .. }
+            | Self::NeedsHuman { reason, .. } => Some(*reason),
+            Self::Rotate(plan) => Some(plan.reason),
+            Self::Retire(_) => Some(Reason::OldVersions),
+            Self::Ask(_) => None,
+        }
+    }
+
+    /// One word for status and logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Wait { .. } => "wait",
+            Self::Ask(_) => "ask",
+            Self::Note { .. } => "note",
+            Self::Rotate(_) => "rotate",
+            Self::Resume { .. } => "resume",
+            Self::Adopt { .. } => "adopt",
+            Self::Provision { .. } => "provision",
+            Self::Start { .. } => "start",
+            Self::Retire(_) => "retire",
+            Self::NeedsHuman { .. } => "needs-human",
+        }
+    }
+}
+
+/// A rotation to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// How the issuer is asked.
+    pub mode: Mode,
+    /// Why.
+    pub reason: Reason,
+    /// The current token is known or must be assumed to be dead: it proves nothing, and there is nothing to go back to.
+    pub current_dead: bool,
+    /// The first token may have to be created.
+    pub may_create: bool,
+}
+
+/// The decision to write down what has been learnt.
+pub(super) fn note(entry: Entry<'_>, reason: Reason, change: impl FnOnce(&mut Labels)) -> Decision {
+    let mut labels = entry.labels.clone();
+    change(&mut labels);
+    Decision::Note { version: entry.version.id.clone(), labels: Box::new(labels), reason }
+}

@@ -1,0 +1,25 @@
+//! What policy says, when nothing else has spoken.
+
+use super::{Decision, Facts};
+use crate::domain::attempts::ISSUE_PERIOD;
+use crate::domain::reason::Reason;
+
+pub(super) fn due(f: &Facts<'_>) -> Option<Decision> {
+    let token = f.token()?;
+    let Some(due) = f.policy.due(token) else {
+        return Some(f.needs_human(Reason::NoKnownEnd));
+    };
+    let wait = |until, reason| Some(Decision::Wait { until, reason });
+    if f.now < due.at {
+        return wait(f.next_milestone(due.at), Reason::NotDue);
+    }
+    if let Some(until) = f.retry_wait() {
+        return wait(until, Reason::BackingOff);
+    }
+    let last = f.journal.issues_since(f.now - ISSUE_PERIOD).last().copied();
+    let free = token.issued.max(last.unwrap_or(token.issued)) + ISSUE_PERIOD;
+    if f.now < free && !f.policy.is_urgent(Some(token), f.now) {
+        return wait(due.last_safe.map_or(free, |safe| free.min(safe)), Reason::IssuedRecently);
+    }
+    Some(f.issue(due.reason, f.policy.mode))
+}

@@ -1,0 +1,155 @@
+//! What a decision is made from, and what follows from it at once.
+
+use chrono::TimeDelta;
+
+use super::{Decision, Plan};
+use crate::domain::attempts::{Attempts, IssueBound, ahead, issue_bound};
+use crate::domain::job::{Job, JobState};
+use crate::domain::journal::{Entry, Journal, Labels, PauseNote, Stage, TokenNote};
+use crate::domain::policy::{Bootstrap, Mode, Policy};
+use crate::domain::reason::Reason;
+use crate::domain::{Timestamp, Verdict};
+
+/// When a person has to act: look again so soon.
+pub(super) const HUMAN_WAIT: TimeDelta = TimeDelta::hours(1);
+/// A token that could not be proven for so long is written once more.
+pub(super) const SECOND_PUT: TimeDelta = TimeDelta::hours(1);
+
+/// Everything that a decision is made from.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The wall clock.
+    pub now: Timestamp,
+    /// Who we are, as intents name it.
+    pub holder: &'a str,
+    /// The rules of this connection.
+    pub policy: &'a Policy,
+    /// The vault.
+    pub journal: &'a Journal,
+    /// The provisioning job.
+    pub job: &'a Job,
+    /// Failures that the vault does not tell of.
+    pub attempts: &'a Attempts,
+    /// What has been asked on top of it during this look.
+    pub answers: Answers,
+}
+
+/// The answers found so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answers {
+    /// To [`Question::Saved`].
+    pub saved: Option<Verdict>,
+    /// To [`Question::Current`].
+    pub current: Option<CurrentHealth>,
+    /// To [`Question::PreviousDead`].
+    pub previous_dead: Option<bool>,
+}
+
+/// Something a rule needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Does Entra accept what it has saved?
+    Saved,
+    /// Is the vault's current token good?
+    Current,
+    /// Is the previous token dead?
+    PreviousDead,
+}
+
+/// How the vault's current token fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CurrentHealth {
+    /// Entra accepts it as a candidate.
+    Good,
+    /// The endpoint itself refused it twice, a minute apart.
+    Refused,
+    /// Neither could be shown.
+    Unclear,
+}
+
+impl<'a> Facts<'a> {
+    /// What is known of the current token.
+    pub fn token(&self) -> Option<&'a TokenNote> {
+        self.journal.current()?.labels.token.as_ref()
+    }
+
+    /// The written backoff of the connection, while it is ahead.
+    pub(super) fn retry_wait(&self) -> Option<Timestamp> {
+        ahead(self.journal.current()?.labels.retry?.not_before, self.now)
+    }
+
+    /// When an unfinished rotation can be taken up again; `None` while the bounds on issuing forbid it.
+    pub(super) fn next_try(&self) -> Option<Timestamp> {
+        let waits = [self.retry_wait(), self.attempts.waiting(self.now)];
+        let next = waits.into_iter().flatten().fold(self.now, Timestamp::max);
+        match issue_bound(self.journal, self.now) {
+            _ if self.journal.pending().is_some() => Some(next),
+            IssueBound::Spent(_) => None,
+            IssueBound::TooSoon(free) => Some(next.max(free)),
+            IssueBound::Free => Some(next),
+        }
+    }
+
+    /// A rotation for a reason of need, as soon as the written backoff allows.
+    pub(super) fn replace(&self, reason: Reason) -> Decision {
+        match self.retry_wait() {
+            Some(until) => Decision::Wait { until, reason },
+            None => self.issue(reason, self.policy.mode),
+        }
+    }
+
+    /// A rotation, within the bounds on issuing.
+    pub(super) fn issue(&self, reason: Reason, mode: Mode) -> Decision {
+        match issue_bound(self.journal, self.now) {
+            IssueBound::Spent(until) => Decision::NeedsHuman { until, reason: Reason::IssueBudgetSpent },
+            IssueBound::TooSoon(until) => Decision::Wait { until, reason: Reason::IssueFloor },
+            IssueBound::Free => {
+                let lost = self.journal.open_intent().is_some_and(|(_, intent)| intent.mode == Mode::RemoveCurrent);
+                let over = self.token().is_none_or(|token| token.is_over(self.now));
+                let refused = self.answers.current == Some(CurrentHealth::Refused);
+                Decision::Rotate(Plan {
+                    mode,
+                    reason,
+                    current_dead: lost || over || refused,
+                    may_create: self.policy.bootstrap == Some(Bootstrap::Create)
+                        && self.journal.current().is_none_or(|e| e.labels.stage == Stage::Placeholder),
+                })
+            }
+        }
+    }
+
+    pub(super) fn start(&self, entry: Entry<'_>, labels: Labels, reason: Reason) -> Decision {
+        Decision::Start { version: entry.version.id.clone(), labels: Box::new(labels), reason }
+    }
+
+    pub(super) fn needs_human(&self, reason: Reason) -> Decision {
+        Decision::NeedsHuman { until: self.now + HUMAN_WAIT, reason }
+    }
+
+    /// A pause that was planned, if the job is paused and nothing says by whom.
+    pub(super) fn unrecorded(&self) -> Option<(Entry<'a>, PauseNote)> {
+        self.journal.last_pause().filter(|(_, pause)| pause.is_open() && self.job.state == JobState::Paused)
+    }
+
+    /// Whether a cycle has begun after `moment`, both by Graph's clock.
+    pub(super) fn ran_since(&self, moment: Timestamp) -> bool {
+        self.job.last_execution.as_ref().is_some_and(|e| e.began > moment)
+    }
+
+    /// When something is to be seen before the token comes due.
+    pub(super) fn next_milestone(&self, due: Timestamp) -> Timestamp {
+        let Some(current) = self.journal.current() else { return due };
+        let proof = current.labels.proof;
+        let unproven = proof.proven.is_none();
+        let previous_end = self
+            .journal
+            .previous()
+            .filter(|_| unproven)
+            .and_then(|e| e.labels.token.as_ref()?.expiry)
+            .map(|expiry| expiry.at + TimeDelta::seconds(1));
+        let second_put = proof.provisioned.filter(|_| unproven && proof.again.is_none()).map(|put| put + SECOND_PUT);
+        let retirement = proof.proven.map(|proven| proven + self.policy.retire_after);
+        let ahead = |moment: &Timestamp| *moment > self.now;
+        [previous_end, second_put, retirement].into_iter().flatten().filter(ahead).fold(due, Timestamp::min)
+    }
+}

@@ -1,0 +1,57 @@
+//! What is to be done now: a chain of small rules over what was seen. The first that speaks wins.
+//!
+//! Deciding changes nothing and asks nobody. Where a rule needs to know more than a normal look shows, it answers with
+//! a [`Question`]; whoever drives it finds the answer and decides again.
+
+mod decision;
+mod due;
+mod facts;
+mod health;
+mod pause;
+mod unfinished;
+
+use chrono::TimeDelta;
+
+pub use self::decision::{Decision, Plan};
+pub use self::facts::{Answers, CurrentHealth, Facts, Question};
+use super::reason::Reason;
+
+/// The longest wait that is ever answered: whoever waits looks again at least so often.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(1);
+
+type Rule = fn(&Facts<'_>) -> Option<Decision>;
+
+/// The chain. The order is the specification.
+const RULES: &[(&str, Rule)] = &[
+    ("a damaged journal is touched by nobody but a person", unfinished::damaged),
+    ("a pending token that is overtaken or dead is put aside", unfinished::superseded),
+    ("a pause that somebody ended, or that never came, is over", pause::pause_ended),
+    ("a pause that could not be written down is written down", pause::unrecorded_pause),
+    ("another process at work is left to it", unfinished::rival),
+    ("a pause of ours ends when Entra's saved token passes", pause::end_pause),
+    ("after a failure, wait", unfinished::backing_off),
+    ("a pending token goes to Entra before another is issued", unfinished::pending),
+    ("an intent without a token may be a lost answer", unfinished::answer_lost),
+    ("without a version of ours, begin as configured", unfinished::bootstrap),
+    ("a token that somebody supplied is taken over where that is allowed", unfinished::supplied),
+    ("a dead token is replaced whatever the policy says", health::expired),
+    ("a refused token is healed or replaced, once it is clear which", health::trouble),
+    ("a successful cycle confirms", health::confirm),
+    ("a passing check proves, once the previous token is dead", health::prove),
+    ("an unproven token is written once more", health::provision_again),
+    ("a pause of unknown origin is a person's business", pause::unknown_pause),
+    ("old versions retire", health::retire),
+    ("policy says when the token is due", due::due),
+];
+
+/// Decides.
+pub fn decide(facts: &Facts<'_>) -> Decision {
+    let decision = RULES.iter().find_map(|(_, rule)| rule(facts));
+    match decision.unwrap_or(Decision::Wait { until: facts.now + LONGEST_WAIT, reason: Reason::NotDue }) {
+        Decision::Wait { until, reason } => Decision::Wait { until: until.min(facts.now + LONGEST_WAIT), reason },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

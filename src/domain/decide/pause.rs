@@ -1,0 +1,53 @@
+//! The pauses of the job: ours, and those that may be a person's.
+
+use chrono::TimeDelta;
+
+use super::decision::note;
+use super::{Decision, Facts, Question};
+use crate::domain::Verdict;
+use crate::domain::job::JobState;
+use crate::domain::journal::PauseNote;
+use crate::domain::reason::Reason;
+
+/// How long a pause without a tag may still be taken for that of the rotation that meant to pause.
+const UNRECORDED_PAUSE: TimeDelta = TimeDelta::hours(1);
+/// How long a recorded pause may be invisible in Graph before its absence is believed.
+const PAUSE_LAG: TimeDelta = TimeDelta::minutes(10);
+/// A pause is not ended for a shorter wait than this.
+const WORTH_STARTING: TimeDelta = TimeDelta::minutes(2);
+
+pub(super) fn pause_ended(f: &Facts<'_>) -> Option<Decision> {
+    let (entry, pause) = f.journal.last_pause().filter(|(_, pause)| pause.ended.is_none())?;
+    let since = pause.at.unwrap_or(pause.planned);
+    let gone = f.job.state != JobState::Paused && (f.ran_since(since) || f.job.seen_at > since + PAUSE_LAG);
+    let ended = Some(f.job.seen_at);
+    gone.then(|| note(entry, Reason::PauseEnded, |labels| labels.pause = Some(PauseNote { ended, ..pause })))
+}
+
+pub(super) fn unrecorded_pause(f: &Facts<'_>) -> Option<Decision> {
+    let (entry, pause) = f.unrecorded()?;
+    let ours = !f.ran_since(pause.planned) && f.job.seen_at - pause.planned < UNRECORDED_PAUSE;
+    let at = Some(pause.planned);
+    ours.then(|| note(entry, Reason::PauseToRecord, |labels| labels.pause = Some(PauseNote { at, ..pause })))
+}
+
+pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
+    let (entry, pause) = f.journal.held_pause().filter(|_| f.job.state == JobState::Paused)?;
+    let unfinished = f.journal.pending().is_some() || f.journal.open_intent().is_some();
+    if unfinished && f.next_try().is_some_and(|next| next - f.now < WORTH_STARTING) {
+        return None; // The next attempt needs the pause again.
+    }
+    match f.answers.saved {
+        None => Some(Decision::Ask(Question::Saved)),
+        Some(Verdict::NotAccepted) => None,
+        Some(Verdict::Accepted) => {
+            let mut labels = entry.labels.clone();
+            labels.pause = Some(PauseNote { ended: Some(f.job.seen_at), ..pause });
+            Some(f.start(entry, labels, Reason::PauseToEnd))
+        }
+    }
+}
+
+pub(super) fn unknown_pause(f: &Facts<'_>) -> Option<Decision> {
+    f.unrecorded().map(|_| f.needs_human(Reason::PauseOfUnknownOrigin))
+}

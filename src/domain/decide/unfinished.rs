@@ -1,0 +1,74 @@
+//! What is unfinished, and how a connection begins.
+
+use chrono::TimeDelta;
+
+use super::decision::note;
+use super::{Decision, Facts};
+use crate::domain::attempts::ahead;
+use crate::domain::journal::{Entry, Stage};
+use crate::domain::policy::{Bootstrap, Mode};
+use crate::domain::reason::Reason;
+
+/// How long an unfinished intent of another process is respected.
+const RIVAL_GRACE: TimeDelta = TimeDelta::minutes(2);
+
+pub(super) fn damaged(f: &Facts<'_>) -> Option<Decision> {
+    f.journal.damaged().map(|_| f.needs_human(Reason::JournalDamaged))
+}
+
+pub(super) fn superseded(f: &Facts<'_>) -> Option<Decision> {
+    let dead = |e: &Entry<'_>| e.labels.token.as_ref().is_some_and(|token| token.is_over(f.now));
+    let entry = f.journal.superseded().or_else(|| f.journal.pending().filter(dead))?;
+    Some(note(entry, Reason::PendingSuperseded, |labels| labels.stage = Stage::Rejected))
+}
+
+pub(super) fn rival(f: &Facts<'_>) -> Option<Decision> {
+    let rotation = match (f.journal.pending(), f.journal.open_intent()) {
+        (Some(pending), _) => &pending.labels.rotation,
+        (None, Some((entry, _))) => &entry.labels.rotation,
+        (None, None) => return None,
+    };
+    let intent = f.journal.intent_of(rotation)?;
+    let until = ahead(intent.at + RIVAL_GRACE, f.now)?;
+    (intent.holder != f.holder).then_some(Decision::Wait { until, reason: Reason::AnotherHolder })
+}
+
+pub(super) fn backing_off(f: &Facts<'_>) -> Option<Decision> {
+    let until = f.attempts.waiting(f.now)?;
+    Some(Decision::Wait { until, reason: Reason::BackingOff })
+}
+
+pub(super) fn pending(f: &Facts<'_>) -> Option<Decision> {
+    let entry = f.journal.pending()?;
+    Some(Decision::Resume { version: entry.version.id.clone(), reason: Reason::PendingToken })
+}
+
+pub(super) fn answer_lost(f: &Facts<'_>) -> Option<Decision> {
+    let (_, intent) = f.journal.open_intent()?;
+    if let Some(until) = f.retry_wait() {
+        return Some(Decision::Wait { until, reason: Reason::AnswerLost });
+    }
+    Some(f.issue(Reason::AnswerLost, intent.mode))
+}
+
+pub(super) fn bootstrap(f: &Facts<'_>) -> Option<Decision> {
+    if f.journal.ours().any(|e| e.labels.stage == Stage::Current) {
+        return None;
+    }
+    Some(match f.policy.bootstrap {
+        None => f.needs_human(Reason::NotAdopted),
+        Some(Bootstrap::Adopt) => match f.journal.newest_foreign() {
+            Some(version) => Decision::Adopt { version: version.id.clone(), reason: Reason::BootstrapAdopt },
+            None => f.needs_human(Reason::NothingToAdopt),
+        },
+        Some(Bootstrap::Rotate | Bootstrap::Create) => match f.retry_wait() {
+            Some(until) => Decision::Wait { until, reason: Reason::BackingOff },
+            None => f.issue(Reason::BootstrapIssue, Mode::Overlap),
+        },
+    })
+}
+
+pub(super) fn supplied(f: &Facts<'_>) -> Option<Decision> {
+    let version = f.journal.newest_foreign().filter(|_| f.policy.accept_supplied)?;
+    Some(Decision::Adopt { version: version.id.clone(), reason: Reason::SuppliedToken })
+}
