@@ -1,6 +1,6 @@
 //! The vault as a journal: the secret's versions, and what our labels on them say.
 //!
-//! Labels are written as tags. Ten of Key Vault's fifteen are used, each at most 256 characters; records of several
+//! Labels are written as tags. Eleven of Key Vault's fifteen are used, each at most 256 characters; records of several
 //! fields are small JSON objects, so that a person can read them in the portal. A label is never removed, only
 //! overwritten: whether a tag write merges or replaces must not matter.
 
@@ -103,6 +103,8 @@ pub struct Labels {
     pub proof: Proof,
     /// For which quarantine `start` has been called.
     pub started: Option<StartNote>,
+    /// Until when a person wants no rotation by policy.
+    pub hold: Option<HoldNote>,
 }
 
 /// What is known of a stored token.
@@ -202,6 +204,13 @@ pub struct StartNote {
     pub quarantine: Timestamp,
 }
 
+/// A person's wish that policy rotates nothing before a moment. The newest version that tells of one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldNote {
+    /// When it ends by itself. To end it earlier, it is written again with that moment.
+    pub until: Timestamp,
+}
+
 /// What has been seen of a token at Entra, each once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
@@ -240,6 +249,7 @@ impl Labels {
         put("retry", self.retry.as_ref().map(json));
         put("proof", (self.proof != Proof::default()).then(|| json(&self.proof)));
         put("started", self.started.as_ref().map(json));
+        put("hold", self.hold.as_ref().map(json));
         tags
     }
 
@@ -263,6 +273,7 @@ impl Labels {
             retry: record(tags, "retry")?,
             proof: record(tags, "proof")?.unwrap_or_default(),
             started: record(tags, "started")?,
+            hold: record(tags, "hold")?,
         };
         if labels.token.is_none() && !matches!(labels.stage, Stage::Placeholder | Stage::Rejected) {
             return Err("token".to_owned());
@@ -352,6 +363,11 @@ impl Journal {
     /// The newest pause of ours that any version tells of, planned, held or ended.
     pub fn last_pause(&self) -> Option<(Entry<'_>, PauseNote)> {
         self.ours().find_map(|entry| Some((entry, entry.labels.pause?)))
+    }
+
+    /// Until when a person has put rotations by policy off: the last word on it, which may lie in the past.
+    pub fn hold(&self) -> Option<Timestamp> {
+        self.ours().find_map(|entry| Some(entry.labels.hold?.until))
     }
 
     /// The token before the current one: another value, once current.

@@ -18,6 +18,7 @@ fn labels(stage: Stage, seq: u64) -> Labels {
         retry: None,
         proof: Proof::default(),
         started: None,
+        hold: None,
     }
 }
 
@@ -42,6 +43,7 @@ fn full() -> Labels {
         retry: Some(RetryNote { attempts: 4, not_before: at(4) }),
         proof: Proof { provisioned: Some(at(5)), again: Some(at(6)), confirmed: Some(at(7)), proven: Some(at(8)) },
         started: Some(StartNote { quarantine: at(9) }),
+        hold: Some(HoldNote { until: at(10) }),
         ..labels(Stage::Current, 7)
     }
 }

@@ -112,8 +112,25 @@ reasons! {
     TenantShared => "two connections have one issuer tenant and would rotate each other's token away",
     /// Shutting down.
     ShuttingDown => "the process is shutting down",
+    /// A person asks for a new token.
+    Ordered => "a person has asked for a new token",
+    /// A person says that the current token is in wrong hands.
+    Compromised => "the current token is in wrong hands and is replaced at once",
+    /// A person brings a token that is the current one already.
+    AlreadyCurrent => "the token is the current one already",
+    /// A person wants no rotation by policy for a while.
+    Held => "a person has put rotations off for a while",
+    /// The hold is over, by a person's word.
+    Released => "the hold on rotations has been ended",
     /// Rotated to the end.
     Rotated => "Entra holds the new token and accepts it",
+}
+
+impl Reason {
+    /// Whether it is a person's order that is carried out.
+    pub const fn is_order(self) -> bool {
+        matches!(self, Self::Ordered | Self::Compromised | Self::Held | Self::Released)
+    }
 }
 
 impl fmt::Display for Reason {

@@ -38,10 +38,21 @@ impl Run<'_> {
             Settled::Refused => return Err(self.put_aside(held, old, fence).await),
         }
         let put = self.provision_and_verify(&held.token, held.labels.seq, false).await?;
-        if let Some(fence) = fence {
-            self.lower_fence(fence).await?;
-        }
+        self.unfence(held, fence).await?;
         self.promote(held, old, put).await
+    }
+
+    /// Lets the job run again, whichever version tells of the pause: the one that is named, or the pending one itself.
+    async fn unfence(&self, held: &mut Held, fence: Option<&mut Record>) -> Result<(), Halt> {
+        match (fence, held.record()) {
+            (Some(fence), _) => self.lower_fence(fence).await,
+            (None, Some(mut own)) => {
+                self.lower_fence(&mut own).await?;
+                held.labels = own.labels;
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
     }
 
     /// Entra tests the token before it is saved, again and again, since it may not have taken effect yet.
@@ -216,7 +227,7 @@ impl Run<'_> {
     }
 
     /// Puts a refused token aside, and things back as they were where there is something to go back to.
-    async fn put_aside(&self, held: &Held, old: &Old, fence: Option<&mut Record>) -> Halt {
+    async fn put_aside(&self, held: &mut Held, old: &Old, fence: Option<&mut Record>) -> Halt {
         let refused = Halt::because(Reason::NewTokenRefused);
         let token = held.token.fingerprint();
         tracing::info!(%token, "the new token is refused");
@@ -227,10 +238,11 @@ impl Run<'_> {
     }
 
     #[tracing::instrument(name = "step", skip_all, fields(step = "reject"))]
-    async fn undo(&self, held: &Held, old: &Old, fence: Option<&mut Record>) -> Result<(), Halt> {
+    async fn undo(&self, held: &mut Held, old: &Old, fence: Option<&mut Record>) -> Result<(), Halt> {
         self.progress.enter("put the refused token aside");
         if let Some(mut record) = held.record() {
             self.write(&mut record, |labels| labels.stage = Stage::Rejected).await?;
+            held.labels = record.labels;
         }
         let Some(last_good) = old.token.as_ref().filter(|_| !old.dead) else {
             return Ok(()); // Nothing to go back to: the open intent has the next look rotate again.
@@ -242,9 +254,6 @@ impl Run<'_> {
             }
             self.provision_and_verify(last_good, held.labels.seq + 1, false).await?;
         }
-        match fence {
-            Some(fence) => self.lower_fence(fence).await,
-            None => Ok(()),
-        }
+        self.unfence(held, fence).await
     }
 }

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::FutureExt as _;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::run::LONGEST_NAP;
 use super::{Act, Connection, Report};
-use crate::domain::Timestamp;
+use crate::domain::{Order, Timestamp};
 
 /// A loop that has not turned for so long is stuck: the watchdog is no longer fed.
 const STUCK: Duration = Duration::from_secs(300);
@@ -31,6 +31,9 @@ pub type Make = Arc<dyn Fn(CancellationToken) -> Connection + Send + Sync>;
 /// Told of every report, as it is made.
 pub type OnReport = Arc<dyn Fn(&Report) + Send + Sync>;
 
+/// A person's order, and where the outcome is awaited.
+type Errand = (Order, oneshot::Sender<Report>);
+
 /// A connection and the loop that tends it.
 pub struct Member {
     /// Everything its configuration says, as text: what tells whether a reload changed it.
@@ -39,6 +42,7 @@ pub struct Member {
     pub wake: Arc<Notify>,
     progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
     stop: CancellationToken,
+    errands: mpsc::UnboundedSender<Errand>,
     task: JoinHandle<()>,
 }
 
@@ -67,6 +71,7 @@ impl Fleet {
         let wake = Arc::new(Notify::new());
         let stop = CancellationToken::new();
         let progress = Arc::new(Mutex::new(None));
+        let (errands, orders) = mpsc::unbounded_channel();
         let task = tokio::spawn(tend_for_ever(
             name.clone(),
             make,
@@ -74,14 +79,23 @@ impl Fleet {
             stop.clone(),
             Arc::clone(&progress),
             Arc::clone(&self.on_report),
+            orders,
         ));
-        self.members.insert(name, Member { identity, wake: Arc::clone(&wake), progress, stop, task });
+        self.members.insert(name, Member { identity, wake: Arc::clone(&wake), progress, stop, errands, task });
         wake
     }
 
     /// The connections that are tended.
     pub fn members(&self) -> &BTreeMap<String, Member> {
         &self.members
+    }
+
+    /// Hands a person's order to a connection, which carries it out once it has finished what it is doing. None when there
+    /// is no such connection; the receiver fails when the connection ends before the order is carried out.
+    pub fn order(&self, name: &str, order: Order) -> Option<oneshot::Receiver<Report>> {
+        let (outcome, receiver) = oneshot::channel();
+        self.members.get(name)?.errands.send((order, outcome)).ok()?;
+        Some(receiver)
     }
 
     /// Every connection looks again.
@@ -122,11 +136,12 @@ async fn tend_for_ever(
     stop: CancellationToken,
     progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
     on_report: OnReport,
+    mut orders: mpsc::UnboundedReceiver<Errand>,
 ) {
     loop {
         let connection = make(stop.clone());
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(connection.progress()));
-        let tended = AssertUnwindSafe(tend(connection, &wake, &stop, &on_report)).catch_unwind().await;
+        let tended = AssertUnwindSafe(tend(connection, &wake, &stop, &on_report, &mut orders)).catch_unwind().await;
         if tended.is_ok() || stop.is_cancelled() {
             return;
         }
@@ -136,15 +151,27 @@ async fn tend_for_ever(
     }
 }
 
-async fn tend(mut connection: Connection, wake: &Notify, stop: &CancellationToken, on_report: &OnReport) {
+async fn tend(
+    mut connection: Connection,
+    wake: &Notify,
+    stop: &CancellationToken,
+    on_report: &OnReport,
+    orders: &mut mpsc::UnboundedReceiver<Errand>,
+) {
+    let mut look = connection.look(Act::CarryOut).await;
     loop {
-        let look = connection.look(Act::CarryOut).await;
         on_report(&look.report);
-        tokio::select! {
-            () = wake.notified() => (),
+        look = tokio::select! {
             () = stop.cancelled() => break,
-            () = until(&connection, look.next) => (),
-        }
+            Some((order, outcome)) = orders.recv() => {
+                let look = connection.obey(order).await;
+                // Whoever asked may have gone; it is done all the same.
+                let _gone = outcome.send(look.report.clone());
+                look
+            }
+            () = wake.notified() => connection.look(Act::CarryOut).await,
+            () = until(&connection, look.next) => connection.look(Act::CarryOut).await,
+        };
     }
     if let Some(report) = connection.store_unsaved().await {
         on_report(&report);

@@ -81,6 +81,7 @@ impl Run<'_> {
             },
             proof: base.as_ref().map_or(Proof::default(), |b| b.proof),
             started: base.as_ref().and_then(|b| b.started),
+            hold: None,
         };
         let expires = labels.token.as_ref().and_then(|t| t.expiry).map(|e| e.at).filter(|at| *at > now);
         let id = self.store_version(token, &labels, expires, PATIENCE).await?;
@@ -127,6 +128,7 @@ impl Run<'_> {
             retry: None,
             proof: Proof::default(),
             started: None,
+            hold: None,
         };
         let mut held = Held { token: issued.token, labels, version: None };
         self.store_held(&mut held, PATIENCE).await?;
@@ -188,7 +190,7 @@ impl Run<'_> {
     }
 
     /// Stores one version, exactly once: before each repetition the vault is listed for what an earlier try may have left.
-    async fn store_version(
+    pub async fn store_version(
         &self,
         token: Option<Token>,
         labels: &Labels,

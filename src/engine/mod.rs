@@ -3,6 +3,7 @@
 //! Written as plain async code: a run is the list of its steps, and the compiler keeps its state. A run that is dropped
 //! anywhere (a crash, a kill) is taken up by the next look from what the vault shows; there is no other recovery.
 
+mod adopt;
 mod cutover;
 mod fence;
 pub mod fleet;
@@ -34,13 +35,15 @@ pub use self::report::{Report, Standing};
 use self::run::{Record, Run};
 pub use self::tenants::Tenants;
 use crate::domain::attempts::{Attempts, Tier};
-use crate::domain::{Answers, Decision, Facts, JobState, Policy, Reason, Timestamp, decide};
+use crate::domain::{Answers, Decision, Facts, JobState, Order, Policy, Reason, Timestamp, decide};
 use crate::ports::{Class, Clock, Issuer, Probe, Provisioner, Vault};
 
 /// The most actions of one look; whatever is left is done at the next, which follows at once.
 const MOST_ACTIONS: usize = 12;
 /// How long a rotation of another process is left alone once it has shown itself.
 const TAKEN_OVER_WAIT: TimeDelta = TimeDelta::minutes(2);
+/// A person waits so long for an order that has to wait itself (the issuer's floor, a rival's grace).
+const ORDER_PATIENCE: TimeDelta = TimeDelta::minutes(3);
 /// After a failure that only a person can mend: look again so soon.
 const HUMAN_WAIT: TimeDelta = TimeDelta::minutes(15);
 
@@ -101,6 +104,7 @@ pub struct Connection {
     attempts: Attempts,
     unsaved: Option<Held>,
     introduced: bool,
+    order: Option<Order>,
     memory: Arc<Memory>,
 }
 
@@ -115,6 +119,7 @@ impl Connection {
             attempts: Attempts::default(),
             unsaved: None,
             introduced: false,
+            order: None,
             memory: Arc::default(),
         }
     }
@@ -145,6 +150,25 @@ impl Connection {
         self.look_inside(act).instrument(span).await
     }
 
+    /// Carries out what a person asks for, in one look or a few that follow at once. What cannot be done within minutes is
+    /// given up: an order is never carried out when nobody expects it any more.
+    pub async fn obey(&mut self, order: Order) -> Look {
+        tracing::info!(connection = %self.spec.name, order = order.name(), "a person asks for something");
+        let began = self.ports.clock.now();
+        self.order = Some(order);
+        loop {
+            let look = self.look(Act::CarryOut).await;
+            let now = self.ports.clock.now();
+            let wait = (look.next - now).max(TimeDelta::milliseconds(1));
+            if self.order.is_none() || self.shutdown.is_cancelled() || now + wait - began > ORDER_PATIENCE {
+                self.order = None;
+                return look;
+            }
+            self.progress.beat();
+            self.ports.clock.sleep(wait.min(run::LONGEST_NAP).to_std().unwrap_or_default()).await;
+        }
+    }
+
     async fn look_inside(&mut self, act: Act) -> Look {
         let (spec, ports) = (Arc::clone(&self.spec), self.ports.clone());
         let (progress, shutdown) = (Arc::clone(&self.progress), self.shutdown.clone());
@@ -166,6 +190,16 @@ impl Connection {
                     Err(halt) => return self.failed(report, Some(&seen), "resume", halt),
                 }
             }
+            if let Some(Order::Adopt { token, expires }) = self.order.clone()
+                && act == Act::CarryOut
+            {
+                self.order = None;
+                if let Err(halt) = run.supply(&token, expires, &seen).await {
+                    return self.failed(report, Some(&seen), "adopt", halt);
+                }
+                self.attempts.clear();
+                continue;
+            }
             let now = run.now();
             report = Report::new(&spec, &seen, &decision, &progress, now);
             let until = match &decision {
@@ -178,17 +212,21 @@ impl Connection {
                 }
                 Decision::NeedsHuman { until, reason } => {
                     tracing::error!(decision = "needs-human", %reason, %until, "{}", report.standing.sentence());
+                    self.order = None;
                     *until
                 }
                 _ if act == Act::DecideOnly || shutdown.is_cancelled() => now,
                 decision => {
                     let (name, reason) = (decision.name(), decision.reason().unwrap_or(Reason::NotDue));
+                    if reason.is_order() {
+                        self.order = None;
+                    }
                     tracing::info!(decision = name, %reason, "{}", report.standing.sentence());
                     let result = self.carry_out(&run, decision, &seen).await;
                     if let Err(halt) = result {
                         return self.failed(report, Some(&seen), name, halt);
                     }
-                    if !matches!(decision, Decision::Note { .. }) {
+                    if !matches!(decision, Decision::Note { .. }) || reason.is_order() {
                         self.attempts.clear();
                         self.done(name, reason, None);
                     }
@@ -213,6 +251,7 @@ impl Connection {
                 journal: &seen.journal,
                 job: &seen.job,
                 attempts: &self.attempts,
+                order: self.order.as_ref(),
                 answers,
             };
             match decide(&facts) {

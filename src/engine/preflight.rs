@@ -81,6 +81,8 @@ impl Run<'_> {
         match self.current_health(&seen.journal).await? {
             CurrentHealth::Good => Ok(false),
             CurrentHealth::Refused => Ok(true),
+            // A token in wrong hands is to die even while nobody can tell how it fares.
+            CurrentHealth::Unclear if plan.compromised => Ok(false),
             CurrentHealth::Unclear => Err(CallError::new(
                 "Microsoft Graph",
                 Class::Retry { after: None },

@@ -7,9 +7,9 @@ use super::issue::{Held, Planned};
 use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
-use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, Proof, Stage, TokenNote};
-use crate::domain::{Expiry, ExpirySource, Fence, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
-use crate::ports::{CallError, Class, VaultError};
+use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, Stage};
+use crate::domain::{JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
+use crate::ports::{CallError, Class};
 
 impl Run<'_> {
     /// preflight → gap → intend → pause → issue → store → cut over.
@@ -17,9 +17,9 @@ impl Run<'_> {
         let ready = self.preflight(plan, seen).await?;
         let mut old = self.old_token(seen, ready.current_dead).await?;
         let held_pause = seen.journal.held_pause().is_some() && ready.job.state == JobState::Paused;
-        let wants_fence = self.spec.policy.fences(plan.mode);
+        let wants_fence = plan.fenced;
         let mut job = ready.job;
-        if wants_fence && !old.dead {
+        if wants_fence && !old.dead && !plan.compromised {
             job = self.await_gap(job, self.last_safe(seen)).await?;
         }
         let fence = match (held_pause, wants_fence && job.state == JobState::Active) {
@@ -112,7 +112,7 @@ impl Run<'_> {
 
     async fn finish(&self, held: &mut Held, old: &Old, seen: &Observed, will_pause: bool) -> Result<(), Halt> {
         let mut fence = seen.journal.held_pause().map(|(entry, _)| record(entry));
-        if will_pause && seen.job.state == JobState::Active && self.spec.policy.fence != Fence::Never {
+        if will_pause && seen.job.state == JobState::Active {
             let carrier = seen.journal.ours().find(|e| e.labels.rotation == held.labels.rotation);
             let mut carrier = carrier.map(record).or_else(|| held.record()).ok_or_else(|| self.taken_over())?;
             if let Err(halt) = self.raise_fence(&mut carrier).await {
@@ -121,68 +121,14 @@ impl Run<'_> {
                 }
                 return Err(halt);
             }
-            if held.version.as_ref() == Some(&carrier.id) {
-                held.labels.pause = carrier.labels.pause;
-            }
             fence = Some(carrier);
         }
-        let same = fence.as_ref().is_some_and(|fence| held.version.as_ref() == Some(&fence.id));
-        if same {
-            // One version carries both: its labels are written by one hand only.
-            return self.cut_over_with_own_fence(held, old).await;
+        // The pending version may carry the pause itself; then its labels are written by one hand only.
+        let own = fence.take_if(|fence| held.version.as_ref() == Some(&fence.id));
+        if let Some(own) = own {
+            held.labels.pause = own.labels.pause;
         }
         self.cut_over(held, old, fence.as_mut()).await
-    }
-
-    /// The pending version itself carries the pause (a token that came without an intent of ours).
-    async fn cut_over_with_own_fence(&self, held: &mut Held, old: &Old) -> Result<(), Halt> {
-        self.cut_over(held, old, None).await?;
-        // Promoted with the pause still held; the next look sees it, checks what Entra saved, and starts the job.
-        Ok(())
-    }
-
-    /// A version that somebody else stored becomes a pending one of ours, if it looks like a token that we do not have.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "adopt"))]
-    pub async fn adopt(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
-        self.progress.enter("take over the token that stands in the vault");
-        let token = match self.ports.vault.read(version).await {
-            Ok(token) => Some(token),
-            Err(VaultError::Unusable { why, .. }) => {
-                tracing::warn!(%version, why, "what somebody stored in the vault is no token; it is put aside");
-                None
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let stored = seen.journal.versions().iter().find(|v| v.id == *version);
-        let issued = stored.map_or_else(|| self.now(), |v| v.created);
-        let from_vault = stored.and_then(|v| v.expires).map(|at| Expiry { at, source: ExpirySource::Vault });
-        let note = token.map(|token| {
-            let expiry = match self.ports.issuer.expiry_of(&token, issued) {
-                Some(expiry) if expiry.source != ExpirySource::Assumed => Some(expiry),
-                assumed => from_vault.or(assumed),
-            };
-            TokenNote::new(&token, issued, expiry)
-        });
-        let known =
-            |note: &TokenNote| seen.journal.ours().any(|e| e.labels.token.as_ref().is_some_and(|t| t.id == note.id));
-        let stage = match &note {
-            Some(note) if !known(note) => Stage::Pending,
-            _ => Stage::Rejected,
-        };
-        let seq = seen.journal.next_seq();
-        let labels = Labels {
-            stage,
-            seq,
-            token: note,
-            rotation: self.rotation_id(seq),
-            intent: None,
-            pause: None,
-            retry: None,
-            proof: Proof::default(),
-            started: None,
-        };
-        let mut record = Record { id: version.clone(), labels: labels.clone() };
-        self.write(&mut record, |l| *l = labels).await
     }
 
     /// The current token goes to Entra once more.

@@ -5,5 +5,6 @@ pub mod drive;
 mod enumerate;
 mod face;
 mod face_tests;
+mod orders;
 
 pub use face::{Crash, Face, FaceOptions, Side};

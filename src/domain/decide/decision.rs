@@ -113,6 +113,10 @@ pub struct Plan {
     pub current_dead: bool,
     /// The first token may have to be created.
     pub may_create: bool,
+    /// The job is paused around the cutover.
+    pub fenced: bool,
+    /// The current token is in wrong hands: no gap is waited for, and nothing is asked that could keep it alive.
+    pub compromised: bool,
 }
 
 /// The decision to write down what has been learnt.

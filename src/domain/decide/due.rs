@@ -13,6 +13,9 @@ pub(super) fn due(f: &Facts<'_>) -> Option<Decision> {
     if f.now < due.at {
         return wait(f.next_milestone(due.at), Reason::NotDue);
     }
+    if let Some(until) = f.held(due.last_safe) {
+        return wait(until, Reason::Held);
+    }
     if let Some(until) = f.retry_wait() {
         return wait(until, Reason::BackingOff);
     }

@@ -6,6 +6,7 @@ use super::{Decision, Plan};
 use crate::domain::attempts::{Attempts, IssueBound, ahead, issue_bound};
 use crate::domain::job::{Job, JobState};
 use crate::domain::journal::{Entry, Journal, Labels, PauseNote, Stage, TokenNote};
+use crate::domain::order::{LONGEST_HOLD, Order};
 use crate::domain::policy::{Bootstrap, Mode, Policy};
 use crate::domain::reason::Reason;
 use crate::domain::{Timestamp, Verdict};
@@ -30,6 +31,8 @@ pub struct Facts<'a> {
     pub job: &'a Job,
     /// Failures that the vault does not tell of.
     pub attempts: &'a Attempts,
+    /// What a person asks for, until it is carried out.
+    pub order: Option<&'a Order>,
     /// What has been asked on top of it during this look.
     pub answers: Answers,
 }
@@ -90,6 +93,11 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Whether a person asks for something that goes past what is wrong with the journal.
+    pub(super) fn is_overridden(&self) -> bool {
+        matches!(self.order, Some(Order::Rotate { .. } | Order::Adopt { .. }))
+    }
+
     /// A rotation for a reason of need, as soon as the written backoff allows.
     pub(super) fn replace(&self, reason: Reason) -> Decision {
         match self.retry_wait() {
@@ -104,18 +112,30 @@ impl<'a> Facts<'a> {
             IssueBound::Spent(until) => Decision::NeedsHuman { until, reason: Reason::IssueBudgetSpent },
             IssueBound::TooSoon(until) => Decision::Wait { until, reason: Reason::IssueFloor },
             IssueBound::Free => {
-                let lost = self.journal.open_intent().is_some_and(|(_, intent)| intent.mode == Mode::RemoveCurrent);
+                let open = self.journal.open_intent().map(|(_, intent)| intent);
+                let lost = open.is_some_and(|intent| intent.mode == Mode::RemoveCurrent);
                 let over = self.token().is_none_or(|token| token.is_over(self.now));
                 let refused = self.answers.current == Some(CurrentHealth::Refused);
+                let compromised = reason == Reason::Compromised;
+                let paused_before = open.is_some_and(|intent| intent.will_pause);
                 Decision::Rotate(Plan {
                     mode,
                     reason,
                     current_dead: lost || over || refused,
                     may_create: self.policy.bootstrap == Some(Bootstrap::Create)
                         && self.journal.current().is_none_or(|e| e.labels.stage == Stage::Placeholder),
+                    fenced: compromised || paused_before || self.policy.fences(mode),
+                    compromised,
                 })
             }
         }
+    }
+
+    /// The end of a person's hold on rotations; the last safe moment ends every hold.
+    pub(super) fn held(&self, last_safe: Option<Timestamp>) -> Option<Timestamp> {
+        let until = self.journal.hold()?.min(self.now + LONGEST_HOLD);
+        let until = last_safe.map_or(until, |safe| until.min(safe));
+        (until > self.now).then_some(until)
     }
 
     pub(super) fn start(&self, entry: Entry<'_>, labels: Labels, reason: Reason) -> Decision {

@@ -7,6 +7,7 @@ mod decision;
 mod due;
 mod facts;
 mod health;
+mod ordered;
 mod pause;
 mod unfinished;
 
@@ -28,6 +29,7 @@ const RULES: &[(&str, Rule)] = &[
     ("a pause that somebody ended, or that never came, is over", pause::pause_ended),
     ("a pause that could not be written down is written down", pause::unrecorded_pause),
     ("another process at work is left to it", unfinished::rival),
+    ("what a person asks for is done", ordered::ordered),
     ("a pause of ours ends when Entra's saved token passes", pause::end_pause),
     ("after a failure, wait", unfinished::backing_off),
     ("a pending token goes to Entra before another is issued", unfinished::pending),

@@ -1,11 +1,14 @@
 //! A table of sentences: each sets up what is seen, and says what is decided.
 
+mod ordered;
+
 use super::*;
 use crate::domain::attempts::Attempts;
 use crate::domain::journal::{
-    Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, RetryNote, Stage, StartNote, TokenNote, Version,
-    VersionId,
+    HoldNote, Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, RetryNote, Stage, StartNote, TokenNote,
+    Version, VersionId,
 };
+use crate::domain::order::Order;
 use crate::domain::policy::{Before, Bootstrap, Fence, Mode, Policy, TakesEffect};
 use crate::domain::{
     Execution, ExecutionState, Expiry, ExpirySource, Job, JobState, Quarantine, Timestamp, Token, Verdict,
@@ -28,6 +31,7 @@ struct Seen {
     versions: Vec<Version>,
     job: Job,
     attempts: Attempts,
+    order: Option<Order>,
     answers: Answers,
 }
 
@@ -41,6 +45,7 @@ impl Seen {
             journal: &journal,
             job: &self.job,
             attempts: &self.attempts,
+            order: self.order.as_ref(),
             answers: self.answers,
         })
     }
@@ -70,6 +75,7 @@ fn labels(stage: Stage, seq: u64, issued: Timestamp) -> Labels {
         retry: None,
         proof: Proof::default(),
         started: None,
+        hold: None,
     }
 }
 
@@ -117,6 +123,7 @@ fn well() -> Seen {
             seen_at: day(10),
         },
         attempts: Attempts::default(),
+        order: None,
         answers: Answers::default(),
     }
 }

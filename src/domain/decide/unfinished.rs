@@ -12,8 +12,12 @@ use crate::domain::reason::Reason;
 /// How long an unfinished intent of another process is respected.
 const RIVAL_GRACE: TimeDelta = TimeDelta::minutes(2);
 
+/// A person's `rotate` or `adopt` writes a whole version over the damage; and so does a token about to die, rather than
+/// dying unattended.
 pub(super) fn damaged(f: &Facts<'_>) -> Option<Decision> {
-    f.journal.damaged().map(|_| f.needs_human(Reason::JournalDamaged))
+    f.journal.damaged()?;
+    let overruled = f.is_overridden() || f.policy.is_urgent(f.token(), f.now);
+    (!overruled).then(|| f.needs_human(Reason::JournalDamaged))
 }
 
 pub(super) fn superseded(f: &Facts<'_>) -> Option<Decision> {
