@@ -72,6 +72,10 @@ impl Daemon {
             self.tenants.release(&name);
             self.manager.forget(&name);
         }
+        // Before any of them looks, so that none issues before all have shown their tenant.
+        for name in wanted.keys().filter(|name| !self.fleet.members().contains_key(*name)) {
+            self.tenants.expect(name);
+        }
         for (name, (identity, make, check)) in wanted {
             if !self.fleet.members().contains_key(&name) {
                 let wake = self.fleet.add(name.clone(), identity, make);

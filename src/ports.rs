@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 
 use crate::domain::journal::Tags;
 use crate::domain::settings::SecretsUpdate;
@@ -207,8 +208,10 @@ pub trait Probe: Send + Sync {
 /// The only source of time.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The wall clock.
+    /// The wall clock. Somebody may set it.
     fn now(&self) -> Timestamp;
+    /// The time since some moment, which nobody can set: what patience is measured by.
+    fn elapsed(&self) -> TimeDelta;
     /// Waits. May return early; callers look at the clock again.
     async fn sleep(&self, duration: Duration);
 }

@@ -19,6 +19,8 @@ pub enum Tier {
     Normal,
     /// Slack has run out, or the token may be dead: from a minute up to a quarter of an hour.
     Emergency,
+    /// Only a person can mend it, and nobody knows when he will have: a quarter of an hour, each time.
+    Human,
     /// Nothing could be seen, so nobody knows how urgent it is: from a minute up to five.
     Blind,
 }
@@ -27,6 +29,7 @@ impl Tier {
     /// The wait after `attempts` failures in a row (at least one): a minute, doubled each time, up to the tier's bound.
     pub fn delay(self, attempts: u32) -> TimeDelta {
         let most = match self {
+            Self::Human => return TimeDelta::minutes(15),
             Self::Normal => TimeDelta::hours(6),
             Self::Emergency => TimeDelta::minutes(15),
             Self::Blind => TimeDelta::minutes(5),
@@ -71,10 +74,17 @@ pub fn ahead(moment: Timestamp, now: Timestamp) -> Option<Timestamp> {
     (moment > now && moment - now <= ISSUE_PERIOD).then_some(moment)
 }
 
+/// How long a list of the vault may lag behind: only then can a lost answer be told from a pending version not seen yet.
+pub const LIST_LAG: TimeDelta = TimeDelta::minutes(3);
+
 /// The record to write ahead of an attempt: as if it had already failed without an answer.
 pub fn written_ahead(previous: Option<RetryNote>, now: Timestamp) -> RetryNote {
-    let attempts = previous.map_or(0, |retry| retry.attempts).saturating_add(1);
-    RetryNote { attempts, not_before: now + Tier::Emergency.delay(attempts) }
+    asked_now(previous.map_or(0, |retry| retry.attempts).saturating_add(1), now)
+}
+
+/// The record for an attempt that asks the issuer at this moment.
+pub fn asked_now(attempts: u32, now: Timestamp) -> RetryNote {
+    RetryNote { attempts, not_before: now + Tier::Emergency.delay(attempts).max(LIST_LAG) }
 }
 
 /// What the bounds on issuing say.
@@ -90,7 +100,7 @@ pub enum IssueBound {
 
 /// Holds the bounds against the journal.
 pub fn issue_bound(journal: &Journal, now: Timestamp) -> IssueBound {
-    let issues = journal.issues_since(now - ISSUE_PERIOD);
+    let issues = journal.issues_within(ISSUE_PERIOD, now);
     if issues.len() >= MAX_ISSUES {
         return IssueBound::Spent(issues[issues.len() - MAX_ISSUES] + ISSUE_PERIOD);
     }

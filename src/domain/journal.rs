@@ -6,11 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
+
+use chrono::{Datelike as _, TimeDelta};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Expiry, Fingerprint, Mode, Timestamp, Token};
+use super::{Expiry, Fingerprint, Mode, Reason, Timestamp, Token};
 
 /// The tags of one version, as the vault keeps them.
 pub type Tags = BTreeMap<String, String>;
@@ -20,6 +23,10 @@ const OURS: &str = "scim-rotator";
 const SCHEME: &str = "1";
 /// What Key Vault takes as a tag's value, in characters.
 const MAX_TAG: usize = 256;
+/// A place in our order that no honest journal reaches; beyond it, somebody has edited the tag.
+const MAX_SEQ: u64 = 1_000_000_000_000;
+/// Moments outside of these years are nobody's honest entry, and reckoning with them would overflow.
+const YEARS: RangeInclusive<i32> = 2000..=2200;
 
 /// The vault's name of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -142,6 +149,9 @@ pub struct Intent {
     pub holder: String,
     /// Whether the job will be paused around the cutover.
     pub will_pause: bool,
+    /// The name of the [`Reason`](super::Reason) for it.
+    #[serde(default)]
+    pub why: String,
     /// How it ended, where that is known and no newer version tells.
     #[serde(default)]
     pub end: IntentEnd,
@@ -202,6 +212,9 @@ pub struct RetryNote {
 pub struct StartNote {
     /// The `currentBegan` of the quarantine.
     pub quarantine: Timestamp,
+    /// It was certainly not carried out, so it may be given again.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// A person's wish that policy rotates nothing before a moment. The newest version that tells of one counts.
@@ -253,6 +266,19 @@ impl Labels {
         tags
     }
 
+    /// Every moment that the labels tell, with its tag.
+    fn moments(&self) -> Vec<(&'static str, Timestamp)> {
+        let token = self.token.iter().flat_map(|t| [Some(t.issued), t.expiry.map(|e| e.at)]).map(|at| ("token", at));
+        let intent = self.intent.iter().map(|intent| ("intent", Some(intent.at)));
+        let pause = self.pause.iter().flat_map(|p| [Some(p.planned), p.at, p.ended]).map(|at| ("pause", at));
+        let retry = self.retry.iter().map(|retry| ("retry", Some(retry.not_before)));
+        let Proof { provisioned, again, confirmed, proven } = self.proof;
+        let proof = [provisioned, again, confirmed, proven].map(|at| ("proof", at));
+        let hold = self.hold.iter().map(|hold| ("hold", Some(hold.until)));
+        let all = token.chain(intent).chain(pause).chain(retry).chain(proof).chain(hold);
+        all.filter_map(|(tag, at)| Some((tag, at?))).collect()
+    }
+
     /// Reads the tags; the error names the tag that cannot be read.
     fn parse(tags: &Tags) -> Result<Self, String> {
         fn bad<E>(key: &str) -> impl FnOnce(E) -> String {
@@ -275,6 +301,12 @@ impl Labels {
             started: record(tags, "started")?,
             hold: record(tags, "hold")?,
         };
+        if labels.seq > MAX_SEQ {
+            return Err("seq".to_owned());
+        }
+        if let Some((tag, _)) = labels.moments().into_iter().find(|(_, at)| !YEARS.contains(&at.year())) {
+            return Err(tag.to_owned());
+        }
         if labels.token.is_none() && !matches!(labels.stage, Stage::Placeholder | Stage::Rejected) {
             return Err("token".to_owned());
         }
@@ -355,14 +387,29 @@ impl Journal {
         Some((entry, intent))
     }
 
-    /// The newest version that tells of a pause of ours whose end nobody has recorded.
-    pub fn held_pause(&self) -> Option<(Entry<'_>, PauseNote)> {
-        self.last_pause().filter(|(_, pause)| pause.is_held())
+    /// Pauses whose end no version tells, newest first: planned ones, and held ones. One that we ended has ended all that
+    /// were made before it; one that turned out to be a person's says nothing of them.
+    fn unended_pauses(&self) -> impl Iterator<Item = (Entry<'_>, PauseNote)> {
+        let made = self.ours().filter_map(|e| e.labels.pause).filter(|pause| pause.at.is_some());
+        let ended = made.filter_map(|pause| pause.ended).max();
+        let unended = move |pause: &PauseNote| pause.ended.is_none() && ended.is_none_or(|end| pause.planned > end);
+        self.ours().filter_map(move |entry| Some((entry, entry.labels.pause.filter(unended)?)))
     }
 
-    /// The newest pause of ours that any version tells of, planned, held or ended.
-    pub fn last_pause(&self) -> Option<(Entry<'_>, PauseNote)> {
-        self.ours().find_map(|entry| Some((entry, entry.labels.pause?)))
+    /// The newest version that tells of a pause and not of its end.
+    pub fn unended_pause(&self) -> Option<(Entry<'_>, PauseNote)> {
+        self.unended_pauses().next()
+    }
+
+    /// The newest version that tells of a pause that is certainly ours, and not of its end.
+    pub fn held_pause(&self) -> Option<(Entry<'_>, PauseNote)> {
+        self.unended_pauses().find(|(_, pause)| pause.is_held())
+    }
+
+    /// The newest version that tells of a pause that was planned, and not whether it was made; none where a pause that is
+    /// certainly ours explains that the job is paused.
+    pub fn unrecorded_pause(&self) -> Option<(Entry<'_>, PauseNote)> {
+        self.unended_pause().filter(|_| self.held_pause().is_none())
     }
 
     /// Until when a person has put rotations by policy off: the last word on it, which may lie in the past.
@@ -381,16 +428,39 @@ impl Journal {
         })
     }
 
-    /// How many times the issuer may have made a token since `moment`: every intent not known to have failed counts.
-    pub fn issues_since(&self, moment: Timestamp) -> Vec<Timestamp> {
+    /// How many times the issuer may have made a token within `period` before `now`: every intent not known to have failed
+    /// counts. One that lies further ahead than that was written by a clock that has been set right since.
+    pub fn issues_within(&self, period: TimeDelta, now: Timestamp) -> Vec<Timestamp> {
         let mut seen: Vec<_> = self
             .ours()
             .filter_map(|e| e.labels.intent.as_ref())
-            .filter(|intent| intent.end == IntentEnd::Open && intent.at > moment)
+            .filter(|intent| intent.end == IntentEnd::Open && intent.at > now - period && intent.at < now + period)
             .map(|intent| intent.at)
             .collect();
         seen.sort();
         seen
+    }
+
+    /// Whether a proven token was replaced because it was refused, within `period` before `now`.
+    pub fn lost_a_good_token(&self, period: TimeDelta, now: Timestamp) -> bool {
+        self.ours().any(|e| {
+            let intent = e.labels.intent.as_ref();
+            e.labels.proof.proven.is_some()
+                && intent.is_some_and(|i| i.why == Reason::TokenRefused.name() && i.at > now - period)
+        })
+    }
+
+    /// The newest rejected version that may merely not have worked yet: with a token of its own, issued after the current
+    /// one, that lives.
+    pub fn newest_rejected(&self, now: Timestamp) -> Option<Entry<'_>> {
+        let current = self.current()?.labels.token.as_ref()?;
+        let newest = self.ours().find(|e| e.labels.stage == Stage::Rejected && e.labels.token.is_some())?;
+        let token = newest.labels.token.as_ref()?;
+        let elsewhere = |e: &Entry<'_>| {
+            e.labels.stage != Stage::Rejected && e.labels.token.as_ref().is_some_and(|other| other.id == token.id)
+        };
+        let fit = newest.version.enabled && token.issued > current.issued && !token.is_over(now);
+        (fit && !self.ours().any(|e| elsewhere(&e))).then_some(newest)
     }
 
     /// The next free place in our order.
@@ -420,6 +490,16 @@ impl Journal {
     /// Whether the vault shows a version of this rotation at this stage or past it: looked for before a store is repeated.
     pub fn find(&self, rotation: &str, seq: u64) -> Option<Entry<'_>> {
         self.ours().find(|e| e.labels.rotation == rotation && e.labels.seq == seq)
+    }
+
+    /// Whether somebody else has written past the place that `rotation` took: a higher one, or the same one no later. Of
+    /// two that take one place the earlier goes on; where the vault's whole seconds cannot tell, neither does.
+    pub fn is_overtaken(&self, rotation: &str, seq: u64) -> bool {
+        let own = self.find(rotation, seq).map(|e| e.version.created);
+        self.ours().any(|e| {
+            let same = e.labels.seq == seq && e.labels.rotation != rotation;
+            e.labels.seq > seq || (same && own.is_none_or(|own| e.version.created <= own))
+        })
     }
 
     /// The intent that a rotation wrote, whatever has become of it.

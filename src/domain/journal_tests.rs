@@ -37,12 +37,13 @@ fn full() -> Labels {
             mode: Mode::RemoveCurrent,
             holder: "a-host-with-quite-a-long-name.example.com/123456".to_owned(),
             will_pause: true,
+            why: "PauseOfUnknownOrigin".to_owned(),
             end: IntentEnd::NotIssued,
         }),
         pause: Some(PauseNote { planned: at(1), at: Some(at(2)), ended: Some(at(3)) }),
         retry: Some(RetryNote { attempts: 4, not_before: at(4) }),
         proof: Proof { provisioned: Some(at(5)), again: Some(at(6)), confirmed: Some(at(7)), proven: Some(at(8)) },
-        started: Some(StartNote { quarantine: at(9) }),
+        started: Some(StartNote { quarantine: at(9), failed: true }),
         hold: Some(HoldNote { until: at(10) }),
         ..labels(Stage::Current, 7)
     }
@@ -67,6 +68,36 @@ fn a_tag_edited_into_nonsense_is_named_and_never_guessed() {
         tags.insert(key.to_owned(), "{nonsense".to_owned());
         assert_eq!(Label::parse(&tags), Label::Damaged(key.to_owned()));
     }
+}
+
+#[test]
+fn a_number_or_a_date_that_no_journal_reaches_is_damage_and_overflows_nothing() {
+    for (key, value) in [
+        ("seq", "18446744073709551615"),
+        ("hold", r#"{"until":"+262142-12-31T23:59:59Z"}"#),
+        ("pause", r#"{"planned":"-262143-01-01T00:00:00Z"}"#),
+        ("retry", r#"{"attempts":4294967295,"not_before":"9999-01-01T00:00:00Z"}"#),
+        ("proof", r#"{"provisioned":"1601-01-01T00:00:00Z"}"#),
+    ] {
+        let mut tags = full().to_tags();
+        tags.insert(key.to_owned(), value.to_owned());
+        assert_eq!(Label::parse(&tags), Label::Damaged(key.to_owned()));
+    }
+}
+
+#[test]
+fn of_two_that_take_one_place_the_earlier_goes_on_and_in_one_second_neither() {
+    let place = |id: &str, created, rotation: &str| {
+        let labels = Labels { rotation: rotation.to_owned(), ..labels(Stage::Current, 5) };
+        version(id, created, Label::Ours(Box::new(labels)))
+    };
+    let journal = Journal::new(vec![place("a", 10, "early"), place("b", 11, "late")]);
+    assert!(!journal.is_overtaken("early", 5) && journal.is_overtaken("late", 5));
+    let journal = Journal::new(vec![place("a", 10, "one"), place("b", 10, "other")]);
+    assert!(journal.is_overtaken("one", 5) && journal.is_overtaken("other", 5));
+    let behind = Journal::new(vec![place("a", 10, "listed")]);
+    assert!(behind.is_overtaken("not listed yet", 5), "what the list shows was there before");
+    assert!(behind.is_overtaken("listed", 4), "a higher place");
 }
 
 #[test]
@@ -104,8 +135,10 @@ fn an_intent_that_certainly_failed_does_not_count_as_an_issue() {
         version("a", 1, Label::Ours(Box::new(open))),
         version("b", 2, Label::Ours(Box::new(failed))),
     ]);
-    assert_eq!(journal.issues_since(at(0)), [at(1)]);
-    assert!(journal.issues_since(at(1)).is_empty());
+    let hour = TimeDelta::hours(1);
+    assert_eq!(journal.issues_within(hour, at(3600)), [at(1)]);
+    assert!(journal.issues_within(hour, at(3601)).is_empty());
+    assert!(journal.issues_within(hour, at(-3600)).is_empty(), "a clock that was an hour ahead has been set right");
 }
 
 #[test]

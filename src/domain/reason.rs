@@ -112,6 +112,12 @@ reasons! {
     TenantShared => "two connections have one issuer tenant and would rotate each other's token away",
     /// Shutting down.
     ShuttingDown => "the process is shutting down",
+    /// A proven token was refused again within a week of another one.
+    RotatedElsewhere => "a good token is refused for the second time within a week: something else rotates or removes it",
+    /// A rejected token works by now.
+    TookEffectLate => "a token that was rejected works by now and is taken back",
+    /// The current version is disabled, deleted, or no longer holds its token.
+    CurrentUnreadable => "the vault's current version can no longer be read, and Entra's saved token is refused",
     /// A person asks for a new token.
     Ordered => "a person has asked for a new token",
     /// A person says that the current token is in wrong hands.

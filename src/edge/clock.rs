@@ -1,6 +1,7 @@
 //! The only place where the clock is read.
 
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
@@ -16,6 +17,10 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         real_now()
+    }
+
+    fn elapsed(&self) -> TimeDelta {
+        TimeDelta::from_std(real_elapsed()).unwrap_or(TimeDelta::MAX)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -47,6 +52,10 @@ impl Clock for SandboxClock {
         self.at(real_now())
     }
 
+    fn elapsed(&self) -> TimeDelta {
+        TimeDelta::from_std(real_elapsed().saturating_mul(self.speed.max(1))).unwrap_or(TimeDelta::MAX)
+    }
+
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration / self.speed.max(1)).await;
     }
@@ -55,6 +64,12 @@ impl Clock for SandboxClock {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 fn real_now() -> Timestamp {
     Utc::now()
+}
+
+/// Since this was asked for the first time in this process.
+fn real_elapsed() -> Duration {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGAN.elapsed()
 }
 
 #[cfg(test)]

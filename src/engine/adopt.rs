@@ -5,7 +5,7 @@ use super::Run;
 use super::halt::Halt;
 use super::observe::Observed;
 use super::run::{PATIENCE, Record};
-use crate::domain::journal::{Labels, Proof, Stage, TokenNote};
+use crate::domain::journal::{Entry, Labels, Proof, Stage, TokenNote};
 use crate::domain::{Expiry, ExpirySource, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class, VaultError};
 
@@ -33,7 +33,33 @@ impl Run<'_> {
         };
         let labels = self.supplied_labels(stage, seen.journal.next_seq(), note);
         let mut record = Record { id: version.clone(), labels: labels.clone() };
-        self.write(&mut record, |l| *l = labels).await
+        self.write(&mut record, |l| *l = labels).await?;
+        if stage == Stage::Rejected {
+            self.cover(&record.labels, seen).await?;
+        }
+        Ok(())
+    }
+
+    /// Whoever reads "latest" is to find the current token, not what was put aside.
+    async fn cover(&self, rejected: &Labels, seen: &Observed) -> Result<(), Halt> {
+        let current = seen.journal.current();
+        let same = |e: Entry<'_>| e.labels.token.as_ref().map(|t| &t.id) == rejected.token.as_ref().map(|t| &t.id);
+        match self.token_of(current).await? {
+            Some(token) if !current.is_some_and(same) => self.store_last_good(&token, rejected).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// A rejected token that works by now is stored again, as the newest pending version.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "reinstate"))]
+    pub async fn reinstate(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
+        self.progress.enter("take back a rejected token that works by now");
+        let rejected = seen.journal.ours().find(|e| e.version.id == *version);
+        let token = self.token_of(rejected).await?.ok_or_else(|| self.taken_over())?;
+        let note = rejected.and_then(|e| e.labels.token.clone());
+        let expires = note.as_ref().and_then(|note| note.expiry).map(|expiry| expiry.at);
+        let labels = self.supplied_labels(Stage::Pending, seen.journal.next_seq(), note);
+        self.store_version(Some(token), &labels, expires, PATIENCE).await.map(drop)
     }
 
     /// A token that a person brought is stored as a pending version. It is `expires` that says when it dies, unless the

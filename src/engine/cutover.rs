@@ -1,15 +1,18 @@
 //! From a stored token to one that Entra holds and accepts. Entered by a rotation, by a resumed pending version, and,
 //! in parts, whenever the current token has to be given to Entra again.
 
+use std::future::Future;
+
 use chrono::TimeDelta;
 
 use super::Run;
 use super::halt::{Halt, chain};
 use super::issue::Held;
 use super::run::{PATIENCE, Record};
-use crate::domain::journal::Stage;
+use crate::domain::journal::{Journal, Labels, Stage};
 use crate::domain::settings::SecretsUpdate;
 use crate::domain::{Reason, Settings, Timestamp, Token, Verdict};
+use crate::ports::CallError;
 
 /// While a token settles, Entra is asked ever less often, from two seconds up to this.
 const SLOWEST_POLL: TimeDelta = TimeDelta::seconds(60);
@@ -37,7 +40,7 @@ impl Run<'_> {
             Settled::Accepted => (),
             Settled::Refused => return Err(self.put_aside(held, old, fence).await),
         }
-        let put = self.provision_and_verify(&held.token, held.labels.seq, false).await?;
+        let put = self.provision_and_verify(&held.token, &held.labels).await?;
         self.unfence(held, fence).await?;
         self.promote(held, old, put).await
     }
@@ -68,14 +71,27 @@ impl Run<'_> {
 
     /// Whether Entra accepts `token` as a candidate within `time`.
     async fn test_until_accepted(&self, token: &Token, time: TimeDelta) -> Result<bool, Halt> {
-        let began = self.now();
+        self.ask_until_accepted(time, || self.ports.provisioner.test_candidate(token)).await
+    }
+
+    /// Whether Entra accepts what it has saved within `time`.
+    async fn saved_passes(&self, time: TimeDelta) -> Result<bool, Halt> {
+        self.ask_until_accepted(time, || self.ports.provisioner.test_saved()).await
+    }
+
+    /// Asks Entra, ever less often, until it accepts or `time` is over.
+    async fn ask_until_accepted<F, Fut>(&self, time: TimeDelta, mut ask: F) -> Result<bool, Halt>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<Verdict, CallError>>,
+    {
+        let until = self.elapsed() + time;
         let mut delay = TimeDelta::seconds(2);
         loop {
-            let verdict = self.insist(PATIENCE, || self.ports.provisioner.test_candidate(token)).await?;
-            if verdict == Verdict::Accepted {
+            if self.insist(PATIENCE, &mut ask).await? == Verdict::Accepted {
                 return Ok(true);
             }
-            if self.now() + delay - began > time {
+            if self.elapsed() + delay > until {
                 return Ok(false);
             }
             self.wait(delay).await;
@@ -100,57 +116,46 @@ impl Run<'_> {
 
     /// Gives Entra the token, all siblings preserved, and waits until Entra accepts what it has saved.
     /// Answers with the time of the last PUT, by Graph's clock. The token has just passed as a candidate.
+    ///
+    /// A PUT whose token passes as a candidate but not as what is saved has been dropped, or is not seen yet. So the same
+    /// PUT is made once more before one that adds the settings which a dropping Graph wants to see: that one changes them.
     #[tracing::instrument(name = "step", skip_all, fields(step = "verify"))]
-    pub async fn provision_and_verify(&self, token: &Token, seq: u64, complete: bool) -> Result<Timestamp, Halt> {
-        let put = self.put_secrets(token, seq, complete).await?;
-        self.progress.enter("have Entra verify what it has saved");
-        if self.saved_passes(self.spec.policy.settle_for).await? {
-            return Ok(put);
+    pub async fn provision_and_verify(&self, token: &Token, place: &Labels) -> Result<Timestamp, Halt> {
+        let mut put = self.put_secrets(token, place, false).await?;
+        for complete in [false, true] {
+            self.progress.enter("have Entra verify what it has saved");
+            if self.saved_passes(self.spec.policy.settle_for).await? {
+                return Ok(put);
+            }
+            if !self.test_until_accepted(token, TimeDelta::zero()).await? {
+                return Err(Halt::because(Reason::NoVerdict));
+            }
+            tracing::warn!(
+                reason = %Reason::EntraHoldsAnother,
+                complete,
+                "Entra does not accept what it has saved although it accepts the token; writing it again"
+            );
+            put = self.put_secrets(token, place, complete).await?;
         }
-        // The candidate passes and the saved one does not: the PUT has proved to be dropped.
-        tracing::warn!(
-            reason = %Reason::EntraHoldsAnother,
-            "Entra does not accept what it has saved; writing it again with every setting that it may want to see"
-        );
-        if !self.test_until_accepted(token, TimeDelta::zero()).await? {
-            return Err(Halt::because(Reason::NoVerdict));
-        }
-        let put = self.put_secrets(token, seq, true).await?;
         match self.saved_passes(self.spec.policy.settle_for).await? {
             true => Ok(put),
             false => Err(Halt::because(Reason::NoVerdict)),
         }
     }
 
-    async fn saved_passes(&self, time: TimeDelta) -> Result<bool, Halt> {
-        let began = self.now();
-        let mut delay = TimeDelta::seconds(2);
-        loop {
-            let verdict = self.insist(PATIENCE, || self.ports.provisioner.test_saved()).await?;
-            if verdict == Verdict::Accepted {
-                return Ok(true);
-            }
-            if self.now() + delay - began > time {
-                return Ok(false);
-            }
-            self.wait(delay).await;
-            delay = (delay * 2).min(SLOWEST_POLL);
-        }
-    }
-
     /// One PUT of everything, and a look at whether anything was lost by it.
     #[tracing::instrument(name = "step", skip_all, fields(step = "provision"))]
-    async fn put_secrets(&self, token: &Token, seq: u64, complete: bool) -> Result<Timestamp, Halt> {
+    async fn put_secrets(&self, token: &Token, place: &Labels, complete: bool) -> Result<Timestamp, Halt> {
         self.progress.enter("give Entra the new token");
         let before = self.insist(PATIENCE, || self.check_settings()).await?;
-        let put = self.put_once(&before, token, seq, complete).await?;
+        let put = self.put_once(&before, token, place, complete).await?;
         let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
         let lost = before.lost_in(&after);
         if lost.is_empty() {
             return Ok(put);
         }
         tracing::error!(settings = ?lost, "settings of the provisioning job were lost by a write; putting them back");
-        let put = self.put_once(&before, token, seq, complete).await?;
+        let put = self.put_once(&before, token, place, complete).await?;
         let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
         match before.lost_in(&after) {
             still if still.is_empty() => Ok(put),
@@ -161,18 +166,22 @@ impl Run<'_> {
         }
     }
 
-    async fn put_once(&self, settings: &Settings, token: &Token, seq: u64, complete: bool) -> Result<Timestamp, Halt> {
+    async fn put_once(
+        &self,
+        settings: &Settings,
+        token: &Token,
+        place: &Labels,
+        complete: bool,
+    ) -> Result<Timestamp, Halt> {
         let update = SecretsUpdate::new(settings, &self.spec.tenant_url, token.clone(), complete);
-        let mut repeated = false;
         self.insist(PATIENCE, || {
-            let guarded = std::mem::replace(&mut repeated, true);
             let update = &update;
             async move {
-                if guarded
-                    && let Err(halt) = self.still_ours(seq).await
-                    && halt.reason == Reason::TakenOver
+                // A vault that is away tells of nobody else; provisioning lives on without it.
+                if let Ok(versions) = self.ports.vault.list().await
+                    && Journal::new(versions).is_overtaken(&place.rotation, place.seq)
                 {
-                    return Err(halt);
+                    return Err(self.taken_over());
                 }
                 self.ports.provisioner.provision(update).await.map_err(Halt::from)
             }
@@ -215,8 +224,7 @@ impl Run<'_> {
         if !self.test_until_accepted(token, TimeDelta::zero()).await? {
             return Err(Halt::because(Reason::NoVerdict));
         }
-        let complete = reason == Reason::EntraHoldsAnother;
-        let put = self.provision_and_verify(token, current.labels.seq, complete).await?;
+        let put = self.provision_and_verify(token, &current.labels).await?;
         let again = (reason == Reason::StillUnproven).then_some(put);
         self.write(&mut current, |labels| {
             labels.proof.provisioned = Some(put);
@@ -247,12 +255,12 @@ impl Run<'_> {
         let Some(last_good) = old.token.as_ref().filter(|_| !old.dead) else {
             return Ok(()); // Nothing to go back to: the open intent has the next look rotate again.
         };
-        self.store_last_good(last_good, held.labels.seq + 1).await?;
+        let restored = self.store_last_good(last_good, &held.labels).await?;
         if !self.saved_passes(TimeDelta::zero()).await? {
             if !self.test_until_accepted(last_good, TimeDelta::zero()).await? {
                 return Ok(()); // Nothing passes: the pause stands until a look finds that something does.
             }
-            self.provision_and_verify(last_good, held.labels.seq + 1, false).await?;
+            self.provision_and_verify(last_good, &restored).await?;
         }
         self.unfence(held, fence).await
     }

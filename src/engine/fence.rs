@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::Run;
 use super::halt::Halt;
 use super::run::{PATIENCE, Record};
-use crate::domain::journal::PauseNote;
+use crate::domain::journal::{Intent, PauseNote};
 use crate::domain::{Job, JobState, Reason, Timestamp};
 use crate::ports::{CallError, Class};
 
@@ -20,6 +20,8 @@ const SHORTEST_DRAIN: TimeDelta = TimeDelta::minutes(1);
 const LONGEST_DRAIN: TimeDelta = TimeDelta::minutes(90);
 /// The same where no cycle has ended yet, so that nothing tells its length.
 const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
+/// How often the intent is renewed meanwhile: well within the grace that others give it.
+const RENEWAL: TimeDelta = TimeDelta::minutes(1);
 
 impl Run<'_> {
     /// Waits for the gap after a finished cycle, until `deadline` at the latest. Nothing is held meanwhile.
@@ -57,15 +59,17 @@ impl Run<'_> {
         // Known here even if it cannot be written down, so that whoever backs out ends it.
         record.labels.pause = held;
         self.write(record, |labels| labels.pause = held).await?;
-        self.drain(at).await
+        self.drain(record, at).await
     }
 
     /// Waits until no cycle can be running that began before `since`, when the job was paused (by Graph's clock): Graph
-    /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait.
+    /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait. The intent is kept young meanwhile,
+    /// so that no other process takes it for that of a dead one.
     #[tracing::instrument(name = "step", skip_all, fields(step = "drain"))]
-    pub async fn drain(&self, since: Timestamp) -> Result<(), Halt> {
+    pub async fn drain(&self, record: &mut Record, since: Timestamp) -> Result<(), Halt> {
         self.progress.enter("let a running cycle end");
         let mut waited = TimeDelta::zero();
+        let mut renewed = self.now();
         loop {
             let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
             let last = job.last_execution.as_ref();
@@ -81,6 +85,11 @@ impl Run<'_> {
             let nap = POLL.min(length - waited);
             self.wait_unless_stopping(nap).await?;
             waited += nap;
+            if self.now() - renewed >= RENEWAL && record.labels.intent.is_some() {
+                renewed = self.now();
+                self.write(record, |labels| labels.intent = labels.intent.take().map(|i| Intent { at: renewed, ..i }))
+                    .await?;
+            }
         }
     }
 
@@ -91,17 +100,17 @@ impl Run<'_> {
             return Ok(());
         };
         self.progress.enter("start the provisioning job");
-        let at = self.start_if_paused().await?;
+        let at = self.start_if(JobState::Paused).await?;
         self.write(record, |labels| labels.pause = Some(PauseNote { ended: Some(at), ..pause })).await
     }
 
-    /// `start`, never on a job that runs; before each repetition the job is read again.
-    pub async fn start_if_paused(&self) -> Result<Timestamp, Halt> {
+    /// `start`, only in this state, never on a job that runs; before each repetition the job is read again.
+    pub async fn start_if(&self, state: JobState) -> Result<Timestamp, Halt> {
         self.insist(PATIENCE, || async {
             let job = self.ports.provisioner.job().await?;
-            match job.state {
-                JobState::Paused | JobState::Quarantine => self.ports.provisioner.start().await,
-                _ => Ok(job.seen_at),
+            match job.state == state {
+                true => self.ports.provisioner.start().await,
+                false => Ok(job.seen_at),
             }
         })
         .await

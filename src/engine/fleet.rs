@@ -205,9 +205,9 @@ impl Connection {
     /// where there was anything to store.
     pub async fn store_unsaved(&mut self) -> Option<Report> {
         let clock = Arc::clone(self.clock());
-        let began = clock.now();
+        let until = clock.elapsed() + LAST_CHANCE;
         let mut last = None;
-        while self.holds_unsaved_token() && clock.now() - began < LAST_CHANCE {
+        while self.holds_unsaved_token() && clock.elapsed() < until {
             tracing::error!(
                 connection = %self.spec().name,
                 "the end is put off: a token that the vault does not have yet is in memory only"

@@ -23,6 +23,17 @@ impl Halt {
         Self { reason, class: Class::Retry { after: None }, cause: None }
     }
 
+    /// The failed call, where it was one.
+    pub fn call(&self) -> Option<&CallError> {
+        let cause = self.cause.as_deref()?;
+        let of_vault = || match cause.downcast_ref()? {
+            VaultError::Call(call) | VaultError::VersionRefused(call) => Some(call),
+            VaultError::Unusable { .. } => None,
+        };
+        let of_issuer = || cause.downcast_ref().map(IssuerError::call);
+        cause.downcast_ref().or_else(of_vault).or_else(of_issuer)
+    }
+
     /// The same failure under the reason of the step it happened in.
     #[must_use]
     pub fn during(mut self, reason: Reason) -> Self {

@@ -1,15 +1,20 @@
 //! From the intent to the stored token: the stretch in which an answer can be lost, and nothing else may be.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use super::Run;
 use super::halt::Halt;
 use super::observe::Observed;
 use super::run::{PATIENCE, Record};
-use crate::domain::attempts::{Tier, written_ahead};
+use crate::domain::attempts::{Tier, asked_now, written_ahead};
 use crate::domain::journal::{Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, Stage, TokenNote};
 use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, Version, VersionId};
 use crate::ports::{CallError, Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
+
+/// How long a rotation of another process is left alone once it has shown itself.
+const TAKEN_OVER_WAIT: Duration = Duration::from_secs(120);
 
 /// A newly issued, or pending, token on its way to Entra.
 #[derive(Debug)]
@@ -58,6 +63,7 @@ impl Run<'_> {
             mode: plan.mode,
             holder: self.spec.holder.clone(),
             will_pause: fence != Planned::None,
+            why: plan.reason.name().to_owned(),
             end: IntentEnd::Open,
         };
         let base = current.map(|e| e.labels.clone());
@@ -85,8 +91,13 @@ impl Run<'_> {
         };
         let expires = labels.token.as_ref().and_then(|t| t.expiry).map(|e| e.at).filter(|at| *at > now);
         let id = self.store_version(token, &labels, expires, PATIENCE).await?;
-        self.still_ours(seq).await?;
-        Ok(Record { id, labels })
+        let mut record = Record { id, labels };
+        if let Err(halt) = self.still_ours(&record.labels).await {
+            // Nobody has been asked, so nobody shall take this for a lost answer.
+            self.give_up_intent(plan, &mut record, &halt).await;
+            return Err(halt);
+        }
+        Ok(record)
     }
 
     /// What a reader of "latest" gets now: the current token, or whatever stands there before there is one of ours.
@@ -107,6 +118,19 @@ impl Run<'_> {
     #[tracing::instrument(name = "step", skip_all, fields(step = "issue"))]
     pub async fn issue_and_store(&self, plan: &Plan, intent: &mut Record) -> Result<Held, Halt> {
         self.progress.enter("ask the issuer for a new token");
+        // The bounds on issuing, and the wait for a lost answer, count from here and not from before the fence.
+        let asked = self.now();
+        let written = self
+            .write(intent, |labels| {
+                labels.intent = labels.intent.take().map(|intent| Intent { at: asked, ..intent });
+                labels.retry = labels.retry.map(|retry| asked_now(retry.attempts, asked));
+            })
+            .await;
+        // The fence took minutes. Whoever has taken over meanwhile owns the pause as well.
+        if let Err(halt) = async { self.still_ours(&intent.labels).await.and(written) }.await {
+            self.give_up_intent(plan, intent, &halt).await;
+            return Err(halt);
+        }
         let issued = match self.ask_issuer(plan).await {
             Ok(issued) => issued,
             Err(error @ IssuerError::Ambiguous(_)) => return Err(error.into()),
@@ -132,6 +156,10 @@ impl Run<'_> {
         };
         let mut held = Held { token: issued.token, labels, version: None };
         self.store_held(&mut held, PATIENCE).await?;
+        // A process that slept through a takeover must not bring home what nobody expects of it any more.
+        if held.version.is_some() {
+            self.still_ours(&held.labels).await?;
+        }
         Ok(held)
     }
 
@@ -198,7 +226,7 @@ impl Run<'_> {
         patience: TimeDelta,
     ) -> Result<VersionId, Halt> {
         let mut new = NewVersion { token, tags: labels.to_tags(), expires };
-        let began = self.now();
+        let until = self.elapsed() + patience;
         let mut delay = TimeDelta::seconds(1);
         loop {
             self.progress.beat();
@@ -220,19 +248,19 @@ impl Run<'_> {
                 tracing::warn!(error = %super::halt::chain(&error), "the vault refused the version with its expiry; storing it without");
                 continue;
             }
-            if self.now() + delay - began > patience {
+            if self.elapsed() + delay > until {
                 return Err(error.into());
             }
             self.wait(delay).await;
             delay = (delay * 2).min(TimeDelta::seconds(30));
-            match self.still_ours(labels.seq).await {
+            match self.still_ours(labels).await {
                 Ok(journal) => {
                     if let Some(entry) = journal.find(&labels.rotation, labels.seq) {
                         return Ok(entry.version.id.clone());
                     }
                 }
                 Err(halt) if halt.reason == Reason::TakenOver => return Err(halt),
-                Err(_) if self.now() - began > patience => return Err(error.into()),
+                Err(_) if self.elapsed() > until => return Err(error.into()),
                 Err(_) => (),
             }
         }
@@ -241,6 +269,7 @@ impl Run<'_> {
     /// Another process has written a newer version: this token must not reach Entra any more.
     pub fn taken_over(&self) -> Halt {
         let what = "another process has written a newer version; what this run holds is dropped";
-        Halt::from(CallError::new("Key Vault", Class::Human, what)).during(Reason::TakenOver)
+        let class = Class::Retry { after: Some(TAKEN_OVER_WAIT) };
+        Halt::from(CallError::new("Key Vault", class, what)).during(Reason::TakenOver)
     }
 }

@@ -23,16 +23,17 @@ struct Written {
     version: Version,
     /// Stored by us: a list that lacks it is behind. Otherwise only its labels are ours.
     stored: bool,
+    enabled: Option<bool>,
 }
 
 impl Memory {
     /// A version has been stored.
     pub fn stored(&self, version: Version, at: Timestamp) {
-        self.push(Written { at, version, stored: true });
+        self.push(Written { at, version, stored: true, enabled: None });
     }
 
-    /// Labels have been written onto a version.
-    pub fn labelled(&self, id: &VersionId, labels: &Labels, at: Timestamp) {
+    /// Labels have been written onto a version, and whether it is enabled, if that was written as well.
+    pub fn labelled(&self, id: &VersionId, labels: &Labels, enabled: Option<bool>, at: Timestamp) {
         let version = Version {
             id: id.clone(),
             created: at,
@@ -40,7 +41,7 @@ impl Memory {
             expires: None,
             label: Label::Ours(Box::new(labels.clone())),
         };
-        self.push(Written { at, version, stored: false });
+        self.push(Written { at, version, stored: false, enabled });
     }
 
     fn push(&self, written: Written) {
@@ -54,7 +55,10 @@ impl Memory {
         written.retain(|w| (now - w.at).abs() < LAG);
         for w in written.iter() {
             match versions.iter_mut().find(|v| v.id == w.version.id) {
-                Some(listed) => listed.label = w.version.label.clone(),
+                Some(listed) => {
+                    listed.label = w.version.label.clone();
+                    listed.enabled = w.enabled.unwrap_or(listed.enabled);
+                }
                 None if w.stored => versions.push(w.version.clone()),
                 None => (),
             }

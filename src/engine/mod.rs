@@ -5,6 +5,7 @@
 
 mod adopt;
 mod cutover;
+mod failure;
 mod fence;
 pub mod fleet;
 mod halt;
@@ -25,6 +26,7 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use self::failure::Failure;
 pub use self::fleet::{Fleet, Member};
 pub use self::halt::{Halt, chain};
 use self::issue::Held;
@@ -34,18 +36,14 @@ pub use self::progress::{LastAction, Progress};
 pub use self::report::{Report, Standing};
 use self::run::{Record, Run};
 pub use self::tenants::Tenants;
-use crate::domain::attempts::{Attempts, Tier};
-use crate::domain::{Answers, Decision, Facts, JobState, Order, Policy, Reason, Timestamp, decide};
-use crate::ports::{Class, Clock, Issuer, Probe, Provisioner, Vault};
+use crate::domain::attempts::Attempts;
+use crate::domain::{Answers, Decision, Facts, Order, Policy, Reason, Timestamp, decide};
+use crate::ports::{Clock, Issuer, Probe, Provisioner, Vault};
 
 /// The most actions of one look; whatever is left is done at the next, which follows at once.
 const MOST_ACTIONS: usize = 12;
-/// How long a rotation of another process is left alone once it has shown itself.
-const TAKEN_OVER_WAIT: TimeDelta = TimeDelta::minutes(2);
 /// A person waits so long for an order that has to wait itself (the issuer's floor, a rival's grace).
 const ORDER_PATIENCE: TimeDelta = TimeDelta::minutes(3);
-/// After a failure that only a person can mend: look again so soon.
-const HUMAN_WAIT: TimeDelta = TimeDelta::minutes(15);
 
 /// What a connection is, without its edges.
 #[derive(Clone, Debug)]
@@ -102,6 +100,8 @@ pub struct Connection {
     progress: Arc<Progress>,
     shutdown: CancellationToken,
     attempts: Attempts,
+    /// The failure that is being waited out, to be shown for as long as it is.
+    failure: Option<Failure>,
     unsaved: Option<Held>,
     introduced: bool,
     order: Option<Order>,
@@ -111,12 +111,14 @@ pub struct Connection {
 impl Connection {
     /// A connection that has not looked yet. `shutdown` is honoured wherever nothing can be lost by it.
     pub fn new(spec: Spec, ports: Ports, shutdown: CancellationToken) -> Self {
+        ports.tenants.expect(&spec.name);
         Self {
             spec: Arc::new(spec),
             ports,
             progress: Arc::new(Progress::default()),
             shutdown,
             attempts: Attempts::default(),
+            failure: None,
             unsaved: None,
             introduced: false,
             order: None,
@@ -154,13 +156,13 @@ impl Connection {
     /// given up: an order is never carried out when nobody expects it any more.
     pub async fn obey(&mut self, order: Order) -> Look {
         tracing::info!(connection = %self.spec.name, order = order.name(), "a person asks for something");
-        let began = self.ports.clock.now();
+        let until = self.ports.clock.elapsed() + ORDER_PATIENCE;
         self.order = Some(order);
         loop {
             let look = self.look(Act::CarryOut).await;
-            let now = self.ports.clock.now();
-            let wait = (look.next - now).max(TimeDelta::milliseconds(1));
-            if self.order.is_none() || self.shutdown.is_cancelled() || now + wait - began > ORDER_PATIENCE {
+            let wait = (look.next - self.ports.clock.now()).max(TimeDelta::milliseconds(1));
+            let elapsed = self.ports.clock.elapsed();
+            if self.order.is_none() || self.shutdown.is_cancelled() || elapsed + wait > until {
                 self.order = None;
                 return look;
             }
@@ -175,8 +177,8 @@ impl Connection {
         let memory = Arc::clone(&self.memory);
         let run = Run { spec: &spec, ports: &ports, progress: &progress, shutdown: &shutdown, memory: &memory };
         let mut report = Report::unseen(&spec);
-        if act == Act::CarryOut && !std::mem::replace(&mut self.introduced, true) {
-            run.introduce().await;
+        if act == Act::CarryOut && !self.introduced {
+            self.introduced = run.introduce().await;
         }
         for _ in 0..MOST_ACTIONS {
             progress.beat();
@@ -197,15 +199,16 @@ impl Connection {
                 if let Err(halt) = run.supply(&token, expires, &seen).await {
                     return self.failed(report, Some(&seen), "adopt", halt);
                 }
-                self.attempts.clear();
+                self.recovered();
                 continue;
             }
             let now = run.now();
             report = Report::new(&spec, &seen, &decision, &progress, now);
             let until = match &decision {
                 Decision::Wait { until, reason } => {
-                    if *reason != Reason::BackingOff {
-                        self.attempts.clear();
+                    match &self.failure {
+                        Some(failure) if *reason == Reason::BackingOff => failure.show(&mut report),
+                        _ => self.recovered(),
                     }
                     tracing::info!(decision = "wait", %reason, %until, "{}", report.standing.sentence());
                     *until
@@ -227,7 +230,7 @@ impl Connection {
                         return self.failed(report, Some(&seen), name, halt);
                     }
                     if !matches!(decision, Decision::Note { .. }) || reason.is_order() {
-                        self.attempts.clear();
+                        self.recovered();
                         self.done(name, reason, None);
                     }
                     continue;
@@ -252,6 +255,7 @@ impl Connection {
                 job: &seen.job,
                 attempts: &self.attempts,
                 order: self.order.as_ref(),
+                tenant_shared: self.ports.tenants.rival_of(&self.spec.name).is_some(),
                 answers,
             };
             match decide(&facts) {
@@ -271,6 +275,7 @@ impl Connection {
                 run.resume(version, seen).instrument(tracing::info_span!("rotation", %version)).await
             }
             Decision::Adopt { version, .. } => run.adopt(version, seen).await,
+            Decision::Reinstate { version, .. } => run.reinstate(version, seen).await,
             Decision::Provision { reason } => run.provision_again(seen, *reason).await,
             Decision::Start { version, labels, reason } => run.start(version, labels, seen, *reason).await,
             Decision::Retire(versions) => run.retire(versions, seen).await,
@@ -291,56 +296,9 @@ impl Connection {
         result
     }
 
-    /// The one place where a failure is logged; and how long to wait after it.
-    fn failed(&mut self, mut report: Report, seen: Option<&Observed>, action: &'static str, halt: Halt) -> Look {
-        let now = self.ports.clock.now();
-        let error = chain(&halt);
-        let token = seen.and_then(|seen| seen.journal.current()).and_then(|e| e.labels.token.as_ref());
-        let urgent = self.unsaved.is_some()
-            || self.spec.policy.is_urgent(token, now)
-            || seen.is_some_and(|seen| unfinished(seen) || matches!(seen.job.state, JobState::Quarantine));
-        let next = match halt.reason {
-            Reason::ShuttingDown => now,
-            Reason::TakenOver => now + TAKEN_OVER_WAIT,
-            _ => {
-                let asked = match halt.class {
-                    Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()),
-                    Class::Human => (!urgent && seen.is_some()).then_some(HUMAN_WAIT),
-                    Class::Ambiguous => None,
-                };
-                let tier = match (seen, urgent) {
-                    (None, _) => Tier::Blind,
-                    (_, true) => Tier::Emergency,
-                    (_, false) => Tier::Normal,
-                };
-                self.attempts.fail(now, tier, asked);
-                self.attempts.not_before.unwrap_or(now)
-            }
-        };
-        let reason = halt.reason;
-        let step = self.progress.step();
-        match (reason, urgent || halt.class == Class::Human) {
-            (Reason::ShuttingDown, _) => tracing::info!(action, step, %reason, "{}", reason.sentence()),
-            (_, true) => {
-                tracing::error!(action, step, %reason, %error, attempts = self.attempts.failed, %next, "{action} failed")
-            }
-            (_, false) => {
-                tracing::warn!(action, step, %reason, %error, attempts = self.attempts.failed, %next, "{action} failed")
-            }
-        }
-        self.done(action, reason, Some(error.clone()));
-        report.fail(halt.class, reason, error, next, self.progress.last());
-        Look { report, next }
-    }
-
+    /// Remembers what was done last.
     fn done(&self, action: &'static str, reason: Reason, error: Option<String>) {
         let at = self.ports.clock.now();
         self.progress.ended(LastAction { at, action, reason, succeeded: error.is_none(), error });
     }
-}
-
-/// Whether a rotation is under way, or its pause stands.
-fn unfinished(seen: &Observed) -> bool {
-    let journal = &seen.journal;
-    journal.pending().is_some() || journal.open_intent().is_some() || journal.held_pause().is_some()
 }

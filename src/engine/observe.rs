@@ -18,6 +18,14 @@ pub(super) struct Observed {
     pub job: Job,
 }
 
+impl Observed {
+    /// Whether a rotation is under way, or its pause stands.
+    pub fn is_unfinished(&self) -> bool {
+        let journal = &self.journal;
+        journal.pending().is_some() || journal.open_intent().is_some() || journal.held_pause().is_some()
+    }
+}
+
 impl Run<'_> {
     /// One vault listing and one job read, side by side.
     pub async fn observe(&self) -> Result<Observed, Halt> {
@@ -42,6 +50,16 @@ impl Run<'_> {
                 answers.saved = Some(verdict.map_err(|e| Halt::from(e).during(Reason::CannotObserve))?);
             }
             Question::Current => answers.current = Some(self.current_health(&seen.journal).await?),
+            Question::Rejected => {
+                let token = self.token_of(seen.journal.newest_rejected(self.now())).await;
+                answers.rejected = Some(match token.map_err(|e| Halt::from(e).during(Reason::CannotObserve))? {
+                    Some(token) => {
+                        let verdict = self.ports.provisioner.test_candidate(&token).await;
+                        verdict.map_err(|e| Halt::from(e).during(Reason::CannotObserve))?
+                    }
+                    None => Verdict::NotAccepted,
+                });
+            }
             Question::PreviousDead => {
                 answers.previous_dead = Some(match self.token_of(seen.journal.previous()).await {
                     Ok(Some(token)) => self.is_refused_by_endpoint(&token).await,
@@ -56,7 +74,7 @@ impl Run<'_> {
     pub async fn current_health(&self, journal: &Journal) -> Result<CurrentHealth, Halt> {
         let token = match self.token_of(journal.current()).await {
             Ok(Some(token)) => token,
-            Ok(None) => return Ok(CurrentHealth::Unclear),
+            Ok(None) => return Ok(CurrentHealth::Unreadable),
             Err(error) => return Err(Halt::from(error).during(Reason::CannotObserve)),
         };
         match self.ports.provisioner.test_candidate(&token).await {

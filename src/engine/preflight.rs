@@ -1,10 +1,15 @@
 //! Before the one step that cannot be undone: prove that every later one can be carried out. Changes nothing.
 
+use chrono::TimeDelta;
+
 use super::Run;
 use super::halt::{Halt, Problems};
 use super::observe::Observed;
-use crate::domain::{CurrentHealth, Job, Plan, Reason, Settings};
+use crate::domain::{CurrentHealth, Job, Plan, Reason, Settings, Verdict};
 use crate::ports::{CallError, Class};
+
+/// How many seconds the other connections of the process are given to show their tenants.
+const INTRODUCTIONS: u32 = 60;
 
 /// What a rotation may rely on.
 pub(super) struct Ready {
@@ -24,7 +29,7 @@ impl Run<'_> {
         let mut problems = Vec::new();
         let mut keep = |halt: Halt| problems.push(halt);
         match tenant {
-            Ok(Some(tenant)) => self.claim_tenant(&tenant).unwrap_or_else(&mut keep),
+            Ok(Some(tenant)) => self.claim_tenant(&tenant).await.unwrap_or_else(&mut keep),
             Ok(None) => (),
             Err(error) => keep(error.into()),
         }
@@ -43,17 +48,17 @@ impl Run<'_> {
         }
     }
 
-    /// At the first look: claims the issuer's tenant, so that another connection of the same tenant is noticed before
-    /// either rotates. What cannot be learnt now is learnt at the preflight.
-    pub async fn introduce(&self) {
-        match self.ports.issuer.preflight().await {
-            Ok(Some(tenant)) => drop(self.ports.tenants.claim(&tenant, &self.spec.name)),
-            Ok(None) => (),
-            Err(error) => {
-                let error = super::halt::chain(&error);
-                tracing::warn!(%error, "the issuer's bearer cannot be had now; without it no token can be issued");
-            }
+    /// Shows the others for which tenant of the issuer this connection speaks. Answers whether that could be learnt; if
+    /// not, it is tried again at the next look.
+    pub async fn introduce(&self) -> bool {
+        let told = self.ports.issuer.preflight().await;
+        let tenant = told.as_ref().ok().and_then(Option::as_deref);
+        self.ports.tenants.introduce(&self.spec.name, tenant);
+        if let Err(error) = &told {
+            let error = super::halt::chain(error);
+            tracing::warn!(%error, "the issuer's bearer cannot be had now; without it no token can be issued");
         }
+        told.is_ok()
     }
 
     /// The saved settings, if they can be written again around a new token.
@@ -74,15 +79,23 @@ impl Run<'_> {
 
     /// The current token goes through the very test that will judge the new one.
     async fn current_is_dead(&self, plan: &Plan, seen: &Observed) -> Result<bool, Halt> {
-        let unproven_intent = seen.journal.open_intent().is_some();
-        if plan.current_dead || unproven_intent {
+        let answer_lost = seen.journal.open_intent().is_some();
+        if plan.current_dead || answer_lost {
             return Ok(plan.current_dead);
         }
         match self.current_health(&seen.journal).await? {
             CurrentHealth::Good => Ok(false),
             CurrentHealth::Refused => Ok(true),
+            // Entra's own test is proven by what Entra has saved; there is nothing to go back to, and the rest copes with that.
+            CurrentHealth::Unreadable if self.ports.provisioner.test_saved().await? == Verdict::Accepted => Ok(false),
             // A token in wrong hands is to die even while nobody can tell how it fares.
-            CurrentHealth::Unclear if plan.compromised => Ok(false),
+            CurrentHealth::Unclear | CurrentHealth::Unreadable if plan.compromised => Ok(false),
+            CurrentHealth::Unreadable => Err(CallError::new(
+                "Key Vault",
+                Class::Retry { after: None },
+                "the vault's current version can no longer be read, and Entra does not accept what it has saved",
+            )
+            .into()),
             CurrentHealth::Unclear => Err(CallError::new(
                 "Microsoft Graph",
                 Class::Retry { after: None },
@@ -92,14 +105,21 @@ impl Run<'_> {
         }
     }
 
-    /// A rotation acts on the tenant's one token: no two connections may have the same tenant.
-    fn claim_tenant(&self, tenant: &str) -> Result<(), Halt> {
-        self.ports.tenants.claim(tenant, &self.spec.name).map_err(|other| {
-            let what = format!("its API client belongs to the tenant that connection {other:?} already rotates");
-            let mut error = CallError::new("HPE", Class::Human, what);
-            error.advice = Some("a rotation acts on the tenant's one token: keep one connection per tenant".to_owned());
-            Halt::from(error).during(Reason::TenantShared)
-        })
+    /// A rotation acts on the tenant's one token: no two connections may have the same tenant. The others are given time to
+    /// show theirs; each of them is bounded by its own time limits.
+    async fn claim_tenant(&self, tenant: &str) -> Result<(), Halt> {
+        self.ports.tenants.introduce(&self.spec.name, Some(tenant));
+        for _ in 0..INTRODUCTIONS {
+            if !self.ports.tenants.is_incomplete() {
+                break;
+            }
+            self.wait_unless_stopping(TimeDelta::seconds(1)).await?;
+        }
+        let Some(other) = self.ports.tenants.rival_of(&self.spec.name) else { return Ok(()) };
+        let what = format!("its API client belongs to the tenant that connection {other:?} rotates as well");
+        let mut error = CallError::new("HPE", Class::Human, what);
+        error.advice = Some("a rotation acts on the tenant's one token: keep one connection per tenant".to_owned());
+        Err(Halt::from(error).during(Reason::TenantShared))
     }
 }
 

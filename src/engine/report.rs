@@ -108,6 +108,7 @@ impl Standing {
             "rotate" => "rotating",
             "resume" => "resuming a rotation",
             "adopt" => "adopting a token",
+            "reinstate" => "taking a rejected token back",
             "provision" => "giving the current token to Entra again",
             "start" => "starting the provisioning job",
             "retire" => "retiring old versions",
@@ -140,12 +141,14 @@ impl Report {
     pub(super) fn new(spec: &Spec, seen: &Observed, decision: &Decision, progress: &Progress, now: Timestamp) -> Self {
         let kind = match decision {
             Decision::Wait { reason: Reason::NoVerdict | Reason::QuarantineStands, .. } => Kind::Unknown,
-            Decision::Wait { .. } if super::unfinished(seen) => Kind::Unfinished,
+            Decision::Wait { .. } if seen.is_unfinished() => Kind::Unfinished,
             Decision::Wait { .. } | Decision::Ask(_) => Kind::Idle,
             Decision::Note { reason: Reason::PauseToRecord | Reason::PendingSuperseded, .. } => Kind::Unfinished,
             Decision::Note { .. } => Kind::Due,
             Decision::Rotate(plan) if plan.reason == Reason::AnswerLost => Kind::Unfinished,
-            Decision::Rotate(_) | Decision::Adopt { .. } | Decision::Retire(_) => Kind::Due,
+            Decision::Rotate(_) | Decision::Adopt { .. } | Decision::Reinstate { .. } | Decision::Retire(_) => {
+                Kind::Due
+            }
             Decision::Resume { .. } | Decision::Start { .. } | Decision::Provision { .. } => Kind::Unfinished,
             Decision::NeedsHuman { .. } => Kind::NeedsHuman,
         };
@@ -171,11 +174,11 @@ impl Report {
         class: Class,
         reason: Reason,
         error: String,
-        next: Timestamp,
+        next: Option<Timestamp>,
         last: Option<LastAction>,
     ) {
         let kind = if class == Class::Human { Kind::NeedsHuman } else { Kind::Unknown };
-        self.standing = Standing { kind, reason, next: Some(next), error: Some(error), action: self.standing.action };
+        self.standing = Standing { kind, reason, next, error: Some(error), action: self.standing.action };
         self.last_action = last;
     }
 }

@@ -7,7 +7,7 @@ use super::issue::{Held, Planned};
 use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
-use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, Stage};
+use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, Stage, StartNote};
 use crate::domain::{JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class};
 
@@ -15,7 +15,8 @@ impl Run<'_> {
     /// preflight → gap → intend → pause → issue → store → cut over.
     pub async fn rotate(&self, plan: &Plan, seen: &Observed, unsaved: &mut Option<Held>) -> Result<(), Halt> {
         let ready = self.preflight(plan, seen).await?;
-        let mut old = self.old_token(seen, ready.current_dead).await?;
+        let known_dead = ready.current_dead;
+        let mut old = self.old_token(seen, known_dead || plan.current_doubtful).await?;
         let held_pause = seen.journal.held_pause().is_some() && ready.job.state == JobState::Paused;
         let wants_fence = plan.fenced;
         let mut job = ready.job;
@@ -28,13 +29,17 @@ impl Run<'_> {
             (false, false) => Planned::None,
         };
         self.unless_stopping()?;
+        // The wait may have taken hours, and somebody else may have rotated meanwhile.
+        if self.list().await?.next_seq() != seen.journal.next_seq() {
+            return Err(self.taken_over());
+        }
         let mut intent = self.intend(plan, seen, fence).await?;
         let fenced = match (fence, seen.journal.held_pause()) {
             (Planned::At(_), _) => self.raise_fence(&mut intent).await,
-            _ if old.dead => Ok(()), // No cycle can be harmed any more.
-            (Planned::Held, Some((_, pause))) => self.drain(pause.at.unwrap_or(pause.planned)).await,
+            _ if known_dead => Ok(()), // No cycle can be harmed any more.
+            (Planned::Held, Some((_, pause))) => self.drain(&mut intent, pause.at.unwrap_or(pause.planned)).await,
             // A person's pause: a cycle may have outlived it.
-            _ if wants_fence && job.state == JobState::Paused => self.drain(job.seen_at).await,
+            _ if wants_fence && job.state == JobState::Paused => self.drain(&mut intent, job.seen_at).await,
             _ => Ok(()),
         };
         if let Err(halt) = fenced.and_then(|()| self.unless_stopping()) {
@@ -42,7 +47,8 @@ impl Run<'_> {
         }
         let mut held = match self.issue_and_store(plan, &mut intent).await {
             Ok(held) => held,
-            Err(halt) if halt.reason == Reason::AnswerLost => return Err(halt),
+            // Whoever has taken over may need the pause; if not, the next look ends it.
+            Err(halt) if matches!(halt.reason, Reason::AnswerLost | Reason::TakenOver) => return Err(halt),
             Err(halt) => return Err(self.unfence_after(&mut intent, &old, halt).await),
         };
         old.dead |= plan.mode == Mode::RemoveCurrent;
@@ -150,7 +156,14 @@ impl Run<'_> {
         if reason == Reason::QuarantineToEnd {
             self.write(&mut record, |l| *l = labels.clone()).await?;
             self.progress.enter("start the provisioning job");
-            self.start_if_paused().await.map(drop)
+            let started = self.start_if(JobState::Quarantine).await.map(drop);
+            if let Err(halt) = &started
+                && halt.class != Class::Ambiguous
+            {
+                let failed = labels.started.map(|note| StartNote { failed: true, ..note });
+                self.write(&mut record, |l| l.started = failed).await?;
+            }
+            started
         } else {
             self.lower_fence(&mut record).await
         }
@@ -161,27 +174,30 @@ impl Run<'_> {
     pub async fn retire(&self, versions: &[VersionId], seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("disable old versions");
         for version in versions.iter().rev() {
-            let tags = labels_of(seen, version)?.to_tags();
+            let labels = labels_of(seen, version)?;
+            let tags = labels.to_tags();
             self.insist(super::run::PATIENCE, || self.ports.vault.label(version, &tags, Some(false))).await?;
+            self.memory.labelled(version, labels, Some(false), self.now());
         }
         Ok(())
     }
 
-    /// The last good value again, as the newest current version, in the place of a rejected one.
-    pub async fn store_last_good(&self, token: &Token, seq: u64) -> Result<(), Halt> {
-        let journal = self.still_ours(seq - 1).await?;
-        let Some(current) = journal.current() else { return Ok(()) };
-        let mut labels = Labels { seq, intent: None, ..current.labels.clone() };
+    /// The last good value again, as the newest current version, in the place of a rejected one. Answers with its labels.
+    pub async fn store_last_good(&self, token: &Token, rejected: &Labels) -> Result<Labels, Halt> {
+        let journal = self.still_ours(rejected).await?;
+        let current = journal.current().ok_or_else(|| self.taken_over())?;
+        let mut labels = Labels { seq: rejected.seq + 1, intent: None, ..current.labels.clone() };
         labels.stage = Stage::Current;
         labels.pause = None;
-        labels.rotation = self.rotation_id(seq);
+        labels.rotation = self.rotation_id(labels.seq);
         let now = self.now();
         let tier = if self.spec.policy.is_urgent(labels.token.as_ref(), now) { Tier::Emergency } else { Tier::Normal };
         if let Some(retry) = labels.retry.as_mut() {
             retry.not_before = now + tier.delay(retry.attempts);
         }
         let mut held = Held { token: token.clone(), labels, version: None };
-        self.store_held(&mut held, super::run::PATIENCE).await
+        self.store_held(&mut held, super::run::PATIENCE).await?;
+        Ok(held.labels)
     }
 
     async fn read_pending(&self, version: &VersionId, labels: &Labels) -> Result<Token, Halt> {

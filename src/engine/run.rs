@@ -40,21 +40,24 @@ impl Run<'_> {
         self.ports.clock.now()
     }
 
+    /// The time by the clock that nobody sets: what every patience is measured by.
+    pub fn elapsed(&self) -> TimeDelta {
+        self.ports.clock.elapsed()
+    }
+
     /// A name for a rotation that no other process and no other moment gives.
     pub fn rotation_id(&self, seq: u64) -> String {
         let seed = format!("{}|{}|{seq}|{}", self.spec.name, self.spec.holder, self.now().timestamp_micros());
         Sha256::digest(seed).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Waits, in naps, by the wall clock. A clock that is stepped back makes no wait longer than it was meant to be.
+    /// Waits, in naps. No step of the wall clock makes it longer or shorter.
     pub async fn wait(&self, time: TimeDelta) {
-        let until = self.now() + time;
-        let mut napped = TimeDelta::zero();
-        while self.now() < until && napped < time {
-            let nap = (until - self.now()).min(LONGEST_NAP).max(TimeDelta::milliseconds(1));
+        let until = self.elapsed() + time;
+        while self.elapsed() < until {
+            let nap = (until - self.elapsed()).clamp(TimeDelta::milliseconds(1), LONGEST_NAP);
             self.progress.beat();
             self.ports.clock.sleep(nap.to_std().unwrap_or_default()).await;
-            napped += nap;
         }
         self.progress.beat();
     }
@@ -83,7 +86,7 @@ impl Run<'_> {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let began = self.now();
+        let until = self.elapsed() + patience;
         let mut delay = TimeDelta::seconds(1);
         loop {
             self.progress.beat();
@@ -92,12 +95,13 @@ impl Run<'_> {
                 Err(error) => error.into(),
             };
             let asked = match halt.class {
+                _ if halt.reason == Reason::TakenOver => return Err(halt),
                 Class::Human => return Err(halt),
                 Class::Ambiguous => None,
                 Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()),
             };
             let wait = delay.max(asked.unwrap_or_default());
-            if self.now() + wait - began > patience {
+            if self.elapsed() + wait > until {
                 return Err(halt);
             }
             tracing::debug!(error = %super::halt::chain(&halt), wait_s = wait.num_seconds(), "a call failed and is repeated");
@@ -112,7 +116,7 @@ impl Run<'_> {
         change(&mut labels);
         let tags = labels.to_tags();
         self.insist(PATIENCE, || self.ports.vault.label(&record.id, &tags, None)).await?;
-        self.memory.labelled(&record.id, &labels, self.now());
+        self.memory.labelled(&record.id, &labels, None, self.now());
         record.labels = labels;
         Ok(())
     }
@@ -127,12 +131,13 @@ impl Run<'_> {
         Journal::new(self.memory.complete(versions, self.now()))
     }
 
-    /// Lists once more and makes sure that nobody has written anything newer than `seq`.
-    pub async fn still_ours(&self, seq: u64) -> Result<Journal, Halt> {
-        let journal = self.list().await?;
-        match journal.next_seq() > seq + 1 {
+    /// Lists once more and makes sure that nobody has written past the place that these labels took.
+    pub async fn still_ours(&self, labels: &Labels) -> Result<Journal, Halt> {
+        // As the vault shows it: what we know on top of it is ours in any case.
+        let versions = self.insist(PATIENCE, || self.ports.vault.list()).await?;
+        match Journal::new(versions.clone()).is_overtaken(&labels.rotation, labels.seq) {
             true => Err(self.taken_over()),
-            false => Ok(journal),
+            false => Ok(self.journal(versions)),
         }
     }
 }

@@ -1,27 +1,64 @@
 //! Which connection speaks for which issuer tenant, so that no two rotate each other's token away.
+//!
+//! Only the issuer's bearer tells the tenant. So every connection introduces itself at its first look, and none issues
+//! before all others of the process have at least tried to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 /// Shared by all connections of a process.
 #[derive(Debug, Default)]
-pub struct Tenants(Mutex<BTreeMap<String, BTreeSet<String>>>);
+pub struct Tenants(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Connections that have not tried to introduce themselves yet.
+    expected: BTreeSet<String>,
+    /// Who claims which tenant.
+    claims: BTreeMap<String, BTreeSet<String>>,
+}
 
 impl Tenants {
-    /// Claims `tenant` for `connection`. The error names another connection that claims it too; then neither may rotate.
-    pub fn claim(&self, tenant: &str, connection: &str) -> Result<(), String> {
-        let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let claimants = tenants.entry(tenant.to_owned()).or_default();
-        claimants.insert(connection.to_owned());
-        claimants.iter().find(|name| *name != connection).cloned().map_or(Ok(()), Err)
+    /// A connection is going to introduce itself.
+    pub fn expect(&self, connection: &str) {
+        self.with(|state| state.expected.insert(connection.to_owned()));
+    }
+
+    /// A connection has tried to learn its tenant, and has perhaps learnt it.
+    pub fn introduce(&self, connection: &str, tenant: Option<&str>) {
+        self.with(|state| {
+            state.expected.remove(connection);
+            if let Some(tenant) = tenant {
+                state.claims.entry(tenant.to_owned()).or_default().insert(connection.to_owned());
+            }
+        });
+    }
+
+    /// Whether some connection has yet to try.
+    pub fn is_incomplete(&self) -> bool {
+        self.with(|state| !state.expected.is_empty())
+    }
+
+    /// Another connection that claims the same tenant as this one; then neither may rotate.
+    pub fn rival_of(&self, connection: &str) -> Option<String> {
+        self.with(|state| {
+            let shared = state.claims.values().find(|claimants| claimants.len() > 1 && claimants.contains(connection));
+            shared?.iter().find(|name| *name != connection).cloned()
+        })
     }
 
     /// A connection is no longer tended.
     pub fn release(&self, connection: &str) {
-        let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for claimants in tenants.values_mut() {
-            claimants.remove(connection);
-        }
+        self.with(|state| {
+            state.expected.remove(connection);
+            for claimants in state.claims.values_mut() {
+                claimants.remove(connection);
+            }
+        });
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -32,10 +69,26 @@ mod tests {
     #[test]
     fn two_connections_of_one_tenant_are_both_refused_until_one_is_gone() {
         let tenants = Tenants::default();
-        assert_eq!(tenants.claim("t", "a"), Ok(()));
-        assert_eq!(tenants.claim("t", "b"), Err("a".to_owned()));
-        assert_eq!(tenants.claim("t", "a"), Err("b".to_owned()));
+        tenants.introduce("a", Some("t"));
+        assert_eq!(tenants.rival_of("a"), None);
+        tenants.introduce("b", Some("t"));
+        assert_eq!(tenants.rival_of("a"), Some("b".to_owned()));
+        assert_eq!(tenants.rival_of("b"), Some("a".to_owned()));
         tenants.release("b");
-        assert_eq!(tenants.claim("t", "a"), Ok(()));
+        assert_eq!(tenants.rival_of("a"), None);
+    }
+
+    #[test]
+    fn it_is_incomplete_until_everybody_has_tried_or_is_gone() {
+        let tenants = Tenants::default();
+        tenants.expect("a");
+        tenants.expect("b");
+        tenants.introduce("a", Some("t"));
+        assert!(tenants.is_incomplete());
+        tenants.introduce("b", None);
+        assert!(!tenants.is_incomplete());
+        tenants.expect("c");
+        tenants.release("c");
+        assert!(!tenants.is_incomplete());
     }
 }

@@ -250,3 +250,48 @@ fn two_connections_whose_bearers_name_one_tenant_rotate_neither_and_say_why() {
         assert_eq!(drive.world().ledger.issued, 0, "{reasons:?}\n{}", drive.world().ledger.trace());
     });
 }
+
+#[test]
+fn a_token_that_takes_effect_later_than_anybody_waits_for_it_is_taken_back_and_rotation_converges() {
+    block_on(async {
+        for delay in [TimeDelta::minutes(25), TimeDelta::hours(5)] {
+            let late = Settings { takes_effect: TakesEffect::Delay(delay), ..settings() };
+            let drive = about_to_rotate(late, policy(Mode::Overlap, Fence::Auto)).await;
+            let until = drive.world().now() + TimeDelta::hours(60);
+            drive.live(&[], until).await;
+            let world = drive.world();
+            assert_eq!((world.ledger.issued, world.saved_token()), (1, Some(2)), "{delay}\n{}", world.ledger.trace());
+            assert!(world.entra_holds_a_working_token() && world.ledger.outage < TimeDelta::minutes(20), "{delay}");
+            assert_eq!(world.jobs()[0].schedule, Schedule::Active, "{delay}\n{}", world.ledger.trace());
+        }
+    });
+}
+
+#[test]
+fn something_else_that_rotates_is_met_once_and_then_left_to_a_person() {
+    block_on(async {
+        let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
+        let until = drive.world().now() + TimeDelta::days(3);
+        drive.live(&[], until).await;
+        for _ in 0..3 {
+            drive.world().person_rotates(true);
+            let until = drive.world().now() + TimeDelta::days(2);
+            drive.live(&[], until).await;
+        }
+        let (_face, mut connection) = drive.process(FaceOptions::default());
+        let reason = connection.look(Act::DecideOnly).await.report.standing.reason;
+        let world = drive.world();
+        assert_eq!((reason, world.ledger.issued), (Reason::RotatedElsewhere, 2), "{}", world.ledger.trace());
+    });
+}
+
+#[test]
+fn a_current_version_that_somebody_disabled_does_not_keep_the_next_rotation_from_being_made() {
+    block_on(async {
+        let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
+        drive.world().versions_mut().expect("a secret").iter_mut().for_each(|version| version.enabled = false);
+        let until = drive.world().now() + TimeDelta::days(2);
+        drive.live(&[], until).await;
+        judge(&drive, 0).unwrap_or_else(|why| panic!("{why}"));
+    });
+}

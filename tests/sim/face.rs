@@ -180,6 +180,11 @@ impl Clock for Face {
         self.world().now() + self.options.skew
     }
 
+    fn elapsed(&self) -> TimeDelta {
+        let world = self.world();
+        world.now() - world.settings.start
+    }
+
     async fn sleep(&self, duration: Duration) {
         let ended = {
             let mut world = self.world();

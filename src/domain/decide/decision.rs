@@ -43,6 +43,13 @@ pub enum Decision {
         /// Why.
         reason: Reason,
     },
+    /// Store a rejected token again, as pending: it works by now.
+    Reinstate {
+        /// The rejected version.
+        version: VersionId,
+        /// Why.
+        reason: Reason,
+    },
     /// Give the current token to Entra once more.
     Provision {
         /// Why.
@@ -76,6 +83,7 @@ impl Decision {
             | Self::Note { reason, .. }
             | Self::Resume { reason, .. }
             | Self::Adopt { reason, .. }
+            | Self::Reinstate { reason, .. }
             | Self::Provision { reason }
             | Self::Start { reason, .. }
             | Self::NeedsHuman { reason, .. } => Some(*reason),
@@ -94,6 +102,7 @@ impl Decision {
             Self::Rotate(_) => "rotate",
             Self::Resume { .. } => "resume",
             Self::Adopt { .. } => "adopt",
+            Self::Reinstate { .. } => "reinstate",
             Self::Provision { .. } => "provision",
             Self::Start { .. } => "start",
             Self::Retire(_) => "retire",
@@ -109,8 +118,10 @@ pub struct Plan {
     pub mode: Mode,
     /// Why.
     pub reason: Reason,
-    /// The current token is known or must be assumed to be dead: it proves nothing, and there is nothing to go back to.
+    /// The current token is known to be dead: it proves nothing, there is nothing to go back to, and no cycle can be harmed.
     pub current_dead: bool,
+    /// It must be assumed to be dead, since an answer in remove-current mode may be lost. A cycle may still live on it.
+    pub current_doubtful: bool,
     /// The first token may have to be created.
     pub may_create: bool,
     /// The job is paused around the cutover.

@@ -5,6 +5,9 @@ use crate::domain::attempts::ISSUE_PERIOD;
 use crate::domain::reason::Reason;
 
 pub(super) fn due(f: &Facts<'_>) -> Option<Decision> {
+    if f.tenant_shared {
+        return Some(f.needs_human(Reason::TenantShared)); // Said at once, not on the day it comes due.
+    }
     let token = f.token()?;
     let Some(due) = f.policy.due(token) else {
         return Some(f.needs_human(Reason::NoKnownEnd));
@@ -19,7 +22,7 @@ pub(super) fn due(f: &Facts<'_>) -> Option<Decision> {
     if let Some(until) = f.retry_wait() {
         return wait(until, Reason::BackingOff);
     }
-    let last = f.journal.issues_since(f.now - ISSUE_PERIOD).last().copied();
+    let last = f.journal.issues_within(ISSUE_PERIOD, f.now).last().copied();
     let free = token.issued.max(last.unwrap_or(token.issued)) + ISSUE_PERIOD;
     if f.now < free && !f.policy.is_urgent(Some(token), f.now) {
         return wait(due.last_safe.map_or(free, |safe| free.min(safe)), Reason::IssuedRecently);

@@ -13,6 +13,8 @@ use crate::domain::{Timestamp, Verdict};
 
 /// When a person has to act: look again so soon.
 pub(super) const HUMAN_WAIT: TimeDelta = TimeDelta::hours(1);
+/// A token that takes effect later than this is not waited for.
+const LATE: TimeDelta = TimeDelta::days(1);
 /// A token that could not be proven for so long is written once more.
 pub(super) const SECOND_PUT: TimeDelta = TimeDelta::hours(1);
 
@@ -33,6 +35,8 @@ pub struct Facts<'a> {
     pub attempts: &'a Attempts,
     /// What a person asks for, until it is carried out.
     pub order: Option<&'a Order>,
+    /// Another connection of this process speaks for the same tenant of the issuer.
+    pub tenant_shared: bool,
     /// What has been asked on top of it during this look.
     pub answers: Answers,
 }
@@ -46,6 +50,8 @@ pub struct Answers {
     pub current: Option<CurrentHealth>,
     /// To [`Question::PreviousDead`].
     pub previous_dead: Option<bool>,
+    /// To [`Question::Rejected`].
+    pub rejected: Option<Verdict>,
 }
 
 /// Something a rule needs to know.
@@ -57,6 +63,8 @@ pub enum Question {
     Current,
     /// Is the previous token dead?
     PreviousDead,
+    /// Does Entra accept the newest rejected token by now?
+    Rejected,
 }
 
 /// How the vault's current token fares.
@@ -68,6 +76,8 @@ pub enum CurrentHealth {
     Refused,
     /// Neither could be shown.
     Unclear,
+    /// The vault no longer gives its value away: the version is disabled, or holds something else.
+    Unreadable,
 }
 
 impl<'a> Facts<'a> {
@@ -93,6 +103,24 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// A rejected token may merely have been late: it is looked at once more, and taken back if it works by now.
+    pub(super) fn rejected_first(&self) -> Option<Decision> {
+        let entry = self.journal.newest_rejected(self.now).filter(|_| !self.is_overridden())?;
+        match self.answers.rejected {
+            None => Some(Decision::Ask(Question::Rejected)),
+            Some(Verdict::NotAccepted) => None,
+            Some(Verdict::Accepted) => {
+                Some(Decision::Reinstate { version: entry.version.id.clone(), reason: Reason::TookEffectLate })
+            }
+        }
+    }
+
+    /// Whether a rejected token may still take effect any minute.
+    pub(super) fn expects_rejected(&self) -> bool {
+        let token = self.journal.newest_rejected(self.now).and_then(|e| e.labels.token.as_ref());
+        token.is_some_and(|token| self.now - token.issued < LATE)
+    }
+
     /// Whether a person asks for something that goes past what is wrong with the journal.
     pub(super) fn is_overridden(&self) -> bool {
         matches!(self.order, Some(Order::Rotate { .. } | Order::Adopt { .. }))
@@ -108,10 +136,16 @@ impl<'a> Facts<'a> {
 
     /// A rotation, within the bounds on issuing.
     pub(super) fn issue(&self, reason: Reason, mode: Mode) -> Decision {
+        if self.tenant_shared {
+            return self.needs_human(Reason::TenantShared);
+        }
         match issue_bound(self.journal, self.now) {
             IssueBound::Spent(until) => Decision::NeedsHuman { until, reason: Reason::IssueBudgetSpent },
             IssueBound::TooSoon(until) => Decision::Wait { until, reason: Reason::IssueFloor },
             IssueBound::Free => {
+                if let Some(decision) = self.rejected_first() {
+                    return decision;
+                }
                 let open = self.journal.open_intent().map(|(_, intent)| intent);
                 let lost = open.is_some_and(|intent| intent.mode == Mode::RemoveCurrent);
                 let over = self.token().is_none_or(|token| token.is_over(self.now));
@@ -121,7 +155,8 @@ impl<'a> Facts<'a> {
                 Decision::Rotate(Plan {
                     mode,
                     reason,
-                    current_dead: lost || over || refused,
+                    current_dead: over || refused,
+                    current_doubtful: lost,
                     may_create: self.policy.bootstrap == Some(Bootstrap::Create)
                         && self.journal.current().is_none_or(|e| e.labels.stage == Stage::Placeholder),
                     fenced: compromised || paused_before || self.policy.fences(mode),
@@ -148,7 +183,7 @@ impl<'a> Facts<'a> {
 
     /// A pause that was planned, if the job is paused and nothing says by whom.
     pub(super) fn unrecorded(&self) -> Option<(Entry<'a>, PauseNote)> {
-        self.journal.last_pause().filter(|(_, pause)| pause.is_open() && self.job.state == JobState::Paused)
+        self.journal.unrecorded_pause().filter(|_| self.job.state == JobState::Paused)
     }
 
     /// Whether a cycle has begun after `moment`, both by Graph's clock.

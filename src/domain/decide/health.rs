@@ -7,12 +7,20 @@ use super::facts::{HUMAN_WAIT, SECOND_PUT};
 use super::{CurrentHealth, Decision, Facts, Question};
 use crate::domain::Verdict;
 use crate::domain::attempts::ahead;
-use crate::domain::job::ExecutionState;
+use crate::domain::job::{ExecutionState, JobState};
 use crate::domain::journal::{Labels, StartNote};
 use crate::domain::reason::Reason;
 
+/// A good token that is lost a second time within this time is no accident.
+const FAMILIAR: TimeDelta = TimeDelta::days(7);
 /// When nobody can tell whether token or endpoint is at fault: ask again so soon.
 const NO_VERDICT_WAIT: TimeDelta = TimeDelta::minutes(5);
+
+/// A token may take effect later than it is waited for. For a day it is looked at again and again, since at the moment at
+/// which it does the old one may die.
+pub(super) fn late(f: &Facts<'_>) -> Option<Decision> {
+    if f.expects_rejected() { f.rejected_first() } else { None }
+}
 
 pub(super) fn expired(f: &Facts<'_>) -> Option<Decision> {
     f.token().filter(|token| token.is_over(f.now))?;
@@ -20,10 +28,12 @@ pub(super) fn expired(f: &Facts<'_>) -> Option<Decision> {
 }
 
 pub(super) fn trouble(f: &Facts<'_>) -> Option<Decision> {
-    let quarantine = f.job.quarantine.as_ref().filter(|q| q.is_for_credentials());
+    // A job that a person paused may bear the note of a quarantine as well: it stays paused.
+    let stopped = f.job.state == JobState::Quarantine;
+    let quarantine = f.job.quarantine.as_ref().filter(|q| stopped && q.is_for_credentials());
     let failed = f.job.last_execution.as_ref().is_some_and(|e| e.state == ExecutionState::Failed);
-    let refused = f.answers.saved == Some(Verdict::NotAccepted);
-    if quarantine.is_none() && !failed && !refused {
+    let not_accepted = f.answers.saved == Some(Verdict::NotAccepted);
+    if quarantine.is_none() && !failed && !not_accepted {
         return None;
     }
     match (f.answers.saved, f.answers.current) {
@@ -32,21 +42,33 @@ pub(super) fn trouble(f: &Facts<'_>) -> Option<Decision> {
             let quarantine = quarantine?;
             let entry = f.journal.current()?;
             let began = quarantine.began.unwrap_or_default();
-            if entry.labels.started.is_some_and(|started| started.quarantine == began) {
+            if entry.labels.started.is_some_and(|started| started.quarantine == began && !started.failed) {
                 let until = quarantine.next_attempt.and_then(|next| ahead(next, f.now)).unwrap_or(f.now + HUMAN_WAIT);
                 return Some(Decision::Wait { until, reason: Reason::QuarantineStands });
             }
-            let labels = Labels { started: Some(StartNote { quarantine: began }), ..entry.labels.clone() };
+            let labels =
+                Labels { started: Some(StartNote { quarantine: began, failed: false }), ..entry.labels.clone() };
             Some(f.start(entry, labels, Reason::QuarantineToEnd))
         }
         (Some(Verdict::NotAccepted), None) => Some(Decision::Ask(Question::Current)),
         (Some(Verdict::NotAccepted), Some(CurrentHealth::Good)) => {
             Some(Decision::Provision { reason: Reason::EntraHoldsAnother })
         }
-        (Some(Verdict::NotAccepted), Some(CurrentHealth::Refused)) => Some(f.replace(Reason::TokenRefused)),
+        (Some(Verdict::NotAccepted), Some(CurrentHealth::Refused)) => Some(refused(f)),
+        (Some(Verdict::NotAccepted), Some(CurrentHealth::Unreadable)) => Some(f.replace(Reason::CurrentUnreadable)),
         (Some(Verdict::NotAccepted), Some(CurrentHealth::Unclear)) => {
             Some(Decision::Wait { until: f.now + NO_VERDICT_WAIT, reason: Reason::NoVerdict })
         }
+    }
+}
+
+/// A good token that is refused is replaced. The second time within a week somebody else rotates as well, and another
+/// round would only take his token from him.
+fn refused(f: &Facts<'_>) -> Decision {
+    let proven = f.journal.current().is_some_and(|e| e.labels.proof.proven.is_some());
+    match proven && f.journal.lost_a_good_token(FAMILIAR, f.now) {
+        true => f.needs_human(Reason::RotatedElsewhere),
+        false => f.replace(Reason::TokenRefused),
     }
 }
 
@@ -60,11 +82,15 @@ pub(super) fn confirm(f: &Facts<'_>) -> Option<Decision> {
 pub(super) fn prove(f: &Facts<'_>) -> Option<Decision> {
     let entry = f.journal.current()?;
     let proof = entry.labels.proof;
-    if proof.confirmed.is_none() || proof.proven.is_some() {
+    if proof.provisioned.is_none() || proof.proven.is_some() {
         return None;
     }
     let previous = f.journal.previous();
-    let over = previous.is_none_or(|e| e.labels.token.as_ref().is_some_and(|token| token.is_over(f.now)));
+    let confirmed = proof.confirmed.is_some();
+    let over = previous.map_or(confirmed, |e| e.labels.token.as_ref().is_some_and(|token| token.is_over(f.now)));
+    if !over && !confirmed {
+        return None;
+    }
     match (over, f.answers.previous_dead, f.answers.saved) {
         (false, None, _) => Some(Decision::Ask(Question::PreviousDead)),
         (false, Some(false), _) => None,
@@ -79,7 +105,7 @@ pub(super) fn prove(f: &Facts<'_>) -> Option<Decision> {
 pub(super) fn provision_again(f: &Facts<'_>) -> Option<Decision> {
     let proof = f.journal.current()?.labels.proof;
     let waited = proof.provisioned.is_some_and(|put| f.now - put >= SECOND_PUT);
-    let wanted = waited && proof.confirmed.is_some() && proof.proven.is_none() && proof.again.is_none();
+    let wanted = waited && proof.proven.is_none() && proof.again.is_none();
     wanted.then_some(Decision::Provision { reason: Reason::StillUnproven })
 }
 
@@ -89,10 +115,14 @@ pub(super) fn retire(f: &Facts<'_>) -> Option<Decision> {
     if f.now < proven + f.policy.retire_after {
         return None;
     }
+    let late = f.journal.newest_rejected(f.now).map(|e| &e.version.id);
     let old: Vec<_> = f
         .journal
         .ours()
         .filter(|e| e.labels.seq < current.labels.seq && e.version.enabled)
+        // Given to Entra after the current one by a process that slept through a takeover: it may be what Entra holds.
+        .filter(|e| e.labels.proof.provisioned <= current.labels.proof.provisioned)
+        .filter(|e| late != Some(&e.version.id))
         .map(|e| e.version.id.clone())
         .collect();
     (!old.is_empty()).then_some(Decision::Retire(old))

@@ -15,8 +15,13 @@ use chrono::TimeDelta;
 
 pub use self::decision::{Decision, Plan};
 pub use self::facts::{Answers, CurrentHealth, Facts, Question};
+use super::job::JobState;
 use super::reason::Reason;
 
+/// While a rejected token may still take effect: the old one may die at that moment.
+const LATE_WAIT: TimeDelta = TimeDelta::minutes(5);
+/// While the job is paused: a list may not have shown yet that it was us, and that is believed for an hour only.
+const PAUSED_WAIT: TimeDelta = TimeDelta::minutes(30);
 /// The longest wait that is ever answered: whoever waits looks again at least so often.
 const LONGEST_WAIT: TimeDelta = TimeDelta::days(1);
 
@@ -36,22 +41,33 @@ const RULES: &[(&str, Rule)] = &[
     ("an intent without a token may be a lost answer", unfinished::answer_lost),
     ("without a version of ours, begin as configured", unfinished::bootstrap),
     ("a token that somebody supplied is taken over where that is allowed", unfinished::supplied),
+    ("a rejected token that works by now is taken back", health::late),
     ("a dead token is replaced whatever the policy says", health::expired),
     ("a refused token is healed or replaced, once it is clear which", health::trouble),
     ("a successful cycle confirms", health::confirm),
     ("a passing check proves, once the previous token is dead", health::prove),
     ("an unproven token is written once more", health::provision_again),
-    ("a pause of unknown origin is a person's business", pause::unknown_pause),
     ("old versions retire", health::retire),
+    ("a pause of unknown origin is a person's business", pause::unknown_pause),
     ("policy says when the token is due", due::due),
 ];
 
 /// Decides.
 pub fn decide(facts: &Facts<'_>) -> Decision {
-    let decision = RULES.iter().find_map(|(_, rule)| rule(facts));
-    match decision.unwrap_or(Decision::Wait { until: facts.now + LONGEST_WAIT, reason: Reason::NotDue }) {
-        Decision::Wait { until, reason } => Decision::Wait { until: until.min(facts.now + LONGEST_WAIT), reason },
-        other => other,
+    let longest = facts.now + longest_wait(facts);
+    match RULES.iter().find_map(|(_, rule)| rule(facts)) {
+        Some(Decision::Wait { until, reason }) => Decision::Wait { until: until.min(longest), reason },
+        Some(other) => other,
+        None => Decision::Wait { until: longest, reason: Reason::NotDue },
+    }
+}
+
+/// How long may be waited whatever there is to wait for.
+fn longest_wait(facts: &Facts<'_>) -> TimeDelta {
+    match facts.job.state {
+        _ if facts.expects_rejected() => LATE_WAIT,
+        JobState::Paused => PAUSED_WAIT,
+        _ => LONGEST_WAIT,
     }
 }
 

@@ -13,11 +13,14 @@ use crate::domain::reason::Reason;
 const UNRECORDED_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// How long a recorded pause may be invisible in Graph before its absence is believed.
 const PAUSE_LAG: TimeDelta = TimeDelta::minutes(10);
-/// A pause is not ended for a shorter wait than this.
-const WORTH_STARTING: TimeDelta = TimeDelta::minutes(2);
+/// Under an unfinished rotation a pause stands until the next attempt, if that is so near: a token whose answer was lost may
+/// take effect any minute, and with it the one that Entra holds may die.
+const WORTH_STANDING: TimeDelta = TimeDelta::minutes(20);
+/// But not for longer than this while Entra's saved token passes.
+const LONGEST_STAND: TimeDelta = TimeDelta::hours(1);
 
 pub(super) fn pause_ended(f: &Facts<'_>) -> Option<Decision> {
-    let (entry, pause) = f.journal.last_pause().filter(|(_, pause)| pause.ended.is_none())?;
+    let (entry, pause) = f.journal.unended_pause()?;
     let since = pause.at.unwrap_or(pause.planned);
     let gone = f.job.state != JobState::Paused && (f.ran_since(since) || f.job.seen_at > since + PAUSE_LAG);
     let ended = Some(f.job.seen_at);
@@ -34,8 +37,9 @@ pub(super) fn unrecorded_pause(f: &Facts<'_>) -> Option<Decision> {
 pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
     let (entry, pause) = f.journal.held_pause().filter(|_| f.job.state == JobState::Paused)?;
     let unfinished = f.journal.pending().is_some() || f.journal.open_intent().is_some();
-    if unfinished && f.next_try().is_some_and(|next| next - f.now < WORTH_STARTING) {
-        return None; // The next attempt needs the pause again.
+    let young = f.job.seen_at - pause.at.unwrap_or(pause.planned) < LONGEST_STAND;
+    if unfinished && young && f.next_try().is_some_and(|next| next - f.now < WORTH_STANDING) {
+        return None;
     }
     match f.answers.saved {
         None => Some(Decision::Ask(Question::Saved)),
@@ -49,5 +53,8 @@ pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
 }
 
 pub(super) fn unknown_pause(f: &Facts<'_>) -> Option<Decision> {
-    f.unrecorded().map(|_| f.needs_human(Reason::PauseOfUnknownOrigin))
+    f.unrecorded()?;
+    // Under a person's pause as well, a token that comes due is rotated.
+    let due = f.token().and_then(|token| f.policy.due(token)).is_some_and(|due| f.now >= due.at);
+    (!due).then(|| f.needs_human(Reason::PauseOfUnknownOrigin))
 }

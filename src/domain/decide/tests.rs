@@ -1,6 +1,7 @@
 //! A table of sentences: each sets up what is seen, and says what is decided.
 
 mod ordered;
+mod rejected;
 
 use super::*;
 use crate::domain::attempts::Attempts;
@@ -32,6 +33,7 @@ struct Seen {
     job: Job,
     attempts: Attempts,
     order: Option<Order>,
+    tenant_shared: bool,
     answers: Answers,
 }
 
@@ -46,6 +48,7 @@ impl Seen {
             job: &self.job,
             attempts: &self.attempts,
             order: self.order.as_ref(),
+            tenant_shared: self.tenant_shared,
             answers: self.answers,
         })
     }
@@ -124,6 +127,7 @@ fn well() -> Seen {
         },
         attempts: Attempts::default(),
         order: None,
+        tenant_shared: false,
         answers: Answers::default(),
     }
 }
@@ -135,8 +139,14 @@ fn intended(minute: i64, mode: Mode, holder: &str) -> Seen {
     seen.job.seen_at = seen.now;
     seen.job.last_execution = None;
     let mut labels = labels(Stage::Current, 2, day(-71));
-    labels.intent =
-        Some(Intent { at: minutes(0), mode, holder: holder.into(), will_pause: true, end: IntentEnd::Open });
+    labels.intent = Some(Intent {
+        at: minutes(0),
+        mode,
+        holder: holder.into(),
+        will_pause: true,
+        why: String::new(),
+        end: IntentEnd::Open,
+    });
     labels.pause = Some(PauseNote::planned(minutes(0)));
     labels.retry = Some(RetryNote { attempts: 1, not_before: minutes(1) });
     seen.versions.push(version(labels, minutes(0)));
@@ -242,7 +252,7 @@ fn an_intent_without_a_token_is_taken_for_a_lost_answer_in_its_own_mode() {
 #[test]
 fn after_a_lost_answer_in_remove_current_mode_the_old_token_is_assumed_dead() {
     let decision = intended(1, Mode::RemoveCurrent, HOLDER).decide();
-    assert!(matches!(decision, Decision::Rotate(Plan { current_dead: true, .. })), "{decision:?}");
+    assert!(matches!(decision, Decision::Rotate(Plan { current_doubtful: true, .. })), "{decision:?}");
 }
 
 #[test]
@@ -305,8 +315,11 @@ fn a_pause_of_ours_stands_while_the_next_attempt_is_near() {
 #[test]
 fn a_pause_of_ours_ends_when_the_next_attempt_is_far() {
     let mut seen = held_pause(intended(1, Mode::Overlap, HOLDER), minutes(0));
-    seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(15) });
+    seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(22) });
     assert_eq!(seen.decide(), Decision::Ask(Question::Saved));
+    let mut seen = held_pause(intended(61, Mode::Overlap, HOLDER), minutes(0));
+    seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(62) });
+    assert_eq!(seen.decide(), Decision::Ask(Question::Saved), "nor does it stand for ever");
 }
 
 #[test]
@@ -352,7 +365,7 @@ fn a_quarantine_is_ended_once_when_the_saved_token_passes() {
     assert_eq!(seen.decide(), Decision::Ask(Question::Saved));
     seen.answers.saved = Some(Verdict::Accepted);
     assert_eq!(seen.reason(), Some(Reason::QuarantineToEnd));
-    seen.last().started = Some(StartNote { quarantine: day(9) });
+    seen.last().started = Some(StartNote { quarantine: day(9), failed: false });
     assert_eq!(
         seen.decide(),
         Decision::Wait { until: day(10) + TimeDelta::hours(6), reason: Reason::QuarantineStands }

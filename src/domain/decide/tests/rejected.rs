@@ -1,0 +1,123 @@
+//! Tokens that were refused, and may merely have been late; good tokens that are refused.
+
+use super::*;
+
+/// Version 2 was issued on day 9 and rejected; version 3 holds the last good value again.
+fn rejected(now: Timestamp) -> Seen {
+    let mut seen = well();
+    seen.now = now;
+    seen.policy.retire_after = TimeDelta::days(365);
+    seen.job.seen_at = now;
+    let good = seen.last().clone();
+    seen.versions.push(version(labels(Stage::Rejected, 2, day(9)), day(9)));
+    seen.versions.push(version(Labels { seq: 3, ..good }, day(9)));
+    seen
+}
+
+#[test]
+fn for_a_day_a_rejected_token_is_looked_at_again_every_five_minutes() {
+    let mut seen = rejected(day(9) + TimeDelta::hours(1));
+    assert_eq!(seen.decide(), Decision::Ask(Question::Rejected));
+    seen.answers.rejected = Some(Verdict::NotAccepted);
+    assert_eq!(seen.decide(), Decision::Wait { until: seen.now + TimeDelta::minutes(5), reason: Reason::NotDue });
+    assert_eq!(rejected(day(10)).decide(), Decision::Wait { until: day(11), reason: Reason::NotDue }, "and no longer");
+}
+
+#[test]
+fn a_rejected_token_that_works_by_now_is_taken_back() {
+    let mut seen = rejected(day(9) + TimeDelta::hours(1));
+    seen.answers.rejected = Some(Verdict::Accepted);
+    assert_eq!(seen.decide(), Decision::Reinstate { version: VersionId("v2".into()), reason: Reason::TookEffectLate });
+}
+
+#[test]
+fn before_another_token_is_issued_the_rejected_one_is_looked_at_however_old_it_is() {
+    let mut seen = rejected(day(70));
+    assert_eq!(seen.decide(), Decision::Ask(Question::Rejected));
+    seen.answers.rejected = Some(Verdict::NotAccepted);
+    assert_eq!(seen.reason(), Some(Reason::NearingExpiry));
+    seen.answers.rejected = Some(Verdict::Accepted);
+    assert_eq!(seen.reason(), Some(Reason::TookEffectLate));
+}
+
+#[test]
+fn a_rejected_copy_of_a_token_that_is_known_otherwise_is_never_taken_back() {
+    let mut seen = rejected(day(9) + TimeDelta::hours(1));
+    let known = seen.last().token.clone();
+    let Label::Ours(labels) = &mut seen.versions[1].label else { panic!("ours") };
+    labels.token = known.map(|note| TokenNote { issued: day(9), ..note });
+    assert_eq!(seen.reason(), Some(Reason::NotDue));
+}
+
+#[test]
+fn a_proven_token_that_is_refused_is_replaced_once_and_the_second_time_within_a_week_is_a_persons_business() {
+    let mut seen = well();
+    seen.answers =
+        Answers { saved: Some(Verdict::NotAccepted), current: Some(CurrentHealth::Refused), ..Answers::default() };
+    assert_eq!(seen.reason(), Some(Reason::TokenRefused));
+    let mut replaced = labels(Stage::Current, 1, day(0));
+    replaced.seq = 0;
+    replaced.proof = proven();
+    replaced.intent = Some(Intent {
+        at: day(5),
+        mode: Mode::Overlap,
+        holder: HOLDER.into(),
+        will_pause: true,
+        why: Reason::TokenRefused.name().into(),
+        end: IntentEnd::Open,
+    });
+    seen.versions.insert(0, version(replaced, day(5)));
+    assert!(matches!(seen.decide(), Decision::NeedsHuman { reason: Reason::RotatedElsewhere, .. }));
+    seen.now = day(13);
+    assert_eq!(seen.reason(), Some(Reason::TokenRefused), "a week later it may be an accident again");
+}
+
+#[test]
+fn a_current_version_that_cannot_be_read_is_replaced_only_when_entra_has_nothing_either() {
+    let mut seen = well();
+    assert_eq!(seen.reason(), Some(Reason::NotDue));
+    seen.answers.saved = Some(Verdict::NotAccepted);
+    seen.answers.current = Some(CurrentHealth::Unreadable);
+    assert_eq!(seen.reason(), Some(Reason::CurrentUnreadable));
+}
+
+#[test]
+fn a_quarantine_note_on_a_job_that_a_person_paused_starts_nothing() {
+    let mut seen = quarantined(well());
+    seen.answers.saved = Some(Verdict::Accepted);
+    assert_eq!(seen.reason(), Some(Reason::QuarantineToEnd));
+    seen.job.state = JobState::Paused;
+    assert_eq!(seen.reason(), Some(Reason::NotDue));
+}
+
+#[test]
+fn a_start_that_certainly_failed_may_be_given_again() {
+    let mut seen = quarantined(well());
+    seen.answers.saved = Some(Verdict::Accepted);
+    seen.last().started = Some(StartNote { quarantine: day(9), failed: false });
+    assert_eq!(seen.reason(), Some(Reason::QuarantineStands));
+    seen.last().started = Some(StartNote { quarantine: day(9), failed: true });
+    assert_eq!(seen.reason(), Some(Reason::QuarantineToEnd));
+}
+
+#[test]
+fn two_connections_of_one_tenant_are_told_at_once_and_issue_nothing() {
+    let mut seen = Seen { tenant_shared: true, ..well() };
+    assert!(matches!(seen.decide(), Decision::NeedsHuman { reason: Reason::TenantShared, .. }));
+    seen.order = Some(Order::Rotate { mode: None, compromised: true });
+    assert!(matches!(seen.decide(), Decision::NeedsHuman { reason: Reason::TenantShared, .. }));
+}
+
+#[test]
+fn an_old_token_that_is_only_assumed_to_be_dead_may_still_carry_a_cycle() {
+    let seen = intended(10, Mode::RemoveCurrent, HOLDER);
+    let Decision::Rotate(plan) = seen.decide() else { panic!("{:?}", seen.decide()) };
+    assert!(plan.current_doubtful && !plan.current_dead, "{plan:?}");
+}
+
+#[test]
+fn a_rejected_token_that_may_still_work_is_not_disabled_with_the_old_versions() {
+    let mut seen = rejected(day(70));
+    seen.policy.retire_after = TimeDelta::days(1);
+    assert_eq!(seen.decide(), Decision::Retire(vec![VersionId("v1".into())]));
+}
