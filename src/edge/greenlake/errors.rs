@@ -70,7 +70,8 @@ pub(super) fn sort(how: IssueHow, answer: &Answer, redactor: &Redactor<'_>) -> I
     let retry = Class::Retry { after: answer.retry_after().or_else(|| answer.rate_limit_reset()) };
     let not_issued = |problem: Problem, class, advice| IssuerError::NotIssued(problem.into_call(answer, class, advice));
     match answer.status {
-        500.. => IssuerError::Ambiguous(problem.into_call(answer, Class::Ambiguous, None)),
+        // A gateway that gave up waiting may have passed the request on.
+        408 | 500.. => IssuerError::Ambiguous(problem.into_call(answer, Class::Ambiguous, None)),
         404 if matches!(how, IssueHow::Rotate { .. }) => {
             let advice =
                 "if the URL is right there is no token yet: create the first one, by bootstrap = \"create\" or by hand";
@@ -83,7 +84,7 @@ pub(super) fn sort(how: IssueHow, answer: &Answer, redactor: &Redactor<'_>) -> I
             Some("HPE does not take a fresh bearer: check that the API client belongs to this workspace and region"),
         ),
         403 => not_issued(problem, Class::Human, Some(NO_ROLE)),
-        408 | 409 | 425 | 429 => not_issued(problem, retry, None),
+        409 | 425 | 429 => not_issued(problem, retry, None),
         300..=399 => not_issued(problem, Class::Human, Some("check the issuer's url: it must not redirect")),
         _ => not_issued(problem, Class::Human, None),
     }

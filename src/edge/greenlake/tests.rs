@@ -140,10 +140,11 @@ async fn whether_a_token_may_have_been_made_is_told_for_each_answer() {
         Nothing,
         Maybe,
     }
-    let table: [(Handler, IssueHow, Fate); 11] = [
+    let table: [(Handler, IssueHow, Fate); 12] = [
         (|_, _| answer(400, json!({})), ROTATE, Fate::No),
         (|_, _| answer(404, json!({})), ROTATE, Fate::Nothing),
         (|_, _| answer(404, json!({})), IssueHow::Create, Fate::No),
+        (|_, _| answer(408, json!({})), ROTATE, Fate::Maybe),
         (|_, _| answer(429, json!({})), ROTATE, Fate::No),
         (|_, _| (StatusCode::FOUND, [("location", "/login")]).into_response(), ROTATE, Fate::No),
         (|_, _| answer(500, json!({"token": TOKEN})), ROTATE, Fate::Maybe),
