@@ -15,7 +15,7 @@ use crate::domain::{Expiry, Job, ProbeVerdict, Settings, Timestamp, Token, Verdi
 /// The fate of a failed call: all that the engine branches on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It certainly did nothing; the same call may succeed later.
+    /// It certainly did nothing, or nothing that is not the same when done twice; it may succeed later.
     Retry {
         /// What `Retry-After` asked for.
         after: Option<Duration>,

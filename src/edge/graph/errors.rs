@@ -14,10 +14,20 @@ const NO_OWNER: &str = "this identity seems to own the app registration only: ma
 const NOT_FOUND: &str =
     "check service_principal_id (the object id of the enterprise application, not the application id), and job_id";
 
-/// An answer that makes no sense.
+/// An answer that makes no sense, to a call that only reads.
 pub(super) fn unreadable(answer: &Answer, why: &str) -> CallError {
-    let mut call =
-        CallError::new(SERVICE, Class::Retry { after: None }, format!("{}: the answer {why}", answer.target));
+    senseless(answer, why, Class::Retry { after: None })
+}
+
+/// A web page from something in between: nobody knows whether Graph has seen the call.
+pub(super) fn web_page(answer: &Answer, maybe: Class) -> CallError {
+    let mut call = senseless(answer, "is a web page", maybe);
+    call.advice = Some("check Graph's URL, and the proxy (HTTPS_PROXY)".to_owned());
+    call
+}
+
+fn senseless(answer: &Answer, why: &str, class: Class) -> CallError {
+    let mut call = CallError::new(SERVICE, class, format!("{}: the answer {why}", answer.target));
     call.status = Some(answer.status);
     call.request_id = answer.header("request-id").map(str::to_owned);
     call
@@ -36,9 +46,10 @@ pub(super) fn sort(answer: &Answer, maybe: Class, redactor: &Redactor<'_>) -> Ca
         404 => (Class::Human, Some(NOT_FOUND)),
         300..=399 => (Class::Human, Some("check Graph's URL: it must not redirect")),
         // Turned away at the door: nothing was done.
-        408 | 409 | 429 | 503 => (retry, None),
-        500.. if maybe == Class::Ambiguous => (maybe, None),
-        500.. => (retry, None),
+        409 | 429 => (retry, None),
+        // Whatever stands before Graph may have passed the request on.
+        408 | 500.. if maybe == Class::Ambiguous => (maybe, None),
+        408 | 500.. => (retry, None),
         _ => (Class::Human, None),
     };
     let words: String = [&code, &message].into_iter().flatten().map(|words| format!(" {words}")).collect();

@@ -162,7 +162,8 @@ impl Graph {
             };
             let answer = self.http.send(request).await.map_err(|failure| failure.into_call(SERVICE, maybe))?;
             if answer.is_success() {
-                return Ok(answer);
+                // Most of Graph's successes have no body to be misread, so a page would pass for one.
+                return if answer.is_web_page() { Err(errors::web_page(&answer, maybe)) } else { Ok(answer) };
             }
             if may_renew && matches!(answer.status, 401 | 403) {
                 may_renew = false;

@@ -106,8 +106,9 @@ fn answered(action: Action<'_>, target: &str, status: u16, refusal: &Refusal, ma
         404 if action == Action::Store => (Class::Human, Some(NOT_A_VAULT)),
         404 => (retry, Some("if this stays, check the vault's URL, and whether somebody has purged the secret")),
         409 if refusal.is_soft_deleted() => (Class::Human, Some(SOFT_DELETED)),
-        408 | 409 | 429 => (retry, None),
-        500.. => (if maybe == Class::Ambiguous { maybe } else { retry }, None),
+        409 | 429 => (retry, None),
+        // Whatever stands before the vault may have passed the request on.
+        408 | 500.. => (if maybe == Class::Ambiguous { maybe } else { retry }, None),
         _ => (Class::Human, None),
     };
     let words = refusal.words();

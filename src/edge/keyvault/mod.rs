@@ -185,17 +185,23 @@ impl Vault for KeyVault {
         if !is_name(&version.0) {
             return Err(wire::unreadable(&target, "the vault named a version that is no version"));
         }
-        self.ask(LIMIT, |client| async move {
-            let secret_attributes = enabled.map(wire::enabled);
-            let tags = Some(tags.clone().into_iter().collect());
-            let parameters = UpdateSecretPropertiesParameters { tags, secret_attributes, ..Default::default() };
-            let secret_version = Some(version.0.clone());
-            let options = SecretClientUpdateSecretPropertiesOptions { secret_version, ..Default::default() };
-            client.update_secret_properties(&self.options.secret, parameters.try_into()?, Some(options)).await
-        })
-        .await
-        .map(|_| ())
-        .map_err(|trouble| errors::sort(Action::Label, &target, trouble, None))
+        let labelled = self
+            .ask(LIMIT, |client| async move {
+                let secret_attributes = enabled.map(wire::enabled);
+                let tags = Some(tags.clone().into_iter().collect());
+                let parameters = UpdateSecretPropertiesParameters { tags, secret_attributes, ..Default::default() };
+                let secret_version = Some(version.0.clone());
+                let options = SecretClientUpdateSecretPropertiesOptions { secret_version, ..Default::default() };
+                let name = &self.options.secret;
+                // The SDK takes any 200 for a success, a proxy's web page as well: only the vault's own words are one.
+                Ok(client.update_secret_properties(name, parameters.try_into()?, Some(options)).await?.into_model())
+            })
+            .await;
+        match labelled {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(wire::unreadable(&target, "what answers is no vault")),
+            Err(trouble) => Err(errors::sort(Action::Label, &target, trouble, None)),
+        }
     }
 }
 

@@ -126,7 +126,8 @@ async fn a_placeholder_is_disabled_and_holds_no_token() {
 
 #[tokio::test]
 async fn the_fate_of_a_store_is_told_for_each_answer() {
-    let table: [(Answer, Class); 6] = [
+    let table: [(Answer, Class); 7] = [
+        (|_, _, _, _| (408, json!({})), Class::Ambiguous),
         (|_, _, _, _| (500, json!({})), Class::Ambiguous),
         (|_, _, _, _| (503, json!({})), Class::Ambiguous),
         (|_, _, _, _| (200, json!({})), Class::Ambiguous),
