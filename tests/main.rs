@@ -1,5 +1,6 @@
 //! Everything that is tested through the world, its two faces, and the real binary.
 
+mod contract;
 mod it;
 mod sandbox;
 mod sim;

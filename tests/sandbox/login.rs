@@ -26,9 +26,11 @@ pub fn route(state: &State, call: &Call) -> Routed {
         match world.entra_login(&directory, &id, &secret, &scope) {
             Err(refusal) => refuse(&refusal, error),
             Ok(access) => {
-                // The SDK counts real seconds, whatever the sandbox's speed.
+                // The SDK counts real seconds, whatever the sandbox's speed. Where the world stands still, it is told of
+                // its end by a 401 alone.
                 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a few thousand")]
-                let life = ((access.expires_in as f64 / speed) as i64).max(1);
+                let real = (access.expires_in as f64 / speed) as i64;
+                let life = if speed > 0.0 { real.max(1) } else { access.expires_in };
                 let body = json!({
                     "token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": access.token,
                 });

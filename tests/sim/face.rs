@@ -49,6 +49,8 @@ pub struct FaceOptions {
     pub timeout: TimeDelta,
     /// How far the daemon's clock is ahead of the world's.
     pub skew: TimeDelta,
+    /// The configured `job_id`; none stands for the only job.
+    pub job_id: Option<String>,
     /// The configured `assumed_lifetime`.
     pub assumed_lifetime: Option<TimeDelta>,
     /// Where the process dies.
@@ -63,6 +65,7 @@ impl Default for FaceOptions {
             latency: TimeDelta::seconds(1),
             timeout: TimeDelta::seconds(20),
             skew: TimeDelta::zero(),
+            job_id: None,
             assumed_lifetime: None,
             crash: None,
             until: None,

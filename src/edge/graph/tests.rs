@@ -156,15 +156,3 @@ async fn a_job_that_is_not_there_is_for_a_person_to_mend() {
     assert_eq!(error.class, Class::Human);
     assert!(error.to_string().contains("jobs/job: 404") && error.to_string().contains("job_id"), "{error}");
 }
-
-#[tokio::test]
-async fn a_pause_that_broke_off_is_ambiguous_and_a_read_is_not() {
-    let broken: [Handler; 3] =
-        [|_, _, _, _| (408, json!({})), |_, _, _, _| (502, json!({})), |_, _, _, _| (503, json!({}))];
-    for broken in broken {
-        assert_eq!(graph(broken).await.pause().await.unwrap_err().class, Class::Ambiguous);
-        assert!(matches!(graph(broken).await.job().await.unwrap_err().class, Class::Retry { after: Some(_) }));
-    }
-    let throttled: Handler = |_, _, _, _| (429, json!({}));
-    assert!(matches!(graph(throttled).await.start().await.unwrap_err().class, Class::Retry { after: Some(_) }));
-}

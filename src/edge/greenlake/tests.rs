@@ -101,26 +101,6 @@ async fn a_rotation_spells_out_its_mode_and_a_creation_has_its_own_path() {
 }
 
 #[tokio::test]
-async fn one_bearer_serves_until_it_is_refused_and_then_one_more_is_made() {
-    let (_dir, issuer, hpe) = greenlake(|bearers, _| match bearers {
-        1 => answer(401, json!({})),
-        _ => answer(200, json!({"token": TOKEN})),
-    })
-    .await;
-    issuer.preflight().await.unwrap();
-    assert_eq!(issuer.issue(ROTATE).await.unwrap().token.expose(), TOKEN);
-    issuer.issue(ROTATE).await.unwrap();
-    assert_eq!((*hpe.bearers.lock().unwrap(), *hpe.calls.lock().unwrap()), (2, 3));
-}
-
-#[tokio::test]
-async fn a_second_401_is_final_and_nothing_was_issued() {
-    let (error, calls) = refusal(|_, _| answer(401, json!({})), ROTATE).await;
-    assert!(matches!(&error, IssuerError::NotIssued(call) if call.class == Class::Human), "{error}");
-    assert_eq!(calls, 2);
-}
-
-#[tokio::test]
 async fn a_403_prints_the_role_the_space_and_the_scope() {
     let (error, calls) = refusal(|_, _| answer(403, json!({"message": "no", "errorCode": "HPE-403"})), ROTATE).await;
     assert!(

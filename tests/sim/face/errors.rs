@@ -37,21 +37,28 @@ impl Broken {
     }
 
     fn class(&self, op: Op) -> Class {
-        let unheard = if op.is_write() { Class::Ambiguous } else { Class::Retry { after: None } };
+        let open = |retry| if twice_differs(op) { Class::Ambiguous } else { retry };
         let (status, after) = match self {
             Self::Refused(refusal) => (refusal.status, refusal.retry_after),
             Self::Fault(Fault::Status(status, after)) => (*status, *after),
             Self::Fault(Fault::Down) => return Class::Retry { after: None },
-            Self::Fault(_) => return unheard,
+            Self::Fault(_) => return open(Class::Retry { after: None }),
         };
         let retry = Class::Retry { after: after.map(|seconds| Duration::from_secs(u64::from(seconds))) };
-        match status {
-            429 => retry,
-            408 | 500.. if op.is_write() => Class::Ambiguous,
-            408 | 500.. => retry,
+        match (status, op.service()) {
+            // The vault's own 409 speaks of a name that is deleted and not gone.
+            (409, Service::Vault) if matches!(self, Self::Refused(_)) => Class::Human,
+            (404, Service::Vault) if op != Op::VaultStore => retry,
+            (409 | 425 | 429, _) => retry,
+            (408 | 500.., _) => open(retry),
             _ => Class::Human,
         }
     }
+}
+
+/// Whether it matters that a call is made twice: only then is it worth saying that its fate is open.
+fn twice_differs(op: Op) -> bool {
+    matches!(op, Op::Issue | Op::VaultStore | Op::Pause | Op::Start)
 }
 
 fn name(service: Service) -> &'static str {

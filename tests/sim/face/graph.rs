@@ -1,4 +1,4 @@
-//! Graph over the world: the first job of its service principal.
+//! Graph over the world: one job of its service principal.
 
 use async_trait::async_trait;
 use scim_rotator::domain::settings::{BASE_ADDRESS, SECRET_TOKEN, SecretsUpdate};
@@ -13,14 +13,13 @@ fn date(world: &World) -> Timestamp {
     chrono::DateTime::from_timestamp(world.now().timestamp(), 0).unwrap_or(world.now())
 }
 
-fn job_id(world: &World) -> Result<String, Refusal> {
-    world.graph_access()?;
-    world.settings.jobs.first().cloned().ok_or_else(|| Refusal {
-        status: 404,
-        code: "ResourceNotFound",
-        message: "there is no such job".to_owned(),
-        retry_after: None,
-    })
+/// The configured job, or the only one.
+fn job_id(world: &World, configured: Option<&str>) -> Result<String, Refusal> {
+    match (configured, world.settings.jobs.as_slice()) {
+        (Some(id), _) => Ok(id.to_owned()),
+        (None, [only]) => Ok(only.clone()),
+        (None, jobs) => Err(refusal(format!("there is not one job but these: {}", jobs.join(", ")))),
+    }
 }
 
 fn verdict(accepted: bool) -> Verdict {
@@ -28,29 +27,39 @@ fn verdict(accepted: bool) -> Verdict {
 }
 
 impl Face {
-    async fn graph<T>(
-        &self,
-        op: Op,
-        deed: impl FnOnce(&mut World, &str) -> Result<T, Refusal>,
-    ) -> Result<T, CallError> {
+    async fn graph<T>(&self, op: Op, deed: impl FnOnce(&mut World) -> Result<T, Refusal>) -> Result<T, CallError> {
         let answer = self.port(|face| {
             face.exchange(op, |world| {
-                let job = job_id(world)?;
-                deed(world, &job)
+                world.graph_access()?;
+                deed(world)
             })
         });
         answer.await.map_err(|broken| broken.error(op))
     }
 
+    /// A call of one job.
+    async fn of_job<T>(
+        &self,
+        op: Op,
+        deed: impl FnOnce(&mut World, &str) -> Result<T, Refusal>,
+    ) -> Result<T, CallError> {
+        self.graph(op, |world| {
+            let id = job_id(world, self.options.job_id.as_deref())?;
+            world.job(&id).ok_or_else(|| gone(&id))?;
+            deed(world, &id)
+        })
+        .await
+    }
+
     async fn test(&self, op: Op, deed: impl FnOnce(&mut World) -> bool) -> Result<Verdict, CallError> {
-        self.graph(op, |world, _| Ok(verdict(deed(world)))).await
+        self.of_job(op, |world, _| Ok(verdict(deed(world)))).await
     }
 }
 
 #[async_trait]
 impl Provisioner for Face {
     async fn job(&self) -> Result<Job, CallError> {
-        self.graph(Op::JobRead, |world, id| {
+        self.of_job(Op::JobRead, |world, id| {
             let job = world.job(id).ok_or_else(|| gone(id))?;
             Ok(Job {
                 id: job.id.clone(),
@@ -69,13 +78,13 @@ impl Provisioner for Face {
     }
 
     async fn settings(&self) -> Result<Settings, CallError> {
-        self.graph(Op::SettingsRead, |world, _| Ok(Settings(world.graph_settings()))).await
+        self.graph(Op::SettingsRead, |world| Ok(Settings(world.graph_settings()))).await
     }
 
     async fn provision(&self, update: &SecretsUpdate) -> Result<Timestamp, CallError> {
         let mut pairs = update.pairs.clone();
         pairs.push((SECRET_TOKEN.to_owned(), update.token.expose().to_owned()));
-        self.graph(Op::SettingsPut, |world, _| {
+        self.graph(Op::SettingsPut, |world| {
             world.put_settings(&pairs);
             Ok(date(world))
         })
@@ -96,14 +105,18 @@ impl Provisioner for Face {
     }
 
     async fn pause(&self) -> Result<Timestamp, CallError> {
-        self.graph(Op::Pause, |world, id| if world.pause(id) { Ok(date(world)) } else { Err(gone(id)) }).await
+        self.of_job(Op::Pause, |world, id| if world.pause(id) { Ok(date(world)) } else { Err(gone(id)) }).await
     }
 
     async fn start(&self) -> Result<Timestamp, CallError> {
-        self.graph(Op::Start, |world, id| if world.start(id) { Ok(date(world)) } else { Err(gone(id)) }).await
+        self.of_job(Op::Start, |world, id| if world.start(id) { Ok(date(world)) } else { Err(gone(id)) }).await
     }
 }
 
 fn gone(id: &str) -> Refusal {
-    Refusal { status: 404, code: "ResourceNotFound", message: format!("there is no job {id}"), retry_after: None }
+    refusal(format!("there is no job {id}"))
+}
+
+fn refusal(message: String) -> Refusal {
+    Refusal { status: 404, code: "ResourceNotFound", message, retry_after: None }
 }

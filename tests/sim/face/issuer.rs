@@ -116,7 +116,8 @@ impl Probe for Face {
     async fn probe(&self, token: &Token) -> ProbeVerdict {
         let answer = self.port(|face| face.exchange(Op::Probe, |world| Ok(world.scim(token.expose())))).await;
         match answer {
-            Ok(200) => ProbeVerdict::Accepted,
+            // By the status alone, whatever the body.
+            Ok(200) | Err(Broken::Fault(Fault::Html)) => ProbeVerdict::Accepted,
             Ok(401 | 403) | Err(Broken::Fault(Fault::Status(401 | 403, _))) => ProbeVerdict::Refused,
             _ => ProbeVerdict::NoVerdict,
         }

@@ -7,7 +7,11 @@ use scim_rotator::ports::{NewVersion, Vault, VaultError};
 
 use super::Face;
 use super::errors::Broken;
-use crate::world::{NewSecret, Op, Patch, Stored};
+use crate::world::{NewSecret, Op, Patch, Refusal, Stored};
+
+/// As the daemon's own edge writes them.
+const PLACEHOLDER: (&str, &str) = ("placeholder", "text/plain");
+const TOKEN_TYPE: &str = "application/vnd.scim-token";
 
 fn version(stored: &Stored) -> Version {
     Version {
@@ -33,7 +37,7 @@ impl Vault for Face {
             })
         });
         match listed.await {
-            Err(Broken::Refused(refusal)) if refusal.status == 404 => Ok(Vec::new()),
+            Err(Broken::Refused(Refusal { code: "SecretNotFound", .. })) => Ok(Vec::new()),
             answer => answer.map_err(call(Op::VaultList)),
         }
     }
@@ -56,12 +60,13 @@ impl Vault for Face {
     }
 
     async fn store(&self, new: &NewVersion) -> Result<VersionId, VaultError> {
+        let (value, content_type) = new.token.as_ref().map_or(PLACEHOLDER, |token| (token.expose(), TOKEN_TYPE));
         let body = NewSecret {
-            value: new.token.as_ref().map_or("none-yet", Token::expose).to_owned(),
+            value: value.to_owned(),
             tags: new.tags.clone(),
             expires: new.expires,
             enabled: new.token.is_some(),
-            content_type: Some("text/plain".to_owned()),
+            content_type: Some(content_type.to_owned()),
         };
         let stored = self.port(|face| {
             face.exchange(Op::VaultStore, |world| {
