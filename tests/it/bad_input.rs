@@ -127,6 +127,11 @@ async fn a_vault_that_is_not_there_is_no_empty_vault() {
     place.sandbox.world(OVERLAP).faults.at_calls(Op::VaultList, 1, 9, Fault::Status(404, None));
     say(&place, &["once"]).await.with(1, &["Key Vault", "404"]);
     unharmed(&place);
+    let place = place_with(|settings| settings.vault_gone = true, same).await;
+    let url = format!("https://overlap.vault.sandbox.test:{}/", place.sandbox.address.port());
+    say(&place, &["once"]).await.with(1, &["Key Vault", "404", "VaultNotFound", &url, "check the vault's URL"]);
+    assert_eq!(place.sandbox.world(OVERLAP).faults.calls(Op::Issue), 0);
+    unharmed(&place);
 }
 
 #[tokio::test(flavor = "multi_thread")]

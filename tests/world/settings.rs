@@ -99,6 +99,8 @@ pub struct Settings {
     pub list_lag: TimeDelta,
     /// A policy that refuses versions with `exp` (400).
     pub refuses_expiry: bool,
+    /// Whether there is no such vault any more (404 `VaultNotFound`).
+    pub vault_gone: bool,
     /// Whether the caller lacks its role on the vault (403).
     pub vault_forbidden: bool,
 
@@ -165,6 +167,7 @@ impl Default for Settings {
             tag_writes: TagWrites::Replace,
             list_lag: TimeDelta::zero(),
             refuses_expiry: false,
+            vault_gone: false,
             vault_forbidden: false,
             directory: "5c2f1ab0-0000-4000-8000-000000000001".to_owned(),
             azure_client_id: "5c2f1ab0-0000-4000-8000-000000000002".to_owned(),

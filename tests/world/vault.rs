@@ -207,6 +207,10 @@ impl World {
     }
 
     fn vault_access(&self) -> Result<(), Refusal> {
+        if self.settings.vault_gone {
+            let message = format!("The vault {} was not found.", self.settings.vault);
+            return Err(Refusal::new(404, "VaultNotFound", message));
+        }
         if self.settings.vault_forbidden {
             let message = "Caller is not authorized to perform action on resource.\r\nAction: 'secrets/readMetadata'";
             return Err(Refusal::new(403, "Forbidden", message));

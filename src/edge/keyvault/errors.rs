@@ -31,9 +31,11 @@ pub(super) fn is_unauthorized(error: &azure_core::Error) -> bool {
     error.http_status() == Some(StatusCode::Unauthorized)
 }
 
-/// The vault says that it has no such secret. A 404 without its code may be anybody's, and is no proof of that.
+/// The vault says that it has no such secret, in so many words. Any other 404 is no proof of that: a vault that is gone
+/// is not an empty one.
 pub(super) fn is_unknown_secret(error: &azure_core::Error) -> bool {
-    error.http_status() == Some(StatusCode::NotFound) && Refusal::read(error, None).is("NotFound")
+    error.http_status() == Some(StatusCode::NotFound)
+        && Refusal::read(error, None).code.as_deref() == Some("SecretNotFound")
 }
 
 /// The store succeeded, and its answer does not say which version it made.
@@ -89,6 +91,8 @@ const NO_ROLE: &str =
 const SOFT_DELETED: &str = "somebody has deleted the secret: recover it (az keyvault secret recover --vault-name … --name …), \
                             or choose another name";
 const REFUSED: &str = "the vault does not take this version: look at the policies on secrets (validity, content type)";
+const NO_SUCH_VAULT: &str = "there is no vault of this name: check the vault's URL, and whether somebody has deleted the vault \
+                             (az keyvault list-deleted; az keyvault recover --name …)";
 const NOT_A_VAULT: &str = "check the vault's URL: it must be the vault's own name, as in https://NAME.vault.azure.net";
 
 fn answered(action: Action<'_>, target: &str, status: u16, refusal: &Refusal, maybe: Class) -> VaultError {
@@ -103,6 +107,7 @@ fn answered(action: Action<'_>, target: &str, status: u16, refusal: &Refusal, ma
         401 => (Class::Human, Some(OTHER_TENANT)),
         403 if refusal.is("Firewall") => (Class::Human, Some(FIREWALL)),
         403 => (Class::Human, Some(NO_ROLE)),
+        404 if refusal.is("VaultNotFound") => (retry, Some(NO_SUCH_VAULT)),
         404 if action == Action::Store => (Class::Human, Some(NOT_A_VAULT)),
         404 => (retry, Some("if this stays, check the vault's URL, and whether somebody has purged the secret")),
         409 if refusal.is_soft_deleted() => (Class::Human, Some(SOFT_DELETED)),

@@ -97,8 +97,14 @@ async fn a_next_page_on_another_host_is_not_followed() {
 async fn an_unknown_secret_is_an_empty_list_and_any_other_404_is_not() {
     let unknown = vault(|_, _, _, _| (404, refused("SecretNotFound", "", "not here"))).await;
     assert_eq!(unknown.list().await.unwrap(), []);
-    let other = vault(|_, _, _, _| (404, json!("a proxy"))).await;
-    assert_eq!(call(other.list().await.unwrap_err()).status, Some(404));
+    let others: [Answer; 3] = [
+        |_, _, _, _| (404, json!("a proxy")),
+        |_, _, _, _| (404, refused("VaultNotFound", "", "no such vault")),
+        |_, _, _, _| (404, refused("NotFound", "", "no such page")),
+    ];
+    for other in others {
+        assert_eq!(call(vault(other).await.list().await.unwrap_err()).status, Some(404));
+    }
 }
 
 #[tokio::test]

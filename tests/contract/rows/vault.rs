@@ -174,6 +174,30 @@ async fn a_soft_deleted_secret_lists_nothing_and_takes_nothing_until_a_person_re
     assert_eq!(listed(&far).await, [id]);
 }
 
+/// A vault that was deleted, or a URL that leads to none: nothing can be known of its secrets.
+#[tokio::test]
+async fn a_vault_that_is_gone_is_no_empty_vault() {
+    let far = vault().await;
+    let id = store(&far, "value-one").await;
+    far.world().settings.vault_gone = true;
+    let errors = [
+        far.vault.list().await.unwrap_err(),
+        far.vault.read(&id).await.unwrap_err(),
+        far.vault.store(&version("value-two")).await.unwrap_err(),
+        far.vault.label(&id, &Tags::new(), None).await.unwrap_err(),
+    ];
+    for error in errors {
+        let VaultError::Call(call) = error else { panic!("{error}") };
+        assert_eq!(
+            (call.status, call.code.as_deref(), call.class),
+            (Some(404), Some("VaultNotFound"), RETRY),
+            "{call}"
+        );
+    }
+    far.world().settings.vault_gone = false;
+    assert_eq!(listed(&far).await, [id]);
+}
+
 /// "Roles: Key Vault Secrets Officer on the one secret is enough", and without it nothing goes.
 #[tokio::test]
 async fn without_its_role_every_call_is_a_403_for_a_person_to_mend() {

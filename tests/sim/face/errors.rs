@@ -26,6 +26,11 @@ impl Broken {
         }
     }
 
+    /// Whether the service has said this code.
+    pub fn is(&self, code: &str) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.code == code)
+    }
+
     /// The error as the engine gets it.
     pub fn error(self, op: Op) -> CallError {
         let class = self.class(op);
@@ -48,7 +53,7 @@ impl Broken {
         match (status, op.service()) {
             // The vault's own 409 speaks of a name that is deleted and not gone.
             (409, Service::Vault) if matches!(self, Self::Refused(_)) => Class::Human,
-            (404, Service::Vault) if op != Op::VaultStore => retry,
+            (404, Service::Vault) if op != Op::VaultStore || self.is("VaultNotFound") => retry,
             (409 | 425 | 429, _) => retry,
             (408 | 500.., _) => open(retry),
             _ => Class::Human,

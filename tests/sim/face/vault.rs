@@ -7,7 +7,7 @@ use scim_rotator::ports::{NewVersion, Vault, VaultError};
 
 use super::Face;
 use super::errors::Broken;
-use crate::world::{NewSecret, Op, Patch, Refusal, Stored};
+use crate::world::{NewSecret, Op, Patch, Stored};
 
 /// As the daemon's own edge writes them.
 const PLACEHOLDER: (&str, &str) = ("placeholder", "text/plain");
@@ -37,7 +37,7 @@ impl Vault for Face {
             })
         });
         match listed.await {
-            Err(Broken::Refused(Refusal { code: "SecretNotFound", .. })) => Ok(Vec::new()),
+            Err(broken) if broken.is("SecretNotFound") => Ok(Vec::new()),
             answer => answer.map_err(call(Op::VaultList)),
         }
     }
@@ -52,9 +52,7 @@ impl Vault for Face {
         let unusable = |why: String| VaultError::Unusable { version: version.clone(), why };
         match value.await {
             Ok(value) => Token::parse(&value).map_err(|error| unusable(error.to_string())),
-            Err(Broken::Refused(refusal)) if refusal.code == "SecretDisabled" => {
-                Err(unusable("it is disabled".to_owned()))
-            }
+            Err(broken) if broken.is("SecretDisabled") => Err(unusable("it is disabled".to_owned())),
             Err(broken) => Err(VaultError::Call(broken.error(Op::VaultRead))),
         }
     }
