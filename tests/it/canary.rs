@@ -14,7 +14,7 @@ use crate::world::{Fault, Op, Service};
 const WINDOW: usize = 12;
 
 /// Every window of a secret, as it is and as it would look in base64 (whatever its alignment), a URL, or JSON.
-fn windows(secret: &str) -> HashSet<Vec<u8>> {
+pub fn windows(secret: &str) -> HashSet<Vec<u8>> {
     let url: String = secret
         .bytes()
         .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
@@ -28,14 +28,14 @@ fn windows(secret: &str) -> HashSet<Vec<u8>> {
 }
 
 /// The first leak of any secret in `text`, blotted out but for its neighbourhood.
-fn leak(text: &[u8], secrets: &HashSet<Vec<u8>>) -> Option<String> {
+pub fn leak(text: &[u8], secrets: &HashSet<Vec<u8>>) -> Option<String> {
     let at = text.windows(WINDOW).position(|window| secrets.contains(window))?;
     let around = &text[at.saturating_sub(120)..(at + WINDOW).min(text.len())];
     Some(String::from_utf8_lossy(around).into_owned())
 }
 
 /// Everything that has been secret at any time in this place.
-fn secrets(place: &Place) -> HashSet<Vec<u8>> {
+pub fn secrets(place: &Place) -> HashSet<Vec<u8>> {
     let mut all = HashSet::new();
     for number in [OVERLAP, REMOVE_CURRENT] {
         let world = place.sandbox.world(number);

@@ -3,6 +3,7 @@
 mod architecture;
 mod bad_input;
 mod canary;
+mod identity;
 mod kill;
 mod place;
 mod refuse;

@@ -67,8 +67,13 @@ impl Place {
 
     /// A command that ends by itself.
     pub async fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, &[]).await
+    }
+
+    /// The same with something in its environment.
+    pub async fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = tokio::process::Command::from(self.setup.command(BINARY));
-        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
         tokio::time::timeout(PATIENCE, command.output()).await.expect("the command ends").expect("the command starts")
     }
 

@@ -26,11 +26,7 @@ pub fn route(state: &State, call: &Call) -> Routed {
         match world.entra_login(&directory, &id, &secret, &scope) {
             Err(refusal) => refuse(&refusal, error),
             Ok(access) => {
-                // The SDK counts real seconds, whatever the sandbox's speed. Where the world stands still, it is told of
-                // its end by a 401 alone.
-                #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a few thousand")]
-                let real = (access.expires_in as f64 / speed) as i64;
-                let life = if speed > 0.0 { real.max(1) } else { access.expires_in };
+                let life = real_life(access.expires_in, speed);
                 let body = json!({
                     "token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": access.token,
                 });
@@ -38,6 +34,14 @@ pub fn route(state: &State, call: &Call) -> Routed {
             }
         }
     })
+}
+
+/// The life of an access token in real seconds, by which the SDK counts whatever the sandbox's speed. Where the world
+/// stands still, the SDK is told of its end by a 401 alone.
+pub fn real_life(seconds: i64, speed: f64) -> i64 {
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a few thousand")]
+    let real = (seconds as f64 / speed) as i64;
+    if speed > 0.0 { real.max(1) } else { seconds }
 }
 
 /// Entra's shape, with the line breaks that have cost more than one client its error code.

@@ -10,6 +10,7 @@ mod graph;
 mod graph_job;
 mod hpe;
 mod http;
+pub mod identity;
 mod login;
 pub mod setup;
 #[cfg(test)]

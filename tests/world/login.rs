@@ -58,11 +58,21 @@ impl World {
             let message = format!("AADSTS1002012: The provided value for scope {scope} is not valid.");
             return Err(Refusal::new(400, "invalid_scope", message));
         };
+        Ok(self.access(id, audience))
+    }
+
+    /// What a machine's identity endpoint fetches from Entra for it: the same access token as a login gives.
+    pub fn identity_token(&mut self, id: &str, resource: &str) -> Access {
+        self.access(id, resource)
+    }
+
+    fn access(&mut self, id: &str, audience: &str) -> Access {
+        let directory = &self.settings.directory;
         let claims = json!({
             "iss": format!("https://sts.windows.net/{directory}/"), "aud": audience, "appid": id, "tid": directory,
             "iat": self.now.timestamp(), "exp": (self.now + self.settings.access_life).timestamp(), "n": self.entra.next_id(),
         });
-        Ok(Access { token: ids::jwt(&claims), expires_in: self.settings.access_life.num_seconds() })
+        Access { token: ids::jwt(&claims), expires_in: self.settings.access_life.num_seconds() }
     }
 
     /// The audience of an access token of Entra's that is good now.

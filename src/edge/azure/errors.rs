@@ -35,9 +35,16 @@ pub(super) fn overdue(options: &AzureOptions) -> CallError {
 /// Sorts a failed login by what its transport saw.
 pub(super) fn sort(options: &AzureOptions, refusal: Option<Refusal>, error: &azure_core::Error) -> CallError {
     let place = place(options);
+    let is_local = matches!(options.credential, AzureCredential::ManagedIdentity { .. });
     let Some(refusal) = refusal else {
         return match Failure::of_sdk(&place, error) {
-            Some(failure) => failure.into_call(SERVICE, Class::Retry { after: None }),
+            Some(failure) => {
+                let mut call = failure.into_call(SERVICE, Class::Retry { after: None });
+                if is_local {
+                    call.advice = Some(NO_METADATA.to_owned());
+                }
+                call
+            }
             None => {
                 CallError::new(SERVICE, Class::Retry { after: None }, format!("{place}: the answer cannot be read"))
             }
@@ -45,7 +52,6 @@ pub(super) fn sort(options: &AzureOptions, refusal: Option<Refusal>, error: &azu
     };
     let words =
         refusal.words.as_deref().or(refusal.code.as_deref()).map(|words| format!(" {words}")).unwrap_or_default();
-    let is_local = matches!(options.credential, AzureCredential::ManagedIdentity { .. });
     let known = refusal.code.as_deref().and_then(advice);
     let class = match (refusal.status, known) {
         (_, Some((class, _))) => class,
@@ -58,6 +64,7 @@ pub(super) fn sort(options: &AzureOptions, refusal: Option<Refusal>, error: &azu
     call.advice = match known {
         Some((_, advice)) => Some(advice.to_owned()),
         None if is_local && refusal.status == 400 => Some(NO_IDENTITY.to_owned()),
+        None if is_local && matches!(refusal.status, 401 | 403) => Some(NOT_THIS_MACHINE.to_owned()),
         None if is_local => Some(NO_METADATA.to_owned()),
         None => None,
     };
@@ -71,6 +78,8 @@ const NO_METADATA: &str =
     "a managed identity exists on Azure machines and containers only; elsewhere use kind = \"client-secret\"";
 const EXPIRED: &str = "the client secret has expired: make a new one (App registrations → Certificates & secrets) and put \
                        its value into the secret file";
+const NOT_THIS_MACHINE: &str = "the identity endpoint does not know this process: IDENTITY_ENDPOINT and IDENTITY_HEADER must be those \
+                                that the platform sets for this very container; pass them on unchanged, and restart it";
 const NO_IDENTITY: &str = "assign a managed identity to this machine or container, or correct client_id";
 
 fn place(options: &AzureOptions) -> String {

@@ -58,13 +58,15 @@ impl HttpClient for LoginTransport {
 }
 
 impl Refusal {
-    /// Reads Entra's answer (or that of a metadata service, which has the same shape).
+    /// Reads Entra's answer, or that of a machine's identity endpoint: of the same shape, or App Service's own.
     pub fn read(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
         #[derive(Default, Deserialize)]
         #[serde(default)]
         struct Wire {
             error: Option<String>,
+            #[serde(alias = "message")]
             error_description: Option<String>,
+            #[serde(alias = "correlationId")]
             trace_id: Option<String>,
         }
         let wire: Wire = serde_json::from_slice(body).unwrap_or_default();
