@@ -109,6 +109,39 @@ fn every_file_of_config_can_be_used() {
     assert_eq!(files, 2);
 }
 
+/// `# key = value`: an example that is not in force.
+fn example(line: &str) -> Option<(&str, &str)> {
+    let code = line.strip_prefix("# ")?;
+    let (key, _) = code.split_once(" = ")?;
+    key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then_some((key, code))
+}
+
+#[test]
+fn every_example_of_the_configuration_works_where_it_stands_once_its_comment_is_taken_away() {
+    let path = root().join("config/scim-rotator.toml");
+    let text = fs::read_to_string(&path).expect("a file");
+    let lines: Vec<&str> = text.lines().collect();
+    let examples: Vec<_> = lines.iter().enumerate().filter_map(|(n, line)| Some((n, example(line)?))).collect();
+    let keys: Vec<_> = examples.iter().map(|(_, (key, _))| *key).collect();
+    for key in ["token_pointer", "expiry_pointer", "assumed_lifetime", "job_id", "bootstrap", "credential"] {
+        assert!(keys.contains(&key), "no example of {key} among {keys:?}");
+    }
+    for (at, (key, code)) in examples {
+        // The example takes the place of a line of its table that sets the same key.
+        let table = |n: usize| lines[..n].iter().rposition(|line| line.starts_with('['));
+        let sets_it = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "));
+        let changed = lines.iter().enumerate().filter_map(|(n, line)| match n {
+            n if n == at => Some(code),
+            n if table(n) == table(at) && sets_it(line) => None,
+            _ => Some(*line),
+        });
+        let changed = changed.collect::<Vec<_>>().join("\n");
+        if let Err(errors) = Config::parse(&path, &changed, &Environment::default()) {
+            panic!("{code}\n{errors}");
+        }
+    }
+}
+
 #[test]
 fn the_binary_holds_nothing_of_the_sandbox() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
