@@ -103,7 +103,7 @@ pub struct EntraApp {
     pub service_principal_id: Uuid,
     /// The provisioning job; none means the only one.
     pub job_id: Option<String>,
-    /// Entra's *Tenant URL*, without a slash at the end.
+    /// Entra's *Tenant URL*, without a slash at the end of its path; its query holds Entra's own feature flags.
     pub tenant_url: Url,
 }
 
@@ -187,7 +187,8 @@ fn read_entra(section: &Section<'_>, folder: &Folder<'_>) -> Option<EntraApp> {
     let service_principal_id = section.need("service_principal_id", example, scalar::uuid);
     let job_id = section.get("job_id", scalar::id(256, "-_."));
     let example = "tenant_url = \"https://…/scimproxy\", as it stands in the application's provisioning";
-    let tenant_url = section.need("tenant_url", example, scalar::https(folder.sandboxed)).map(bare);
+    // Entra takes feature flags as its query (`?aadOptscim062020`).
+    let tenant_url = section.need("tenant_url", example, scalar::https_with_query(folder.sandboxed)).map(bare);
     Some(EntraApp { service_principal_id: service_principal_id?, job_id, tenant_url: tenant_url? })
 }
 

@@ -166,6 +166,14 @@ pub(super) fn loopback(value: Scalar<'_>) -> Parsed<IpAddr> {
 
 /// An https URL without user, query and fragment. In a sandbox an address must be loopback, elsewhere it must not be.
 pub(super) fn https(sandboxed: bool) -> impl Fn(Scalar<'_>) -> Parsed<Url> {
+    move |value| match https_with_query(sandboxed)(value)? {
+        url if url.query().is_some() => Err("holds a query (`?`): leave it away".into()),
+        url => Ok(url),
+    }
+}
+
+/// As [`https`], and it may hold a query.
+pub(super) fn https_with_query(sandboxed: bool) -> impl Fn(Scalar<'_>) -> Parsed<Url> {
     move |value| {
         let url = Url::parse(text(value)?.trim())
             .map_err(|error| format!("is no URL ({error}): write for example \"https://host/path\""))?;
@@ -175,8 +183,8 @@ pub(super) fn https(sandboxed: bool) -> impl Fn(Scalar<'_>) -> Parsed<Url> {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("holds a user name or password: a URL here carries none".into());
         }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("holds a query or fragment (`?`, `#`): leave it away".into());
+        if url.fragment().is_some() {
+            return Err("holds a fragment (`#`): leave it away".into());
         }
         match is_loopback(&url) {
             Some(false) if sandboxed => Err("an address in a sandbox must be a loopback address".into()),

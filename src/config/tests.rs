@@ -358,6 +358,20 @@ fn a_tenant_url_at_another_host_is_a_warning() {
 }
 
 #[test]
+fn a_tenant_url_may_hold_entras_feature_flags_and_no_other_url_a_query() {
+    let url = "https://sps.example.com/v1/scimproxy?aadOptscim062020";
+    let flagged = |text: String| text.replace("/scimproxy", "/scimproxy?aadOptscim062020");
+    let loaded = parse(&flagged(plain()), &[]).unwrap();
+    assert_eq!(loaded.config.connections[0].entra.tenant_url.as_str(), url);
+    let (at, shown) = problem(
+        &plain().replace("url = \"https://sps.example.com/v1\"", "url = \"https://sps.example.com/v1?x\""),
+        &[],
+    );
+    assert_eq!(at, "connections[0].issuer.url");
+    assert!(shown.contains("holds a query"), "{shown}");
+}
+
+#[test]
 fn the_runtime_folder_is_that_of_the_unit_or_the_session_unless_it_is_set() {
     let folder = |text: &str, variables: &[(&str, &str)]| parse(text, variables).unwrap().config.runtime_dir;
     let (unit, session) = (("RUNTIME_DIRECTORY", "/run/x:/run/y"), ("XDG_RUNTIME_DIR", "/run/user/1"));

@@ -98,12 +98,15 @@ impl SecretsUpdate {
     }
 }
 
-/// Same scheme, host (whatever its case) and path, a trailing slash aside.
+/// Same scheme, host (whatever its case), path (a slash at its end aside) and query, which holds Entra's feature flags.
 fn same_url(a: &str, b: &str) -> bool {
-    match (url::Url::parse(a.trim()), url::Url::parse(b.trim())) {
-        (Ok(a), Ok(b)) => a.as_str().trim_end_matches('/') == b.as_str().trim_end_matches('/'),
-        _ => false,
-    }
+    let plain = |text: &str| {
+        let mut url = url::Url::parse(text.trim()).ok()?;
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Some(url)
+    };
+    plain(a).zip(plain(b)).is_some_and(|(a, b)| a == b)
 }
 
 fn shorten(text: &str) -> String {
@@ -140,6 +143,18 @@ mod tests {
         let seen = settings(&[(BASE_ADDRESS, "https://evil.example.com/scim")]);
         assert!(matches!(seen.check(URL), Err(SettingsRefusal::ForeignTenantUrl { .. })));
         assert_eq!(settings(&[(BASE_ADDRESS, "https://SPS.example.com/v1alpha1/scimproxy/")]).check(URL), Ok(()));
+    }
+
+    #[test]
+    fn the_feature_flags_of_a_tenant_url_belong_to_it() {
+        let flagged = format!("{URL}?aadOptscim062020");
+        for saved in [flagged.clone(), format!("{URL}/?aadOptscim062020")] {
+            let seen = settings(&[(BASE_ADDRESS, &saved)]);
+            assert_eq!(seen.check(&flagged), Ok(()), "{saved}");
+            assert!(matches!(seen.check(URL), Err(SettingsRefusal::ForeignTenantUrl { .. })), "{saved}");
+            let update = SecretsUpdate::new(&seen, &flagged, Token::parse("12345678").unwrap(), false);
+            assert_eq!(update.pairs, [(BASE_ADDRESS.to_owned(), saved)], "what is saved is sent as it is");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::ports::Probe;
 /// Which endpoint.
 #[derive(Clone, Debug)]
 pub struct ScimOptions {
-    /// Entra's tenant URL, https (`https://sps.us1.greenlake-hpe.com/v1alpha1/scimproxy`).
+    /// Entra's tenant URL, https (`https://sps.us1.greenlake-hpe.com/v1alpha1/scimproxy`). Its query is not asked.
     pub tenant_url: Url,
 }
 
@@ -33,9 +33,12 @@ impl ScimProbe {
     async fn ask(&self, token: &Token) -> Result<u16, Failure> {
         // A user that cannot exist, and a resource that surely does: nothing says that HPE knows any other.
         let filter = format!("userName eq \"{}\"", uuid::Uuid::new_v4());
+        let mut url = join(&self.options.tenant_url, ["Users"]);
+        // Feature flags of Entra's, such as `?aadOptscim062020`: the endpoint never sees them.
+        url.set_query(None);
         let request = self
             .http
-            .request(Method::GET, join(&self.options.tenant_url, ["Users"]))
+            .request(Method::GET, url)
             .query(&[("filter", filter)])
             .header(ACCEPT, "application/scim+json, application/json")
             .bearer_auth(token.expose());
@@ -86,7 +89,7 @@ mod tests {
             }),
         );
         let (http, url) = serve(app).await;
-        let probe = ScimProbe::new(ScimOptions { tenant_url: url.join("scimproxy").unwrap() }, http);
+        let probe = ScimProbe::new(ScimOptions { tenant_url: url.join("scimproxy?aadOptscim062020").unwrap() }, http);
         let table = [
             (200, ProbeVerdict::Accepted),
             (401, ProbeVerdict::Refused),

@@ -37,6 +37,26 @@ async fn the_first_contact_by_rotate_issues_one_token_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_url_with_entras_feature_flags_is_tested_compared_and_kept_as_it_is() {
+    const FLAGS: &str = "scimproxy?aadOptscim062020";
+    let flagged = |text: String| only(OVERLAP, &text).replace("scimproxy\"", &format!("{FLAGS}\""));
+    let place = Place::new(worlds(|_| ()), SPEED, flagged).await;
+    let url = place.sandbox.world(OVERLAP).settings.tenant_url.replace("scimproxy", FLAGS);
+    place.sandbox.world(OVERLAP).settings.tenant_url.clone_from(&url);
+    // Saved without the flags, it is another tenant URL: no token is sent anywhere.
+    let once = place.run(&["once"]).await;
+    let said = String::from_utf8_lossy(&once.stderr).into_owned();
+    assert!(once.status.code() == Some(1) && said.contains(FLAGS) && said.contains("no token is sent"), "{said}");
+    place.sandbox.world(OVERLAP).person_sets("BaseAddress", &url);
+    let once = place.run(&["once"]).await;
+    assert_eq!(once.status.code(), Some(0), "{}", String::from_utf8_lossy(&once.stderr));
+    let world = place.sandbox.world(OVERLAP);
+    assert_eq!((world.ledger.issued, world.saved_token()), (1, Some(2)), "{}", world.ledger.trace());
+    assert!(world.graph_settings().contains(&("BaseAddress".to_owned(), url)));
+    judge(&world, 1).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_contact_by_adopt_issues_nothing_and_takes_over_what_stands_in_the_vault() {
     let far_side = worlds(|settings| settings.begin = Begin::AtEntraAndVault);
     let bend = |text: String| {
