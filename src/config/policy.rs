@@ -36,6 +36,8 @@ pub(super) struct Draft {
     fence: Option<Set<Fence>>,
     bootstrap: Option<Set<Bootstrap>>,
     accept_supplied: Option<Set<bool>>,
+    /// One of the times that bear on each other is set and cannot be read, so nothing can be said of them together.
+    unreadable: bool,
 }
 
 /// What the issuer's table adds to a policy.
@@ -71,13 +73,25 @@ impl Draft {
         }
         let minute = TimeDelta::minutes(1);
         let windows = section.tables("window", read_window).into_iter().collect::<Option<Vec<_>>>();
+        let windows = windows.filter(|_| section.has("window")).map(|value| Set { value, key: section.key("window") });
+        let rotate_before = set(section, "rotate_before_expiry", scalar::before);
+        let min_slack = set(section, "min_slack", scalar::duration);
+        let jitter = set(section, "jitter", scalar::duration);
+        let unreadable = [
+            ("rotate_before_expiry", rotate_before.is_some()),
+            ("min_slack", min_slack.is_some()),
+            ("jitter", jitter.is_some()),
+            ("window", windows.is_some()),
+        ]
+        .into_iter()
+        .any(|(name, is_read)| section.has(name) && !is_read);
         Some(Self {
             mode: set(section, "mode", scalar::word),
-            rotate_before: set(section, "rotate_before_expiry", scalar::before),
+            rotate_before,
             max_age: set(section, "max_age", scalar::duration_in(YOUNGEST, LONGEST)),
-            min_slack: set(section, "min_slack", scalar::duration),
-            windows: windows.filter(|_| section.has("window")).map(|value| Set { value, key: section.key("window") }),
-            jitter: set(section, "jitter", scalar::duration),
+            min_slack,
+            windows,
+            jitter,
             check: set(section, "check", scalar::cron),
             settle_for: set(section, "settle_for", scalar::duration_in(minute, TimeDelta::hours(1))),
             confirm_within: set(section, "confirm_within", scalar::duration_in(minute, LONGEST)),
@@ -85,6 +99,7 @@ impl Draft {
             fence: set(section, "fence", scalar::word),
             bootstrap: set(section, "bootstrap", scalar::word),
             accept_supplied: set(section, "accept_supplied", scalar::truth),
+            unreadable,
         })
     }
 
@@ -107,6 +122,7 @@ impl Draft {
             fence: or(self.fence, &base.fence),
             bootstrap: or(self.bootstrap, &base.bootstrap),
             accept_supplied: or(self.accept_supplied, &base.accept_supplied),
+            unreadable: self.unreadable || base.unreadable,
         }
     }
 
@@ -145,7 +161,7 @@ impl Draft {
             windows: &policy.windows,
             life: issuer.life,
         };
-        if let Some((blame, what)) = times.objection() {
+        if let Some((blame, what)) = times.objection().filter(|_| !self.unreadable) {
             let [before, slack, jitter, window] = keys;
             let blamed = match blame {
                 Blame::RotateBefore => before.clone(),

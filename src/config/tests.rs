@@ -372,6 +372,19 @@ fn a_tenant_url_may_hold_entras_feature_flags_and_no_other_url_a_query() {
 }
 
 #[test]
+fn a_time_that_cannot_be_read_is_one_problem_and_blames_no_other() {
+    let times = [
+        ("min_slack", "min_slack = 12\nrotate_before_expiry = \"36h\""),
+        ("rotate_before_expiry", "rotate_before_expiry = \"soon\"\nmin_slack = \"40d\""),
+        ("jitter", "jitter = \"some\"\nmin_slack = \"29d\""),
+    ];
+    for (key, lines) in times {
+        let (at, shown) = problem(&format!("[policy]\n{lines}\n{}", plain()), &[]);
+        assert_eq!(at, format!("policy.{key}"), "{shown}");
+    }
+}
+
+#[test]
 fn the_runtime_folder_is_that_of_the_unit_or_the_session_unless_it_is_set() {
     let folder = |text: &str, variables: &[(&str, &str)]| parse(text, variables).unwrap().config.runtime_dir;
     let (unit, session) = (("RUNTIME_DIRECTORY", "/run/x:/run/y"), ("XDG_RUNTIME_DIR", "/run/user/1"));
