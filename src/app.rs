@@ -137,9 +137,65 @@ fn clock(config: &Config) -> Arc<dyn Clock> {
 /// Which process, where. The same after a restart on the same host, so that a process takes up its own rotation at once;
 /// the lock in the runtime directory keeps two from bearing one name.
 fn holder(runtime_dir: &Path) -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host: String = host.trim().chars().filter(char::is_ascii_graphic).take(48).collect();
-    let place = Sha256::digest(runtime_dir.as_os_str().as_encoded_bytes());
-    let place: String = place.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}/{place}", if host.is_empty() { "unnamed-host" } else { &host })
+    let host = host(Path::new("/proc/sys/kernel/hostname"), Path::new("/etc/machine-id"));
+    format!("{host}/{}", digest(3, &[runtime_dir.as_os_str().as_encoded_bytes()]))
+}
+
+/// The host's name; for one without a name of its own, a name drawn from the id of its installation. That id is not to be
+/// shown to anybody, so it is hashed together with ours.
+fn host(name: &Path, machine_id: &Path) -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let name: String = read(name).chars().filter(char::is_ascii_graphic).take(48).collect();
+    if !["", "(none)", "localhost"].contains(&name.as_str()) {
+        return name;
+    }
+    match read(machine_id).as_str() {
+        "" | "uninitialized" => "unnamed-host".to_owned(),
+        id => format!("machine-{}", digest(6, &[b"scim-rotator holder\0", id.as_bytes()])),
+    }
+}
+
+/// The first `bytes` of a SHA-256, in hex.
+fn digest(bytes: usize, parts: &[&[u8]]) -> String {
+    let digest = parts.iter().fold(Sha256::new(), |digest, part| digest.chain_update(part)).finalize();
+    digest.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_without_a_name_is_called_by_a_hash_of_its_machine_id_and_never_by_the_id() {
+        const ID: &str = "0123456789abcdef0123456789abcdef";
+        let folder = tempfile::tempdir().unwrap();
+        let host = |name: Option<&str>, id: Option<&str>| {
+            let file = |file: &str, text: Option<&str>| {
+                let path = folder.path().join(file);
+                let _absent = std::fs::remove_file(&path);
+                text.iter().for_each(|text| std::fs::write(&path, text).unwrap());
+                path
+            };
+            super::host(&file("hostname", name), &file("machine-id", id))
+        };
+        assert_eq!(host(Some("prod-7\n"), Some(ID)), "prod-7");
+        let drawn = host(None, Some(ID));
+        assert!(drawn.starts_with("machine-") && drawn.len() == 20, "{drawn}");
+        for nameless in [Some("\n"), Some("(none)\n"), Some("localhost\n")] {
+            assert_eq!(host(nameless, Some(&format!("{ID}\n"))), drawn);
+        }
+        let other = host(None, Some("fedcba9876543210fedcba9876543210"));
+        assert_ne!(other, drawn);
+        assert!(!ID.as_bytes().windows(8).any(|piece| drawn.as_bytes().windows(8).any(|p| p == piece)));
+        for absent in [None, Some(""), Some("uninitialized\n")] {
+            assert_eq!(host(None, absent), "unnamed-host");
+        }
+    }
+
+    #[test]
+    fn two_processes_of_one_host_are_told_apart_by_their_runtime_folders() {
+        let [one, same, other] = ["/run/a", "/run/a", "/run/b"].map(|folder| holder(Path::new(folder)));
+        assert_eq!(one, same);
+        assert_ne!(one, other);
+    }
 }
