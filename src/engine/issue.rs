@@ -8,8 +8,8 @@ use super::Run;
 use super::halt::Halt;
 use super::observe::Observed;
 use super::run::{PATIENCE, Record};
-use crate::domain::attempts::{Tier, asked_now, written_ahead};
-use crate::domain::journal::{Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, Stage, TokenNote};
+use crate::domain::attempts::{ISSUE_PERIOD, Tier, asked_now, written_ahead};
+use crate::domain::journal::{Entry, Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, Stage, TokenNote};
 use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, Version, VersionId};
 use crate::ports::{CallError, Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
 
@@ -51,53 +51,75 @@ impl Held {
 }
 
 impl Run<'_> {
-    /// The write-ahead record: the current value again, as a new version that says what is about to be done.
+    /// The write-ahead record: the current value again, as a new version that says what is about to be done. One that came
+    /// to nothing within a day is written once more instead: an issuer that says no for weeks must not fill the vault.
     #[tracing::instrument(name = "step", skip_all, fields(step = "intend"))]
     pub async fn intend(&self, plan: &Plan, seen: &Observed, fence: Planned) -> Result<Record, Halt> {
         self.progress.enter("write the intent");
         let current = seen.journal.current();
         let now = self.now();
-        let seq = seen.journal.next_seq();
-        let intent = Intent {
+        let base = current.map(|e| e.labels);
+        let pause = match fence {
+            Planned::None => None,
+            Planned::At(moment) => Some(PauseNote::planned(moment)),
+            // A pause of an earlier attempt that still stands is carried along, so that it is ended in the end.
+            Planned::Held => seen.journal.held_pause().map(|(_, pause)| pause),
+        };
+        let intent = Some(Intent {
             at: now,
             mode: plan.mode,
             holder: self.spec.holder.clone(),
             will_pause: fence != Planned::None,
             why: plan.reason.name().to_owned(),
             end: IntentEnd::Open,
+        });
+        let retry = Some(written_ahead(base.and_then(|b| b.retry), now));
+        let mut record = match current.filter(|e| self.is_reusable(*e, &seen.journal)) {
+            Some(entry) => {
+                let mut record = Record { id: entry.version.id.clone(), labels: entry.labels.clone() };
+                // The end of an earlier pause is told by nobody else: it stays until another one is planned.
+                let pause = pause.or(record.labels.pause);
+                self.write(&mut record, |labels| *labels = Labels { intent, retry, pause, ..labels.clone() }).await?;
+                record
+            }
+            None => {
+                let seq = seen.journal.next_seq();
+                let token = self.value_to_keep(&seen.journal).await?;
+                let stage = match (&token, base) {
+                    (Some(_), Some(labels)) => labels.stage,
+                    _ => Stage::Placeholder,
+                };
+                let labels = Labels {
+                    stage,
+                    seq,
+                    rotation: self.rotation_id(seq),
+                    intent,
+                    retry,
+                    token: base.and_then(|b| b.token.clone()),
+                    pause,
+                    proof: base.map_or(Proof::default(), |b| b.proof),
+                    started: base.and_then(|b| b.started),
+                    hold: None,
+                };
+                let expires = labels.token.as_ref().and_then(|t| t.expiry).map(|e| e.at).filter(|at| *at > now);
+                let id = self.store_version(token, &labels, expires, PATIENCE).await?;
+                Record { id, labels }
+            }
         };
-        let base = current.map(|e| e.labels.clone());
-        let token = self.value_to_keep(&seen.journal).await?;
-        let stage = match (&token, &base) {
-            (Some(_), Some(labels)) => labels.stage,
-            _ => Stage::Placeholder,
-        };
-        let labels = Labels {
-            stage,
-            seq,
-            rotation: self.rotation_id(seq),
-            intent: Some(intent),
-            retry: Some(written_ahead(base.as_ref().and_then(|b| b.retry), now)),
-            token: base.as_ref().and_then(|b| b.token.clone()),
-            pause: match fence {
-                Planned::None => None,
-                Planned::At(moment) => Some(PauseNote::planned(moment)),
-                // A pause of an earlier attempt that still stands is carried along, so that it is ended in the end.
-                Planned::Held => seen.journal.held_pause().map(|(_, pause)| pause),
-            },
-            proof: base.as_ref().map_or(Proof::default(), |b| b.proof),
-            started: base.as_ref().and_then(|b| b.started),
-            hold: None,
-        };
-        let expires = labels.token.as_ref().and_then(|t| t.expiry).map(|e| e.at).filter(|at| *at > now);
-        let id = self.store_version(token, &labels, expires, PATIENCE).await?;
-        let mut record = Record { id, labels };
         if let Err(halt) = self.still_ours(&record.labels).await {
             // Nobody has been asked, so nobody shall take this for a lost answer.
             self.give_up_intent(plan, &mut record, &halt).await;
             return Err(halt);
         }
         Ok(record)
+    }
+
+    /// Whether a version is the latest of all and carries an intent of ours, a day old at most, that came to nothing.
+    fn is_reusable(&self, entry: Entry<'_>, journal: &Journal) -> bool {
+        let ours = |intent: &Intent| intent.end == IntentEnd::NotIssued && intent.holder == self.spec.holder;
+        let latest = journal.latest().is_some_and(|latest| latest.id == entry.version.id);
+        let young = (self.now() - entry.version.created).abs() < ISSUE_PERIOD;
+        latest && young && entry.labels.intent.as_ref().is_some_and(ours)
     }
 
     /// What a reader of "latest" gets now: the current token, or whatever stands there before there is one of ours.
