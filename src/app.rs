@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::config::{Config, ConnectionConfig, Credential};
+use crate::config::{Config, ConnectionConfig, Credential, Issuing};
 use crate::edge::azure::{AzureCredential, AzureLogin, AzureOptions};
 use crate::edge::clock::{SandboxClock, SystemClock};
 use crate::edge::graph::{Graph, GraphOptions};
@@ -17,9 +17,10 @@ use crate::edge::http::{Http, HttpOptions};
 use crate::edge::keyvault::{KeyVault, KeyVaultOptions};
 use crate::edge::login::Login;
 use crate::edge::scim::{ScimOptions, ScimProbe};
+use crate::edge::supplied::Supplied;
 use crate::engine::fleet::Make;
 use crate::engine::{Connection, Ports, Spec, Tenants};
-use crate::ports::Clock;
+use crate::ports::{Clock, Issuer};
 
 /// What all connections of a process share.
 pub struct App {
@@ -91,7 +92,32 @@ impl App {
 
     fn ports(&self, config: &ConnectionConfig) -> anyhow::Result<Ports> {
         let ConnectionConfig { issuer, vault, entra, .. } = config;
-        let greenlake = GreenLakeOptions {
+        let graph = GraphOptions {
+            url: self.graph.clone(),
+            service_principal_id: entra.service_principal_id.to_string(),
+            job_id: entra.job_id.clone(),
+            tenant_url: entra.tenant_url.to_string(),
+        };
+        let keyvault = KeyVaultOptions { url: vault.url.clone(), secret: vault.secret.clone() };
+        let (http, login, clock) = (&self.http, &self.login, &self.clock);
+        Ok(Ports {
+            issuer: self.issuer(issuer)?,
+            vault: Arc::new(KeyVault::new(keyvault, http.clone(), Arc::clone(login))?),
+            provisioner: Arc::new(Graph::new(graph, http.clone(), Arc::clone(login), Arc::clone(clock))?),
+            probe: Arc::new(ScimProbe::new(ScimOptions { tenant_url: entra.tenant_url.clone() }, http.clone())),
+            clock: Arc::clone(clock),
+            tenants: Arc::clone(&self.tenants),
+        })
+    }
+
+    fn issuer(&self, issuer: &Issuing) -> anyhow::Result<Arc<dyn Issuer>> {
+        let issuer = match issuer {
+            Issuing::Supplied { assumed_lifetime } => {
+                return Ok(Arc::new(Supplied { assumed_lifetime: *assumed_lifetime }));
+            }
+            Issuing::GreenLake(issuer) => issuer,
+        };
+        let options = GreenLakeOptions {
             url: issuer.url.clone(),
             auth: ClientCredentials {
                 flavour: Flavour::Glcs,
@@ -105,22 +131,7 @@ impl App {
                 assumed_lifetime: issuer.assumed_lifetime,
             },
         };
-        let graph = GraphOptions {
-            url: self.graph.clone(),
-            service_principal_id: entra.service_principal_id.to_string(),
-            job_id: entra.job_id.clone(),
-            tenant_url: entra.tenant_url.to_string(),
-        };
-        let keyvault = KeyVaultOptions { url: vault.url.clone(), secret: vault.secret.clone() };
-        let (http, login, clock) = (&self.http, &self.login, &self.clock);
-        Ok(Ports {
-            issuer: Arc::new(GreenLake::new(greenlake, http.clone(), Arc::clone(clock))?),
-            vault: Arc::new(KeyVault::new(keyvault, http.clone(), Arc::clone(login))?),
-            provisioner: Arc::new(Graph::new(graph, http.clone(), Arc::clone(login), Arc::clone(clock))?),
-            probe: Arc::new(ScimProbe::new(ScimOptions { tenant_url: entra.tenant_url.clone() }, http.clone())),
-            clock: Arc::clone(clock),
-            tenants: Arc::clone(&self.tenants),
-        })
+        Ok(Arc::new(GreenLake::new(options, self.http.clone(), Arc::clone(&self.clock))?))
     }
 }
 

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use crate::cli::exit::Exit;
-use crate::config::{ConnectionConfig, Credential, Loaded};
+use crate::config::{ConnectionConfig, Credential, Issuing, Loaded};
 use crate::domain::policy::{Before, Policy};
 use crate::words::span;
 
@@ -38,7 +38,10 @@ pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
 fn describe(connection: &ConnectionConfig, out: &mut impl Write) -> io::Result<()> {
     let ConnectionConfig { name, issuer, vault, entra, policy, check } = connection;
     writeln!(out, "\n{name}")?;
-    writeln!(out, "  issuer  {} ({})", issuer.url, policy.mode)?;
+    match issuer {
+        Issuing::GreenLake(issuer) => writeln!(out, "  issuer  {} ({})", issuer.url, policy.mode)?,
+        Issuing::Supplied { .. } => writeln!(out, "  issuer  none: people bring the tokens")?,
+    }
     writeln!(out, "  vault   {} secret {}", vault.url.host_str().unwrap_or_default(), vault.secret)?;
     writeln!(out, "  entra   service principal {}", entra.service_principal_id)?;
     writeln!(out, "  rotates {}", when(policy))?;

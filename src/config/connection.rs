@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::azure::Cloud;
 use super::policy::{Draft, Issuer};
 use super::raw::{Scalar, Section};
+use super::source::Key;
 use super::{Folder, scalar};
-use crate::domain::Policy;
+use crate::domain::{Policy, TakesEffect};
 use crate::secret_file::SecretFile;
 
 /// One rotated token.
@@ -22,7 +23,7 @@ pub struct ConnectionConfig {
     /// How people, logs and metrics call it. Unique.
     pub name: ConnectionName,
     /// Who makes its tokens.
-    pub issuer: GreenLake,
+    pub issuer: Issuing,
     /// Where they are kept.
     pub vault: VaultSecret,
     /// Who uses them.
@@ -58,6 +59,28 @@ impl ConnectionName {
 impl fmt::Display for ConnectionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Who makes the tokens of a connection.
+#[derive(Clone, Debug)]
+pub enum Issuing {
+    /// HPE GreenLake.
+    GreenLake(GreenLake),
+    /// Nobody that could be asked: people bring them.
+    Supplied {
+        /// How long a token is taken to live when nothing else says so.
+        assumed_lifetime: Option<TimeDelta>,
+    },
+}
+
+impl Issuing {
+    /// GreenLake's part, if it is the issuer.
+    pub fn greenlake(&self) -> Option<&GreenLake> {
+        match self {
+            Self::GreenLake(greenlake) => Some(greenlake),
+            Self::Supplied { .. } => None,
+        }
     }
 }
 
@@ -115,7 +138,7 @@ pub(super) fn read(
 ) -> Option<ConnectionConfig> {
     let name = section.need("name", "name = \"greenlake-prod\"", ConnectionName::parse);
     let example = "issuer = { kind = \"greenlake\", url = \"https://…\", auth = { … } }";
-    let issuer = section.need_table("issuer", example, |section| read_greenlake(section, folder));
+    let issuer = section.need_table("issuer", example, |section| read_issuer(section, folder));
     let example = "vault = { url = \"https://….vault.azure.net\", secret = \"…\" }";
     let vault = section.need_table("vault", example, |section| read_vault(section, folder, cloud));
     let example = "entra = { service_principal_id = \"…\", tenant_url = \"https://…/scimproxy\" }";
@@ -127,15 +150,32 @@ pub(super) fn read(
     Some(ConnectionConfig { name: name?, issuer: issuer?, vault: vault?, entra: entra?, policy, check })
 }
 
-fn read_greenlake(section: &Section<'_>, folder: &Folder<'_>) -> Option<(GreenLake, Issuer)> {
+fn read_issuer(section: &Section<'_>, folder: &Folder<'_>) -> Option<(Issuing, Issuer)> {
     let kind = section.need("kind", "kind = \"greenlake\"", |value| match scalar::text(value)? {
-        "greenlake" => Ok(()),
-        _ => Err("is unknown: the one issuer there is so far is \"greenlake\"".to_owned()),
+        kind @ ("greenlake" | "supplied") => Ok(kind == "supplied"),
+        _ => Err("is unknown: an issuer is \"greenlake\", or \"supplied\" where people bring the tokens".to_owned()),
     });
-    if kind.is_none() {
-        section.tolerate_the_rest();
-        return None;
+    match kind {
+        Some(false) => read_greenlake(section, folder),
+        Some(true) => {
+            let (assumed_lifetime, life_key) = read_lifetime(section);
+            let rules =
+                Issuer { supplied: true, takes_effect: TakesEffect::OwnExpiry, life: assumed_lifetime, life_key };
+            Some((Issuing::Supplied { assumed_lifetime }, rules))
+        }
+        None => {
+            section.tolerate_the_rest();
+            None
+        }
     }
+}
+
+fn read_lifetime(section: &Section<'_>) -> (Option<TimeDelta>, Key) {
+    let lifetime = scalar::duration_in(TimeDelta::hours(1), TimeDelta::days(3652));
+    (section.get("assumed_lifetime", lifetime), section.key("assumed_lifetime"))
+}
+
+fn read_greenlake(section: &Section<'_>, folder: &Folder<'_>) -> Option<(Issuing, Issuer)> {
     let https = scalar::https(folder.sandboxed);
     let url = section.need("url", "url = \"https://sps.us1.greenlake-hpe.com/v1alpha1\"", &https).map(bare);
     let takes_effect = section.get("takes_effect", scalar::word).unwrap_or_default();
@@ -143,10 +183,10 @@ fn read_greenlake(section: &Section<'_>, folder: &Folder<'_>) -> Option<(GreenLa
     let auth = section.need_table("auth", example, |section| read_glcs(section, folder));
     let token_pointer = section.get("token_pointer", scalar::pointer);
     let expiry_pointer = section.get("expiry_pointer", scalar::pointer);
-    let lifetime = scalar::duration_in(TimeDelta::hours(1), TimeDelta::days(3652));
-    let assumed_lifetime = section.get("assumed_lifetime", lifetime);
-    let rules = Issuer { takes_effect, life: assumed_lifetime, life_key: section.key("assumed_lifetime") };
-    Some((GreenLake { url: url?, auth: auth?, token_pointer, expiry_pointer, assumed_lifetime }, rules))
+    let (assumed_lifetime, life_key) = read_lifetime(section);
+    let rules = Issuer { supplied: false, takes_effect, life: assumed_lifetime, life_key };
+    let greenlake = GreenLake { url: url?, auth: auth?, token_pointer, expiry_pointer, assumed_lifetime };
+    Some((Issuing::GreenLake(greenlake), rules))
 }
 
 fn read_glcs(section: &Section<'_>, folder: &Folder<'_>) -> Option<GlcsClient> {

@@ -11,8 +11,8 @@ use super::source::Key;
 struct Shared {
     /// The key below the connection that a problem is reported at.
     at: [&'static str; 2],
-    /// The same for two connections that share it.
-    identity: fn(&ConnectionConfig) -> String,
+    /// The same for two connections that share it; none where it does not apply.
+    identity: fn(&ConnectionConfig) -> Option<String>,
     /// Why that cannot be.
     why: &'static str,
 }
@@ -20,30 +20,35 @@ struct Shared {
 const SHARED: [Shared; 5] = [
     Shared {
         at: ["name", ""],
-        identity: |connection| connection.name.to_string(),
+        identity: |connection| Some(connection.name.to_string()),
         why: "this name: logs, status and metrics tell connections apart by it. Choose another",
     },
     Shared {
         at: ["vault", "secret"],
         // Key Vault's names know no case.
-        identity: |connection| format!("{}{}", connection.vault.url, connection.vault.secret.to_ascii_lowercase()),
+        identity: |connection| {
+            Some(format!("{}{}", connection.vault.url, connection.vault.secret.to_ascii_lowercase()))
+        },
         why: "this secret of this vault: each would take the other's versions for its own. Give each its own secret",
     },
     Shared {
         at: ["issuer", "auth"],
-        identity: |connection| connection.issuer.auth.issuer.to_string(),
+        identity: |connection| Some(connection.issuer.greenlake()?.auth.issuer.to_string()),
         why: "this auth issuer, which belongs to one HPE tenant: a tenant has one token, and each rotation would kill the \
               other's for ever. Use one connection for a tenant",
     },
     Shared {
         at: ["issuer", "auth"],
-        identity: |connection| format!("{} {}", connection.issuer.url, connection.issuer.auth.client_id),
+        identity: |connection| {
+            let greenlake = connection.issuer.greenlake()?;
+            Some(format!("{} {}", greenlake.url, greenlake.auth.client_id))
+        },
         why: "this API client at the same issuer, so they are of one HPE tenant: a tenant has one token, and each rotation \
               would kill the other's for ever. Use one connection for a tenant",
     },
     Shared {
         at: ["entra", "service_principal_id"],
-        identity: |connection| connection.entra.service_principal_id.to_string(),
+        identity: |connection| Some(connection.entra.service_principal_id.to_string()),
         why: "this service principal: Entra keeps one token for it, whatever the job, and each would overwrite the other's",
     },
 ];
@@ -57,14 +62,16 @@ pub(super) fn check(connections: &[Option<ConnectionConfig>], key: &Key, report:
         for Shared { at, identity, why } in &SHARED {
             let twin = read()
                 .take_while(|(other, _)| *other < index)
-                .find(|(_, other)| identity(other) == identity(connection));
+                .find(|(_, other)| identity(other).is_some_and(|other| Some(other) == identity(connection)));
             let Some((_, twin)) = twin.filter(|_| told != Some(at)) else { continue };
             let place = at.iter().filter(|part| !part.is_empty()).fold(key.clone(), |key, part| key.child(part));
             report.problem(&place, format!("connection `{}` has {why}", twin.name));
             told = Some(at);
         }
-        let (issuer, tenant_url) = (&connection.issuer.url, &connection.entra.tenant_url);
-        if issuer.host() != tenant_url.host() {
+        let tenant_url = &connection.entra.tenant_url;
+        if let Some(issuer) = connection.issuer.greenlake().map(|greenlake| &greenlake.url)
+            && issuer.host() != tenant_url.host()
+        {
             let what = format!(
                 "Entra would send the token to `{}`, but it is made by `{}`: that is rarely meant",
                 tenant_url.host_str().unwrap_or_default(),

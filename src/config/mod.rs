@@ -21,7 +21,7 @@ mod source;
 use std::path::{Path, PathBuf};
 
 pub use azure::{Azure, Cloud, Credential};
-pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GlcsClient, GreenLake, VaultSecret};
+pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GlcsClient, GreenLake, Issuing, VaultSecret};
 pub use problem::{ConfigErrors, Place, Problem, Shown};
 pub use process::{Http, Log, LogFilter, LogFormat, SANDBOX_PURPOSE, Sandbox};
 pub use source::Environment;
@@ -103,10 +103,10 @@ impl Config {
             Credential::ClientSecret { secret, .. } => Some(("azure.credential".to_owned(), secret)),
             Credential::ManagedIdentity { .. } => None,
         };
-        let issuers = self
-            .connections
-            .iter()
-            .map(|connection| (format!("connection `{}`", connection.name), &connection.issuer.auth.client_secret));
+        let issuers = self.connections.iter().filter_map(|connection| {
+            let secret = &connection.issuer.greenlake()?.auth.client_secret;
+            Some((format!("connection `{}`", connection.name), secret))
+        });
         azure.into_iter().chain(issuers).collect()
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Draft {
 
 /// What the issuer's table adds to a policy.
 pub(super) struct Issuer {
+    /// People bring the tokens.
+    pub supplied: bool,
     /// `takes_effect`.
     pub takes_effect: TakesEffect,
     /// `assumed_lifetime`.
@@ -53,7 +55,7 @@ pub(super) struct Issuer {
 impl Issuer {
     /// One whose table cannot be read: the policy is judged without it.
     pub fn unknown(key: Key) -> Self {
-        Self { takes_effect: TakesEffect::Unknown, life: None, life_key: key }
+        Self { supplied: false, takes_effect: TakesEffect::Unknown, life: None, life_key: key }
     }
 }
 
@@ -141,6 +143,7 @@ impl Draft {
         let check = self.check.map(|set| set.value).or_else(hourly)?;
         let policy = Policy {
             mode: value(self.mode, Mode::Overlap),
+            supplied: issuer.supplied,
             takes_effect: issuer.takes_effect,
             fence: value(self.fence, Fence::Auto),
             bootstrap: self.bootstrap.map(|set| set.value),

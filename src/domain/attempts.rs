@@ -77,14 +77,13 @@ pub fn ahead(moment: Timestamp, now: Timestamp) -> Option<Timestamp> {
 /// How long a list of the vault may lag behind: only then can a lost answer be told from a pending version not seen yet.
 pub const LIST_LAG: TimeDelta = TimeDelta::minutes(3);
 
-/// The record to write ahead of an attempt: as if it had already failed without an answer.
-pub fn written_ahead(previous: Option<RetryNote>, now: Timestamp) -> RetryNote {
-    asked_now(previous.map_or(0, |retry| retry.attempts).saturating_add(1), now)
-}
-
-/// The record for an attempt that asks the issuer at this moment.
-pub fn asked_now(attempts: u32, now: Timestamp) -> RetryNote {
-    RetryNote { attempts, not_before: now + Tier::Emergency.delay(attempts).max(LIST_LAG) }
+/// The record to write ahead of an attempt: as if its answer were lost. `issued` is how often the issuer may have made a
+/// token within the last [`ISSUE_PERIOD`]: what is left of the [`MAX_ISSUES`] is spread so that an issuer which answers
+/// nothing for some hours does not use them up within minutes. No wait is shorter than [`LIST_LAG`].
+pub fn written_ahead(previous: Option<RetryNote>, issued: usize, now: Timestamp) -> RetryNote {
+    let attempts = previous.map_or(0, |retry| retry.attempts).saturating_add(1);
+    let minutes = [3, 8, 120, 360][issued.min(MAX_ISSUES - 1)];
+    RetryNote { attempts, not_before: now + TimeDelta::minutes(minutes).max(LIST_LAG) }
 }
 
 /// What the bounds on issuing say.
@@ -131,6 +130,12 @@ mod tests {
         let mut attempts = Attempts::default();
         attempts.fail(at(0), Tier::Emergency, Some(TimeDelta::minutes(40)));
         assert_eq!(attempts.waiting(at(1)), Some(at(40)));
+    }
+
+    #[test]
+    fn four_lost_answers_are_spread_over_hours_and_the_first_two_come_soon() {
+        let waits = [0, 1, 2, 9].map(|issued| (written_ahead(None, issued, at(0)).not_before - at(0)).num_minutes());
+        assert_eq!(waits, [3, 8, 120, 360]);
     }
 
     #[test]

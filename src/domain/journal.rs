@@ -241,7 +241,22 @@ pub struct Proof {
     pub proven: Option<Timestamp>,
 }
 
+impl Proof {
+    fn is_honest(&self) -> bool {
+        [self.provisioned, self.again, self.confirmed, self.proven].into_iter().flatten().all(is_honest)
+    }
+}
+
 impl Labels {
+    /// The intent counts from `now` on, and with it the wait that was written ahead.
+    pub fn renew_intent(&mut self, now: Timestamp) {
+        let Some(intent) = &mut self.intent else { return };
+        let later = now - std::mem::replace(&mut intent.at, now);
+        if let Some(retry) = &mut self.retry {
+            retry.not_before += later;
+        }
+    }
+
     /// The tags to write. Every tag that this version has ever borne is among them.
     pub fn to_tags(&self) -> Tags {
         let mut tags = Tags::from([
@@ -266,17 +281,12 @@ impl Labels {
         tags
     }
 
-    /// Every moment that the labels tell, with its tag.
+    /// The moments that anything irreversible rests on, with their tags.
     fn moments(&self) -> Vec<(&'static str, Timestamp)> {
         let token = self.token.iter().flat_map(|t| [Some(t.issued), t.expiry.map(|e| e.at)]).map(|at| ("token", at));
         let intent = self.intent.iter().map(|intent| ("intent", Some(intent.at)));
         let pause = self.pause.iter().flat_map(|p| [Some(p.planned), p.at, p.ended]).map(|at| ("pause", at));
-        let retry = self.retry.iter().map(|retry| ("retry", Some(retry.not_before)));
-        let Proof { provisioned, again, confirmed, proven } = self.proof;
-        let proof = [provisioned, again, confirmed, proven].map(|at| ("proof", at));
-        let hold = self.hold.iter().map(|hold| ("hold", Some(hold.until)));
-        let all = token.chain(intent).chain(pause).chain(retry).chain(proof).chain(hold);
-        all.filter_map(|(tag, at)| Some((tag, at?))).collect()
+        token.chain(intent).chain(pause).filter_map(|(tag, at)| Some((tag, at?))).collect()
     }
 
     /// Reads the tags; the error names the tag that cannot be read.
@@ -287,6 +297,10 @@ impl Labels {
         fn record<T: DeserializeOwned>(tags: &Tags, key: &str) -> Result<Option<T>, String> {
             tags.get(key).map(|value| serde_json::from_str(value)).transpose().map_err(bad(key))
         }
+        // Nothing that cannot be undone rests on these: garbage counts as nothing, and is written over in time.
+        fn lenient<T: DeserializeOwned>(tags: &Tags, key: &str) -> Option<T> {
+            record(tags, key).ok().flatten()
+        }
         let need = |key: &str| tags.get(key).ok_or_else(|| key.to_owned());
         let stage = serde_json::from_value(need("stage")?.as_str().into()).map_err(bad("stage"))?;
         let labels = Self {
@@ -296,15 +310,15 @@ impl Labels {
             rotation: need("rotation")?.clone(),
             intent: record(tags, "intent")?,
             pause: record(tags, "pause")?,
-            retry: record(tags, "retry")?,
-            proof: record(tags, "proof")?.unwrap_or_default(),
-            started: record(tags, "started")?,
-            hold: record(tags, "hold")?,
+            retry: lenient(tags, "retry").filter(|retry: &RetryNote| is_honest(retry.not_before)),
+            proof: lenient(tags, "proof").filter(Proof::is_honest).unwrap_or_default(),
+            started: lenient(tags, "started"),
+            hold: lenient(tags, "hold").filter(|hold: &HoldNote| is_honest(hold.until)),
         };
         if labels.seq > MAX_SEQ {
             return Err("seq".to_owned());
         }
-        if let Some((tag, _)) = labels.moments().into_iter().find(|(_, at)| !YEARS.contains(&at.year())) {
+        if let Some((tag, _)) = labels.moments().into_iter().find(|(_, at)| !is_honest(*at)) {
             return Err(tag.to_owned());
         }
         if labels.token.is_none() && !matches!(labels.stage, Stage::Placeholder | Stage::Rejected) {
@@ -312,6 +326,11 @@ impl Labels {
         }
         Ok(labels)
     }
+}
+
+/// Whether somebody can honestly have meant this moment.
+fn is_honest(at: Timestamp) -> bool {
+    YEARS.contains(&at.year())
 }
 
 fn json<T: Serialize>(value: &T) -> String {

@@ -63,7 +63,7 @@ fn the_fullest_labels_fit_into_key_vaults_limits() {
 
 #[test]
 fn a_tag_edited_into_nonsense_is_named_and_never_guessed() {
-    for key in ["stage", "seq", "token", "intent", "pause", "retry", "proof", OURS] {
+    for key in ["stage", "seq", "token", "intent", "pause", OURS] {
         let mut tags = full().to_tags();
         tags.insert(key.to_owned(), "{nonsense".to_owned());
         assert_eq!(Label::parse(&tags), Label::Damaged(key.to_owned()));
@@ -71,13 +71,26 @@ fn a_tag_edited_into_nonsense_is_named_and_never_guessed() {
 }
 
 #[test]
+fn garbage_that_nothing_irreversible_rests_on_counts_as_nothing() {
+    for garbage in
+        ["{nonsense", r#"{"until":"+262142-12-31T23:59:59Z","quarantine":7,"proven":"1601-01-01T00:00:00Z"}"#]
+    {
+        let mut tags = full().to_tags();
+        for key in ["retry", "proof", "started", "hold"] {
+            tags.insert(key.to_owned(), garbage.to_owned());
+        }
+        let plain = Labels { retry: None, proof: Proof::default(), started: None, hold: None, ..full() };
+        assert_eq!(Label::parse(&tags), Label::Ours(Box::new(plain)), "{garbage}");
+    }
+}
+
+#[test]
 fn a_number_or_a_date_that_no_journal_reaches_is_damage_and_overflows_nothing() {
     for (key, value) in [
         ("seq", "18446744073709551615"),
-        ("hold", r#"{"until":"+262142-12-31T23:59:59Z"}"#),
+        ("intent", r#"{"at":"+262142-12-31T23:59:59Z","mode":"overlap","holder":"x","will_pause":true}"#),
         ("pause", r#"{"planned":"-262143-01-01T00:00:00Z"}"#),
-        ("retry", r#"{"attempts":4294967295,"not_before":"9999-01-01T00:00:00Z"}"#),
-        ("proof", r#"{"provisioned":"1601-01-01T00:00:00Z"}"#),
+        ("token", r#"{"id":"12345678","issued":"9999-01-01T00:00:00Z"}"#),
     ] {
         let mut tags = full().to_tags();
         tags.insert(key.to_owned(), value.to_owned());

@@ -103,6 +103,8 @@ impl Window {
 pub struct Policy {
     /// How the issuer is asked.
     pub mode: Mode,
+    /// Nobody can be asked for a token: people bring them, and have to be told in time.
+    pub supplied: bool,
     /// What is known of the issuer's overlap.
     pub takes_effect: TakesEffect,
     /// Whether the job is paused.

@@ -17,6 +17,7 @@ fn year() -> TokenNote {
 fn policy() -> Policy {
     Policy {
         mode: Mode::Overlap,
+        supplied: false,
         takes_effect: TakesEffect::Unknown,
         fence: Fence::Auto,
         bootstrap: None,

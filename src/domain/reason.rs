@@ -114,6 +114,8 @@ reasons! {
     ShuttingDown => "the process is shutting down",
     /// A proven token was refused again within a week of another one.
     RotatedElsewhere => "a good token is refused for the second time within a week: something else rotates or removes it",
+    /// A supplied token is due, and only a person can bring the next.
+    SupplyNeeded => "the token nears its end and somebody has to bring the next one",
     /// A rejected token works by now.
     TookEffectLate => "a token that was rejected works by now and is taken back",
     /// The current version is disabled, deleted, or no longer holds its token.

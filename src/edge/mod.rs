@@ -11,6 +11,7 @@ pub mod http;
 pub mod keyvault;
 pub mod login;
 pub mod scim;
+pub mod supplied;
 
 #[cfg(test)]
 mod testing;

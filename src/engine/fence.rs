@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::Run;
 use super::halt::Halt;
 use super::run::{PATIENCE, Record};
-use crate::domain::journal::{Intent, PauseNote};
+use crate::domain::journal::PauseNote;
 use crate::domain::{Job, JobState, Reason, Timestamp};
 use crate::ports::{CallError, Class};
 
@@ -87,8 +87,7 @@ impl Run<'_> {
             waited += nap;
             if self.now() - renewed >= RENEWAL && record.labels.intent.is_some() {
                 renewed = self.now();
-                self.write(record, |labels| labels.intent = labels.intent.take().map(|i| Intent { at: renewed, ..i }))
-                    .await?;
+                self.write(record, |labels| labels.renew_intent(renewed)).await?;
             }
         }
     }

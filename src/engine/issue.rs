@@ -8,7 +8,7 @@ use super::Run;
 use super::halt::Halt;
 use super::observe::Observed;
 use super::run::{PATIENCE, Record};
-use crate::domain::attempts::{ISSUE_PERIOD, Tier, asked_now, written_ahead};
+use crate::domain::attempts::{ISSUE_PERIOD, Tier, written_ahead};
 use crate::domain::journal::{Entry, Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, Stage, TokenNote};
 use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, Version, VersionId};
 use crate::ports::{CallError, Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
@@ -73,7 +73,8 @@ impl Run<'_> {
             why: plan.reason.name().to_owned(),
             end: IntentEnd::Open,
         });
-        let retry = Some(written_ahead(base.and_then(|b| b.retry), now));
+        let issued = seen.journal.issues_within(ISSUE_PERIOD, now).len();
+        let retry = Some(written_ahead(base.and_then(|b| b.retry), issued, now));
         let mut record = match current.filter(|e| self.is_reusable(*e, &seen.journal)) {
             Some(entry) => {
                 let mut record = Record { id: entry.version.id.clone(), labels: entry.labels.clone() };
@@ -142,12 +143,7 @@ impl Run<'_> {
         self.progress.enter("ask the issuer for a new token");
         // The bounds on issuing, and the wait for a lost answer, count from here and not from before the fence.
         let asked = self.now();
-        let written = self
-            .write(intent, |labels| {
-                labels.intent = labels.intent.take().map(|intent| Intent { at: asked, ..intent });
-                labels.retry = labels.retry.map(|retry| asked_now(retry.attempts, asked));
-            })
-            .await;
+        let written = self.write(intent, |labels| labels.renew_intent(asked)).await;
         // The fence took minutes. Whoever has taken over meanwhile owns the pause as well.
         if let Err(halt) = async { self.still_ours(&intent.labels).await.and(written) }.await {
             self.give_up_intent(plan, intent, &halt).await;

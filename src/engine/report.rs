@@ -264,7 +264,10 @@ fn warnings(spec: &Spec, seen: &Observed, now: Timestamp) -> Vec<String> {
     {
         warnings.push(format!("{}: {put}", Reason::Unconfirmed.sentence()));
     }
-    if !spec.policy.accept_supplied && seen.journal.newest_foreign().is_some() && seen.journal.current().is_some() {
+    if !(spec.policy.accept_supplied || spec.policy.supplied)
+        && seen.journal.newest_foreign().is_some()
+        && seen.journal.current().is_some()
+    {
         warnings.push(
             "somebody stored a newer version in the vault; it is left alone (accept_supplied = false)".to_owned(),
         );

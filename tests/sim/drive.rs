@@ -20,6 +20,7 @@ const CHECK: TimeDelta = TimeDelta::hours(1);
 pub fn policy(mode: Mode, fence: Fence) -> Policy {
     Policy {
         mode,
+        supplied: false,
         takes_effect: Pinned::Unknown,
         fence,
         bootstrap: Some(Bootstrap::Adopt),

@@ -136,6 +136,9 @@ impl<'a> Facts<'a> {
 
     /// A rotation, within the bounds on issuing.
     pub(super) fn issue(&self, reason: Reason, mode: Mode) -> Decision {
+        if self.policy.supplied {
+            return self.needs_human(Reason::SupplyNeeded);
+        }
         if self.tenant_shared {
             return self.needs_human(Reason::TenantShared);
         }

@@ -2,6 +2,7 @@
 
 mod ordered;
 mod rejected;
+mod supplied;
 
 use super::*;
 use crate::domain::attempts::Attempts;
@@ -99,6 +100,7 @@ fn well() -> Seen {
         now: day(10),
         policy: Policy {
             mode: Mode::RemoveCurrent,
+            supplied: false,
             takes_effect: TakesEffect::Unknown,
             fence: Fence::Auto,
             bootstrap: None,

@@ -60,6 +60,10 @@ pub(super) fn bootstrap(f: &Facts<'_>) -> Option<Decision> {
         return None;
     }
     Some(match f.policy.bootstrap {
+        _ if f.policy.supplied => match f.journal.newest_foreign() {
+            Some(version) => Decision::Adopt { version: version.id.clone(), reason: Reason::SuppliedToken },
+            None => f.needs_human(Reason::NothingToAdopt),
+        },
         None => f.needs_human(Reason::NotAdopted),
         Some(Bootstrap::Adopt) => match f.journal.newest_foreign() {
             Some(version) => Decision::Adopt { version: version.id.clone(), reason: Reason::BootstrapAdopt },
@@ -73,6 +77,6 @@ pub(super) fn bootstrap(f: &Facts<'_>) -> Option<Decision> {
 }
 
 pub(super) fn supplied(f: &Facts<'_>) -> Option<Decision> {
-    let version = f.journal.newest_foreign().filter(|_| f.policy.accept_supplied)?;
+    let version = f.journal.newest_foreign().filter(|_| f.policy.accept_supplied || f.policy.supplied)?;
     Some(Decision::Adopt { version: version.id.clone(), reason: Reason::SuppliedToken })
 }
