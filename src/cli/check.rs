@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::CheckArgs;
 use crate::cli::exit::Exit;
-use crate::cli::look::{exit_of, line, look};
+use crate::cli::look::{exit_of, look};
 use crate::config::Config;
 use crate::engine::Act;
 
@@ -22,7 +22,7 @@ pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> any
         Err(error) => return Err(error),
     };
     for report in &reports {
-        writeln!(out, "{}", line(report))?;
+        writeln!(out, "{}", report.line())?;
     }
     let exits = reports.iter().map(exit_of);
     Ok(if args.due { Exit::of_due_check(exits) } else { Exit::of_check(exits) })

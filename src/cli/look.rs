@@ -36,9 +36,3 @@ pub fn exit_of(report: &Report) -> Exit {
         Kind::Unknown => Exit::Failed,
     }
 }
-
-/// How a connection stands, in a line.
-pub fn line(report: &Report) -> String {
-    let error = report.standing.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
-    format!("{}: {} [{}]{error}", report.connection, report.standing.sentence(), report.standing.reason)
-}

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::lock::Lock;
 use crate::cli::exit::Exit;
-use crate::cli::look::{line, look};
+use crate::cli::look::look;
 use crate::config::Config;
 use crate::engine::{Act, report::Kind};
 
@@ -18,7 +18,7 @@ pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> 
     let _signals = tokio::spawn(cancel_on_signal(shutdown.clone()));
     let reports = look(config, Act::CarryOut, &shutdown).await?;
     for report in &reports {
-        writeln!(out, "{}", line(report))?;
+        writeln!(out, "{}", report.line())?;
     }
     let failed = reports.iter().any(|r| matches!(r.standing.kind, Kind::Unknown | Kind::NeedsHuman));
     Ok(if failed { Exit::Failed } else { Exit::Done })

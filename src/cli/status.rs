@@ -93,6 +93,9 @@ fn details(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if let Some(error) = &report.standing.error {
         writeln!(out, "  error: {error}")?;
     }
+    if let Some(remedy) = &report.standing.remedy {
+        writeln!(out, "  to do: {remedy}")?;
+    }
     if let Some(token) = &report.token {
         let due = token.due.map(|at| format!(", due {}", minute(at))).unwrap_or_default();
         writeln!(out, "  token {} issued {}{due}", token.id, minute(token.issued))?;

@@ -135,6 +135,39 @@ reasons! {
 }
 
 impl Reason {
+    /// What a person can do about it: of every reason that nothing else ends. `NAME` stands for the connection.
+    pub const fn remedy(self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotAdopted => {
+                "set `bootstrap`, or bring a token by `scim-rotator adopt NAME --token-file FILE`, or have one made by `scim-rotator rotate NAME`"
+            }
+            Self::NothingToAdopt => {
+                "bring the token by `scim-rotator adopt NAME --token-file FILE`, or have one made by `scim-rotator rotate NAME`"
+            }
+            Self::NoKnownEnd => {
+                "set max_age, or set assumed_lifetime and have a token made under it by `scim-rotator rotate NAME`"
+            }
+            Self::IssueBudgetSpent => {
+                "read the errors before this one and mend their cause; it goes on by itself when a day has passed"
+            }
+            Self::JournalDamaged => {
+                "put the tags of the newest version back as they were, or write a whole version over it by `scim-rotator rotate NAME`"
+            }
+            Self::PauseOfUnknownOrigin => {
+                "start the job in the Entra portal (Provisioning, Start) unless it is meant to be paused"
+            }
+            Self::PreflightFailed => "mend what the message lists, then see whether `scim-rotator check` is content",
+            Self::TenantShared => "remove one of the two connections from the configuration",
+            Self::Held => "`scim-rotator release NAME` ends the hold",
+            _ => return None,
+        })
+    }
+
+    /// The same for one connection, ready to be typed.
+    pub fn remedy_for(self, connection: &str) -> Option<String> {
+        self.remedy().map(|remedy| remedy.replace("NAME", connection))
+    }
+
     /// Whether it is a person's order that is carried out.
     pub const fn is_order(self) -> bool {
         matches!(self, Self::Ordered | Self::Compromised | Self::Held | Self::Released)
@@ -144,5 +177,17 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_names_the_connection_and_is_ready_to_be_typed() {
+        let remedy = Reason::Held.remedy_for("prod").unwrap();
+        assert!(remedy.contains("scim-rotator release prod`") && !remedy.contains("NAME"), "{remedy}");
+        assert_eq!(Reason::NotDue.remedy_for("prod"), None);
     }
 }

@@ -105,6 +105,8 @@ pub struct Connection {
     unsaved: Option<Held>,
     introduced: bool,
     order: Option<Order>,
+    /// The first action since the last order was taken up: what came of it.
+    obeyed: Option<LastAction>,
     memory: Arc<Memory>,
 }
 
@@ -122,6 +124,7 @@ impl Connection {
             unsaved: None,
             introduced: false,
             order: None,
+            obeyed: None,
             memory: Arc::default(),
         }
     }
@@ -153,17 +156,18 @@ impl Connection {
     }
 
     /// Carries out what a person asks for, in one look or a few that follow at once. What cannot be done within minutes is
-    /// given up: an order is never carried out when nobody expects it any more.
+    /// given up: an order is never carried out when nobody expects it any more. [`Report::obeyed`] says what came of it.
     pub async fn obey(&mut self, order: Order) -> Look {
         tracing::info!(connection = %self.spec.name, order = order.name(), "a person asks for something");
         let until = self.ports.clock.elapsed() + ORDER_PATIENCE;
-        self.order = Some(order);
+        (self.order, self.obeyed) = (Some(order), None);
         loop {
-            let look = self.look(Act::CarryOut).await;
+            let mut look = self.look(Act::CarryOut).await;
             let wait = (look.next - self.ports.clock.now()).max(TimeDelta::milliseconds(1));
             let elapsed = self.ports.clock.elapsed();
             if self.order.is_none() || self.shutdown.is_cancelled() || elapsed + wait > until {
                 self.order = None;
+                look.report.obeyed = self.obeyed.take();
                 return look;
             }
             self.progress.beat();
@@ -214,7 +218,8 @@ impl Connection {
                     *until
                 }
                 Decision::NeedsHuman { until, reason } => {
-                    tracing::error!(decision = "needs-human", %reason, %until, "{}", report.standing.sentence());
+                    let remedy = report.standing.remedy.as_deref();
+                    tracing::error!(decision = "needs-human", %reason, %until, remedy, "{}", report.standing.sentence());
                     self.order = None;
                     *until
                 }
@@ -297,8 +302,12 @@ impl Connection {
     }
 
     /// Remembers what was done last.
-    fn done(&self, action: &'static str, reason: Reason, error: Option<String>) {
+    fn done(&mut self, action: &'static str, reason: Reason, error: Option<String>) {
         let at = self.ports.clock.now();
-        self.progress.ended(LastAction { at, action, reason, succeeded: error.is_none(), error });
+        let last = LastAction { at, action, reason, succeeded: error.is_none(), error };
+        if self.order.is_none() {
+            self.obeyed.get_or_insert_with(|| last.clone());
+        }
+        self.progress.ended(last);
     }
 }

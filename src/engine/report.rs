@@ -22,6 +22,9 @@ pub struct Report {
     pub job: Option<JobReport>,
     /// The last thing that was done, by this process or by the one that wrote the journal.
     pub last_action: Option<LastAction>,
+    /// What came of a person's order, in the report that answers it; none when it was not taken up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obeyed: Option<LastAction>,
     /// What deserves a look although nothing has failed.
     pub warnings: Vec<String>,
 }
@@ -40,6 +43,9 @@ pub struct Standing {
     /// What failed, with its causes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What a person can do about it, ready to be typed where it is a command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 /// The kinds of standing that scripts tell apart.
@@ -120,6 +126,14 @@ impl Standing {
 }
 
 impl Report {
+    /// How it stands, in a line.
+    pub fn line(&self) -> String {
+        let Standing { reason, error, remedy, .. } = &self.standing;
+        let error = error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+        let remedy = remedy.as_deref().map(|remedy| format!("; to do: {remedy}")).unwrap_or_default();
+        format!("{}: {} [{reason}]{error}{remedy}", self.connection, self.standing.sentence())
+    }
+
     /// A connection of which nothing is known yet.
     pub(super) fn unseen(spec: &Spec) -> Self {
         Self {
@@ -130,10 +144,12 @@ impl Report {
                 reason: Reason::CannotObserve,
                 next: None,
                 error: None,
+                remedy: None,
             },
             token: None,
             job: None,
             last_action: None,
+            obeyed: None,
             warnings: Vec::new(),
         }
     }
@@ -158,7 +174,14 @@ impl Report {
         };
         let reason = decision.reason().unwrap_or(Reason::NotDue);
         let mut report = Self {
-            standing: Standing { kind, action: decision.name(), reason, next, error: None },
+            standing: Standing {
+                kind,
+                action: decision.name(),
+                reason,
+                next,
+                error: None,
+                remedy: reason.remedy_for(&spec.name),
+            },
             token: token_report(spec, seen, now),
             job: Some(job_report(seen)),
             last_action: progress.last().or_else(|| last_from_journal(seen)),
@@ -178,7 +201,9 @@ impl Report {
         last: Option<LastAction>,
     ) {
         let kind = if class == Class::Human { Kind::NeedsHuman } else { Kind::Unknown };
-        self.standing = Standing { kind, reason, next, error: Some(error), action: self.standing.action };
+        let remedy = reason.remedy_for(&self.connection).filter(|_| class == Class::Human);
+        let action = self.standing.action;
+        self.standing = Standing { kind, action, reason, next, error: Some(error), remedy };
         self.last_action = last;
     }
 }
@@ -245,6 +270,13 @@ fn warnings(spec: &Spec, seen: &Observed, now: Timestamp) -> Vec<String> {
     if skew.abs() > 300 {
         warnings
             .push(format!("this host's clock differs from Microsoft Graph's by {skew} seconds: mend its time service"));
+    }
+    if let Some(until) = seen.journal.hold().filter(|until| *until > now) {
+        let until = until.format("%Y-%m-%d %H:%M:%S UTC");
+        warnings.push(format!(
+            "a person has put rotations by policy off until {until}; `scim-rotator release {}` ends that",
+            spec.name
+        ));
     }
     let Some(entry) = seen.journal.current() else { return warnings };
     let token: Option<&TokenNote> = entry.labels.token.as_ref();

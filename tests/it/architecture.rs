@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use scim_rotator::config::{Config, Environment};
+use scim_rotator::domain::Reason;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -54,6 +55,26 @@ fn the_domain_is_pure() {
             assert!(!code.contains(word), "{} must not know of {word}", file.display());
         }
     }
+}
+
+#[test]
+fn every_reason_for_which_a_person_is_needed_has_a_remedy() {
+    let mut found = 0;
+    for (file, code) in sources("src/domain/decide") {
+        let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
+        let named = code.split("needs_human(Reason::").skip(1);
+        let built = code.split("NeedsHuman {").skip(1).filter_map(|rest| {
+            let (fields, _) = rest.split_once('}')?;
+            fields.split_once("reason: Reason::").map(|(_, name)| name)
+        });
+        for rest in named.chain(built) {
+            let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+            let reason = Reason::ALL.iter().find(|reason| reason.name() == name).expect("a reason");
+            assert!(reason.remedy().is_some(), "{}: nothing says what a person can do about {name}", file.display());
+            found += 1;
+        }
+    }
+    assert!(found >= 7, "only {found} places were found");
 }
 
 #[test]
