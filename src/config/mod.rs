@@ -1,6 +1,7 @@
 //! The configuration: a TOML file, the environment laid over it, parsed once into types that cannot be wrong.
 //!
-//! Loading reads that one file and nothing else, neither the clock nor a secret. Every problem is reported at once
+//! Loading reads that one file and nothing else, neither the clock nor a secret (and looks whether the service's runtime
+//! directory is there). Every problem is reported at once
 //! ([`ConfigErrors`]). No secret is ever inline: only the paths of files that hold one ([`SecretFile`]).
 //!
 //! A variable is named `SCIM_ROTATOR__SECTION__KEY`, two underscores between levels: `SCIM_ROTATOR__LOG__FORMAT=json`.

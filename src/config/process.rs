@@ -131,13 +131,38 @@ pub(super) fn read_sandbox(section: &Section<'_>) -> Option<Sandbox> {
     purpose.and(Some(Sandbox { address: address?, clock_anchor, clock_speed }))
 }
 
-/// Where the lock goes: as configured, or where systemd or the login keeps such things.
+/// Where systemd puts the runtime directory of our unit.
+const OF_HOST: &str = "/run/scim-rotator";
+
+/// Where the lock and the control socket go: as configured, or where systemd or the login keeps such things.
 pub(super) fn read_runtime_dir(section: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> PathBuf {
-    section.get("runtime_dir", scalar::path(folder.path)).unwrap_or_else(|| {
-        // systemd names several folders with colons between them.
-        let of_unit = environment.get("RUNTIME_DIRECTORY").and_then(|names| names.split(':').next()).map(PathBuf::from);
-        let of_session = || environment.get("XDG_RUNTIME_DIR").map(|folder| Path::new(folder).join("scim-rotator"));
-        let temporary = || Path::new(environment.get("TMPDIR").unwrap_or("/tmp")).join("scim-rotator");
-        of_unit.or_else(of_session).unwrap_or_else(temporary)
-    })
+    let configured = section.get("runtime_dir", scalar::path(folder.path));
+    configured.unwrap_or_else(|| default_runtime_dir(environment, Path::new(OF_HOST)))
+}
+
+/// A command that a person types has not the environment of the service, and must find its lock and socket all the same:
+/// while the directory of the service is there, it is everybody's.
+fn default_runtime_dir(environment: &Environment, of_host: &Path) -> PathBuf {
+    // systemd names several folders with colons between them.
+    let of_unit = environment.get("RUNTIME_DIRECTORY").and_then(|names| names.split(':').next()).map(PathBuf::from);
+    let of_host = || of_host.is_dir().then(|| of_host.to_owned());
+    let of_session = || environment.get("XDG_RUNTIME_DIR").map(|folder| Path::new(folder).join("scim-rotator"));
+    let temporary = || Path::new(environment.get("TMPDIR").unwrap_or("/tmp")).join("scim-rotator");
+    of_unit.or_else(of_host).or_else(of_session).unwrap_or_else(temporary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_finds_the_directory_of_the_running_service_without_its_environment() {
+        let host = tempfile::tempdir().unwrap();
+        let gone = host.path().join("gone");
+        let of = |pairs: &[(&str, &str)], host: &Path| default_runtime_dir(&pairs.iter().copied().collect(), host);
+        assert_eq!(of(&[("XDG_RUNTIME_DIR", "/run/user/7")], host.path()), host.path());
+        assert_eq!(of(&[("RUNTIME_DIRECTORY", "/run/mine:/run/more")], host.path()), Path::new("/run/mine"));
+        assert_eq!(of(&[("XDG_RUNTIME_DIR", "/run/user/7")], &gone), Path::new("/run/user/7/scim-rotator"));
+        assert_eq!(of(&[], &gone), Path::new("/tmp/scim-rotator"));
+    }
 }

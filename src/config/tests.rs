@@ -385,12 +385,10 @@ fn a_time_that_cannot_be_read_is_one_problem_and_blames_no_other() {
 }
 
 #[test]
-fn the_runtime_folder_is_that_of_the_unit_or_the_session_unless_it_is_set() {
+fn the_runtime_folder_is_that_of_the_unit_unless_it_is_set() {
     let folder = |text: &str, variables: &[(&str, &str)]| parse(text, variables).unwrap().config.runtime_dir;
     let (unit, session) = (("RUNTIME_DIRECTORY", "/run/x:/run/y"), ("XDG_RUNTIME_DIR", "/run/user/1"));
     assert_eq!(folder(&plain(), &[unit, session]), Path::new("/run/x"));
-    assert_eq!(folder(&plain(), &[session]), Path::new("/run/user/1/scim-rotator"));
-    assert_eq!(folder(&plain(), &[]), Path::new("/tmp/scim-rotator"));
     assert_eq!(folder(&format!("runtime_dir = \"here\"\n{}", plain()), &[unit]), Path::new("/etc/x/here"));
 }
 
