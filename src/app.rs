@@ -135,7 +135,8 @@ impl App {
     }
 }
 
-fn clock(config: &Config) -> Arc<dyn Clock> {
+/// The clock that everything goes by.
+pub fn clock(config: &Config) -> Arc<dyn Clock> {
     match &config.sandbox {
         None => Arc::new(SystemClock),
         Some(sandbox) => {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::admin::control::Control;
 use crate::admin::lock::Lock;
 use crate::admin::service_manager::ServiceManager;
 use crate::app::App;
@@ -26,6 +27,7 @@ struct Daemon {
     ticks: BTreeMap<String, Tick>,
     tenants: Arc<Tenants>,
     manager: Arc<ServiceManager>,
+    control: Control,
 }
 
 /// Tends every connection until it is told to end.
@@ -41,12 +43,15 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
         ticks: BTreeMap::new(),
         tenants: Arc::new(Tenants::default()),
         manager,
+        control: Control::open(&config.runtime_dir, crate::app::clock(&config)),
     };
     daemon.apply(&config).await?;
     daemon.manager.ready();
     tracing::info!(connections = config.connections.len(), "ready");
     daemon.watch(&mut signals).await;
+    daemon.control.refuse();
     daemon.end(&mut signals).await;
+    daemon.control.close().await;
     Ok(())
 }
 
@@ -131,6 +136,7 @@ impl Daemon {
                     Wish::End => return,
                     Wish::Reload => self.reload().await,
                 },
+                call = self.control.next() => call.pass_to(&self.fleet),
                 _ = interval.tick() => self.feed_watchdog(),
             }
         }

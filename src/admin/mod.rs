@@ -1,4 +1,6 @@
-//! How the process shows itself to the machine it runs on.
+//! How the process shows itself to the machine it runs on, and takes commands from it.
 
+pub mod control;
 pub mod lock;
+pub mod outcome;
 pub mod service_manager;

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::config::Config;
+use crate::domain::order::LONGEST_HOLD;
+use crate::domain::{Mode, Timestamp};
 use crate::logging::Verbosity;
 
 const EXAMPLES: &str = "\
@@ -15,8 +19,15 @@ Begin here:
   scim-rotator run                   do it for years (systemd, container)
   scim-rotator status                which token lives how long, and what comes next
 
+When a person wants something (each goes through the running daemon, or does it itself where none runs):
+  scim-rotator rotate NAME                        a new token, now
+  scim-rotator rotate NAME --reason compromised   the current one is in wrong hands: it dies at once
+  scim-rotator adopt NAME --token-file FILE       use this token, made by hand
+  scim-rotator hold NAME --for 2h                 no rotation by policy for a while
+  scim-rotator release NAME                       the hold is over
+
 Exit codes:
-  0 done   1 failed, may succeed later   64 usage   78 configuration
+  0 done   1 failed or refused, the reason is printed   64 usage   78 configuration
   check:  0 nothing due   10 due   11 unfinished   12 needs a human   1 cannot tell
 
 Signals to `run`:
@@ -78,6 +89,28 @@ pub enum Command {
     /// Show each connection: stage, expiry and where that date comes from, slack, job, last and next action.
     Status(StatusArgs),
 
+    /// Have a new token made now, whatever the policy says, and bring it to Entra.
+    ///
+    /// At most four tokens are issued in 24 hours, a minute apart, whoever asks. The provisioning job is paused around the
+    /// cutover as the policy says. A running daemon carries it out, and goes on with it when this command is ended;
+    /// without one this command takes the lock and does it itself, and SIGTERM ends it as it ends `once`.
+    Rotate(RotateArgs),
+
+    /// Take over a token that was made by hand.
+    ///
+    /// It is stored in the vault, tested by Entra like every other, and given to Entra only when it passes. One that does
+    /// not pass is put aside, and everything stays as it was. The token is never printed, logged or handed on through
+    /// arguments or environment.
+    Adopt(AdoptArgs),
+
+    /// Put rotations by policy off for a while: a freeze, an audit, a migration.
+    ///
+    /// Survives restarts. The last safe moment (expiry minus `min_slack`) beats it, a dead token too, and so does `rotate`.
+    Hold(HoldArgs),
+
+    /// End a hold now.
+    Release(ReleaseArgs),
+
     /// About the configuration itself.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -105,6 +138,77 @@ pub struct StatusArgs {
     /// For machines: one JSON document.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `rotate NAME`.
+#[derive(Clone, Debug, Args)]
+pub struct RotateArgs {
+    /// The connection, as the configuration names it.
+    pub name: String,
+
+    /// What becomes of the current token: `overlap` lets it live until the new one takes effect, `remove-current` kills it
+    /// when the new one is made. Without this, as the policy says.
+    #[arg(long, value_name = "MODE", value_parser = mode())]
+    pub mode: Option<Mode>,
+
+    /// `compromised`: the current token is in wrong hands. It is removed at once, with the job paused, waiting for no gap.
+    #[arg(long, value_name = "REASON", conflicts_with = "mode", value_parser = ["compromised"])]
+    pub reason: Option<String>,
+}
+
+/// `adopt NAME`.
+#[derive(Clone, Debug, Args)]
+pub struct AdoptArgs {
+    /// The connection, as the configuration names it.
+    pub name: String,
+
+    /// A file that holds the token and nothing else. Should be readable by you alone; delete it afterwards.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: PathBuf,
+
+    /// When the token dies, unless it says so itself: `2027-01-31` (its first moment, UTC) or `2027-01-31T12:00:00Z`.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub expires: Option<Timestamp>,
+}
+
+/// `hold NAME`.
+#[derive(Clone, Debug, Args)]
+pub struct HoldArgs {
+    /// The connection, as the configuration names it.
+    pub name: String,
+
+    /// How long: `2h`, `3days`, `1day 12h`; at most 90 days.
+    #[arg(long = "for", value_name = "TIME", value_parser = hold_time)]
+    pub time: TimeDelta,
+}
+
+/// `release NAME`.
+#[derive(Clone, Debug, Args)]
+pub struct ReleaseArgs {
+    /// The connection, as the configuration names it.
+    pub name: String,
+}
+
+fn mode() -> impl TypedValueParser<Value = Mode> {
+    PossibleValuesParser::new(["overlap", "remove-current"]).map(|word| match word.as_str() {
+        "overlap" => Mode::Overlap,
+        _ => Mode::RemoveCurrent,
+    })
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let day = |text: &str| Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN).and_utc());
+    let moment = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
+    moment.ok().or_else(|| day(text)).ok_or_else(|| "write 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
+}
+
+fn hold_time(text: &str) -> Result<TimeDelta, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let time = TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
+    match time >= TimeDelta::seconds(1) && time <= LONGEST_HOLD {
+        true => Ok(time),
+        false => Err(format!("a hold lasts from a second to {} days", LONGEST_HOLD.num_days())),
+    }
 }
 
 /// `config …`.
@@ -143,9 +247,52 @@ mod tests {
     }
 
     #[test]
+    fn times_and_moments_are_read_as_people_write_them_and_bounded() {
+        assert_eq!(hold_time("2h"), Ok(TimeDelta::hours(2)));
+        assert_eq!(hold_time("90days"), Ok(LONGEST_HOLD));
+        for wrong in ["91days", "0s", "2", "", "-1h", "500000years"] {
+            assert!(hold_time(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(moment("2027-01-31").unwrap().to_rfc3339(), "2027-01-31T00:00:00+00:00");
+        assert_eq!(moment("2027-01-31T12:00:00+02:00").unwrap().to_rfc3339(), "2027-01-31T10:00:00+00:00");
+        for wrong in ["tomorrow", "31.01.2027", "2027-02-30", ""] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_compromised_token_is_not_kept_alive_by_a_mode() {
+        let rotate = |more: &[&str]| {
+            Cli::try_parse_from(["scim-rotator", "rotate", "prod"].iter().chain(more)).map(|cli| cli.command)
+        };
+        assert!(
+            matches!(rotate(&["--mode", "overlap"]), Ok(Command::Rotate(args)) if args.mode == Some(Mode::Overlap))
+        );
+        assert!(rotate(&["--reason", "compromised"]).is_ok());
+        for wrong in
+            [&["--reason", "compromised", "--mode", "overlap"][..], &["--mode", "both"], &["--reason", "bored"]]
+        {
+            assert!(rotate(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn every_subcommand_and_exit_code_is_in_the_help() {
         let help = Cli::command().render_long_help().to_string();
-        for word in ["run", "once", "check", "status", "config", "10 due", "78 configuration", "HUP"] {
+        for word in [
+            "run",
+            "once",
+            "check",
+            "status",
+            "rotate",
+            "adopt",
+            "hold",
+            "release",
+            "config",
+            "10 due",
+            "78 configuration",
+            "HUP",
+        ] {
             assert!(help.contains(word), "{word}");
         }
     }

@@ -2,13 +2,19 @@
 //!
 //! Answers for people and machines go to standard output, logs and complaints to standard error.
 
+mod adopt;
 mod args;
 mod check;
 pub mod config_check;
 pub mod exit;
+mod hold;
 mod look;
 mod once;
+mod order;
+mod release;
+mod rotate;
 mod run;
+mod signals;
 mod status;
 
 use std::ffi::OsString;
@@ -17,7 +23,9 @@ use std::path::PathBuf;
 
 use clap::Parser as _;
 
-pub use args::{CheckArgs, Cli, Command, ConfigCommand, OnceArgs, RunArgs, StatusArgs};
+pub use args::{
+    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, HoldArgs, OnceArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
+};
 pub use exit::Exit;
 
 use crate::config::{Config, Environment};
@@ -65,7 +73,7 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     result.unwrap_or_else(|error| complain(Exit::Failed, &crate::engine::chain(error.as_ref())))
 }
 
-/// The subcommands that look, on the one thread that everything runs on.
+/// The subcommands that look or act, on the one thread that everything runs on.
 fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut out = io::stdout();
@@ -75,6 +83,10 @@ fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<
             Command::Once(_) => once::run(&config, &mut out).await,
             Command::Check(args) => check::run(&config, &args, &mut out).await,
             Command::Status(args) => status::run(&config, &args, &mut out).await,
+            Command::Rotate(args) => rotate::run(&config, &args, &mut out).await,
+            Command::Adopt(args) => adopt::run(&config, &args, &mut out).await,
+            Command::Hold(args) => hold::run(&config, &args, &mut out).await,
+            Command::Release(args) => release::run(&config, &args, &mut out).await,
             Command::Config(_) => Ok(Exit::Usage),
         }
     })

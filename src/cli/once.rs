@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::lock::Lock;
 use crate::cli::exit::Exit;
 use crate::cli::look::look;
+use crate::cli::signals;
 use crate::config::Config;
 use crate::engine::{Act, report::Kind};
 
@@ -15,30 +16,11 @@ use crate::engine::{Act, report::Kind};
 pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> {
     let _lock = Lock::take(&config.runtime_dir)?;
     let shutdown = CancellationToken::new();
-    let _signals = tokio::spawn(cancel_on_signal(shutdown.clone()));
+    let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
     let reports = look(config, Act::CarryOut, &shutdown).await?;
     for report in &reports {
         writeln!(out, "{}", report.line())?;
     }
     let failed = reports.iter().any(|r| matches!(r.standing.kind, Kind::Unknown | Kind::NeedsHuman));
     Ok(if failed { Exit::Failed } else { Exit::Done })
-}
-
-/// The first signal has the run end where nothing is lost by it; the second ends the process.
-async fn cancel_on_signal(shutdown: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return;
-    };
-    for again in [false, true] {
-        tokio::select! {
-            _ = terminate.recv() => (),
-            _ = interrupt.recv() => (),
-        }
-        if again {
-            std::process::exit(Exit::Failed.code().into());
-        }
-        shutdown.cancel();
-    }
 }

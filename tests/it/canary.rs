@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::place::{OVERLAP, Place, REMOVE_CURRENT, SPEED, about_to_be_due, is_at_rest_with_newer};
+use super::place::{BINARY, OVERLAP, PATIENCE, Place, REMOVE_CURRENT, SPEED, about_to_be_due, is_at_rest_with_newer};
+use crate::sandbox::setup::worlds;
+use crate::sandbox::{Side, Which};
 use crate::world::{Fault, Op, Service};
 
 /// So many bytes of a secret in a row are a leak.
@@ -118,12 +121,68 @@ async fn no_piece_of_a_secret_shows_in_any_log_error_file_argument_or_environmen
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_piece_of_an_adopted_token_shows_in_any_log_file_argument_or_environment() {
+    let life = |settings: &mut crate::world::Settings| settings.token_life = chrono::TimeDelta::days(300);
+    let place = Place::new(worlds(life), SPEED, |text| text).await;
+    let by_hand = tempfile::tempdir().expect("a folder");
+    let file = by_hand.path().join("by-hand");
+    let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
+    place.run(&["once"]).await;
+    for with_daemon in [false, true] {
+        let daemon = with_daemon.then(|| place.daemon(&["-vvv"]));
+        if let Some(daemon) = &daemon {
+            daemon.says("\"ready\"").await;
+        }
+        // One that works, and one that is put aside, which makes for talk.
+        for works in [true, false] {
+            let value = match works {
+                true => place.sandbox.world(OVERLAP).person_rotates(false),
+                false => NEVER_MADE.to_owned(),
+            };
+            fs::write(&file, value).expect("written");
+            let mut hold = place.sandbox.gate().hold(Which::Next(Op::VaultStore), Side::Before);
+            let mut command = tokio::process::Command::from(place.setup.command(BINARY));
+            command.args(["adopt", "overlap", "-vvv", "--token-file"]).arg(&file).kill_on_drop(true);
+            let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+            let child = child.expect("it starts");
+            tokio::time::timeout(PATIENCE, hold.reached()).await.expect("it stores the token");
+            for part in ["cmdline", "environ"] {
+                let path = format!("/proc/{}/{part}", child.id().expect("it runs"));
+                texts.push((part.to_owned(), fs::read(path).expect("our own process")));
+            }
+            hold.go();
+            let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends");
+            let output = output.expect("it is ours");
+            assert_eq!(output.status.success(), works, "{}", String::from_utf8_lossy(&output.stdout));
+            texts.extend([("out".to_owned(), output.stdout), ("err".to_owned(), output.stderr)]);
+        }
+    }
+    for entry in files(&place.setup.folder).into_iter().filter(|entry| !entry.to_string_lossy().contains("secret")) {
+        texts.push((entry.display().to_string(), fs::read(&entry).expect("a file")));
+    }
+    let mut secrets = secrets(&place);
+    secrets.extend(windows(NEVER_MADE));
+    let spoken: usize = texts.iter().map(|(_, text)| text.len()).sum();
+    assert!(spoken > 100_000, "at the loudest level there is much to look through, not {spoken} bytes");
+    for (name, text) in &texts {
+        if let Some(leak) = leak(text, &secrets) {
+            panic!("{name} shows a secret at the end of: {leak}");
+        }
+    }
+}
+
+/// Looks like a token, and is none.
+const NEVER_MADE: &str = "kX9-7dPq2Wz_vB4nM8sTfG6hJ1yRc";
+
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-        match entry.is_dir() {
-            true => found.extend(files(&entry)),
-            false => found.push(entry),
+        if entry.is_dir() {
+            found.extend(files(&entry));
+        } else if entry.is_file() {
+            // And no socket, which holds nothing.
+            found.push(entry);
         }
     }
     found

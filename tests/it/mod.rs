@@ -4,6 +4,8 @@ mod architecture;
 mod bad_input;
 mod canary;
 mod identity;
+mod commands;
+mod control;
 mod kill;
 mod place;
 mod refuse;

@@ -71,14 +71,15 @@ A token lives for 3 days here and is rotated after a day and a half; an hour pas
 Entra provisions every 40 minutes with whatever token it holds: a cycle that fails is what must never happen.
 
   the daemon's log     {}
-  its status (in another terminal; the daemon goes on)
-    SCIM_ROTATOR__SANDBOX__CLOCK_ANCHOR={} {} status --config {}
+  its status (in another terminal; the daemon goes on), or `rotate overlap`, `hold overlap --for 1day` …
+    SCIM_ROTATOR__SANDBOX__CLOCK_ANCHOR={} SCIM_ROTATOR__RUNTIME_DIR={} {} --config {} status
 
 Ctrl-C ends it.
 ",
         sandbox.address,
         log.display(),
         sandbox.clock().anchor.to_rfc3339(),
+        setup.folder.join("run").display(),
         binary.display(),
         setup.config.display(),
     );

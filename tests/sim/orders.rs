@@ -135,3 +135,17 @@ async fn a_hold_lasts_across_processes_until_it_is_released_or_the_last_safe_mom
     assert_eq!(saved_and_issued(&forgotten), (Some(2), 1));
     is_well(&forgotten);
 }
+
+#[tokio::test]
+async fn what_came_of_an_order_is_told_apart_from_what_followed_it() {
+    let drive = resting(TakesEffect::OwnExpiry, policy(Mode::Overlap, Fence::Auto)).await;
+    drive.world().advance(TimeDelta::days(174)); // The last safe moment has come, and no process was there.
+    let until = drive.world().now() + TimeDelta::days(2);
+    let report = obey(&drive, Order::Hold { until }).await.report;
+    assert!(report.obeyed.is_some_and(|last| last.succeeded && last.reason == Reason::Held), "the hold was written");
+    assert_eq!(report.last_action.expect("something was done").reason, Reason::NearingExpiry);
+    assert_eq!(saved_and_issued(&drive), (Some(2), 1), "and beaten");
+    drive.world().settings.vault_forbidden = true;
+    let report = obey(&drive, Order::Release).await.report;
+    assert!(report.obeyed.is_none(), "what could not be taken up has no end, whatever was done before");
+}

@@ -1,0 +1,160 @@
+//! The command's side: finds out whether a daemon is there, and has it carry an order out.
+
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::wire::{Ask, Greeting, Problem};
+use super::{PATIENCE, socket_of};
+use crate::admin::outcome::Outcome;
+
+/// A daemon that answers.
+#[derive(Debug)]
+pub struct Daemon {
+    socket: PathBuf,
+    pid: Option<i32>,
+}
+
+/// Why the daemon could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// It is not for this user.
+    #[error("the control socket {} cannot be opened; run this as the daemon's user or as root", .socket.display())]
+    Closed {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Anybody could have put it there.
+    #[error("the control socket {} belongs to user {uid}, in a place where anybody can make one: no token is told to it; set runtime_dir", .socket.display())]
+    Untrusted {
+        /// The socket.
+        socket: PathBuf,
+        /// Whose it is.
+        uid: u32,
+    },
+    /// It answered nothing that can be read.
+    #[error("the daemon broke off; whether the order was carried out stands in its log and in `scim-rotator status`")]
+    BrokenOff(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It said no.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Daemon {
+    /// The daemon of this runtime directory, if there is one and it answers.
+    pub async fn find(runtime_dir: &Path) -> Result<Option<Self>, ClientError> {
+        let mut daemon = Self { socket: socket_of(runtime_dir), pid: None };
+        let stream = match tokio::time::timeout(PATIENCE, daemon.connect()).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(source)) if source.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(ClientError::Closed { socket: daemon.socket, source });
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "there is no daemon");
+                return Ok(None);
+            }
+            Err(_) => return Ok(None),
+        };
+        if let Ok(peer) = stream.peer_cred() {
+            if !is_trusted(peer.uid(), own_uid(), mode_above(runtime_dir)) {
+                return Err(ClientError::Untrusted { socket: daemon.socket, uid: peer.uid() });
+            }
+            daemon.pid = peer.pid();
+        }
+        let greeting = exchange::<Greeting>(stream, Method::GET, "/v1", String::new());
+        Ok(match tokio::time::timeout(PATIENCE * 2, greeting).await {
+            Ok(Ok(Greeting { version })) => {
+                tracing::debug!(version, "the daemon answers");
+                Some(daemon)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the daemon does not answer");
+                None
+            }
+            Err(_) => None,
+        })
+    }
+
+    /// Its process number.
+    pub fn pid(&self) -> Option<i32> {
+        self.pid
+    }
+
+    /// Has it carry this out. Returns once it has, which may take as long as a rotation takes.
+    pub async fn ask(&self, connection: &str, ask: &Ask) -> Result<Outcome, ClientError> {
+        let path = format!("/v1/connections/{connection}/{}", ask.name());
+        let stream = self.connect().await.map_err(|error| ClientError::BrokenOff(error.into()))?;
+        exchange(stream, Method::POST, &path, ask.body()).await
+    }
+
+    async fn connect(&self) -> io::Result<UnixStream> {
+        UnixStream::connect(&self.socket).await
+    }
+}
+
+/// One request, one answer.
+async fn exchange<T: DeserializeOwned>(
+    stream: UnixStream,
+    method: Method,
+    path: &str,
+    body: String,
+) -> Result<T, ClientError> {
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| ClientError::BrokenOff(error);
+    let request = Request::builder().method(method).uri(path).header("host", "scim-rotator");
+    let request = request.body(Full::new(Bytes::from(body))).map_err(|error| broken(error.into()))?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(error.into()))?;
+    let driven = tokio::spawn(connection);
+    let answer = sender.send_request(request).await.map_err(|error| broken(error.into()))?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await.map_err(|error| broken(error.into()))?.to_bytes();
+    driven.abort();
+    match status {
+        StatusCode::OK => serde_json::from_slice(&body).map_err(|error| broken(error.into())),
+        _ => Err(ClientError::Refused(match serde_json::from_slice(&body) {
+            Ok(Problem { problem }) => problem,
+            Err(_) => format!("the daemon answered {status}"),
+        })),
+    }
+}
+
+/// In a directory such as `/tmp` anybody may be first to make ours and to listen in it. There, only our own user and root
+/// are told anything.
+fn is_trusted(peer: u32, own: Option<u32>, mode_above: u32) -> bool {
+    peer == 0 || Some(peer) == own || mode_above & 0o002 == 0
+}
+
+fn own_uid() -> Option<u32> {
+    Some(std::fs::metadata("/proc/self").ok()?.uid())
+}
+
+/// Who may make a directory where the runtime directory is; anybody, if that cannot be seen.
+fn mode_above(runtime_dir: &Path) -> u32 {
+    let above = runtime_dir.parent().and_then(|above| std::fs::metadata(above).ok());
+    above.map_or(0o777, |above| above.permissions().mode())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_anybody_can_make_a_socket_only_our_own_user_and_root_are_told_a_token() {
+        let (sticky, private) = (0o1777, 0o755);
+        assert!(is_trusted(1000, Some(1000), sticky) && is_trusted(0, Some(1000), sticky));
+        assert!(!is_trusted(1001, Some(1000), sticky) && !is_trusted(1001, Some(0), sticky));
+        assert!(!is_trusted(1001, None, sticky));
+        assert!(is_trusted(1001, Some(0), private), "root's own directory: whoever serves there may");
+    }
+}

@@ -1,0 +1,253 @@
+//! The daemon's side. It hands orders on and carries none out; whatever comes in over the socket, the daemon neither waits
+//! for it nor ends by it: connections, bodies and times are bounded, and every failure is a line in the log.
+
+use std::convert::Infallible;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
+
+use super::wire::{Ask, Greeting, Problem};
+use super::{MOST_BYTES, PATIENCE, socket_of};
+use crate::admin::outcome::Outcome;
+use crate::domain::Order;
+use crate::engine::{Fleet, Report};
+use crate::ports::Clock;
+
+/// So many commands are served at a time; further ones wait in the socket.
+const MOST_CONNECTIONS: usize = 16;
+/// After a failure to accept (no descriptors left, say): no hot loop.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// A process that ends waits so long for its last answers to be taken.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// The control socket of a running daemon.
+pub struct Control {
+    socket: PathBuf,
+    calls: mpsc::Receiver<Call>,
+    accepting: Option<AbortHandle>,
+    conversations: TaskTracker,
+}
+
+/// An order for one of the fleet's connections.
+pub struct Call {
+    connection: String,
+    order: Order,
+    passed: oneshot::Sender<Passed>,
+}
+
+/// Where the outcome is awaited, or the names of the connections that there are.
+type Passed = Result<oneshot::Receiver<Report>, Vec<String>>;
+
+impl Call {
+    /// Gives it to the connection that is meant. Waits for nothing.
+    pub fn pass_to(self, fleet: &Fleet) {
+        let receiver = fleet.order(&self.connection, self.order);
+        let passed = receiver.ok_or_else(|| fleet.members().keys().cloned().collect());
+        // Whoever asked may have gone.
+        let _gone = self.passed.send(passed);
+    }
+}
+
+impl Control {
+    /// Opens the socket of this runtime directory, whose lock the caller holds: what a killed daemon has left is replaced.
+    /// Where it cannot be opened the daemon lives on without it: provisioning counts for more than commands.
+    pub fn open(runtime_dir: &Path, clock: Arc<dyn Clock>) -> Self {
+        let socket = socket_of(runtime_dir);
+        let (sender, calls) = mpsc::channel(MOST_CONNECTIONS);
+        let conversations = TaskTracker::new();
+        let accepting = match bind(&socket) {
+            Ok(listener) => {
+                let host = Host { calls: sender, clock };
+                Some(tokio::spawn(accept(listener, host, conversations.clone())).abort_handle())
+            }
+            Err(error) => {
+                tracing::warn!(%error, socket = %socket.display(), "no command can reach this daemon: its control socket cannot be opened");
+                None
+            }
+        };
+        Self { socket, calls, accepting, conversations }
+    }
+
+    /// The next order that somebody gives. Never returns when none can come any more.
+    pub async fn next(&mut self) -> Call {
+        match self.calls.recv().await {
+            Some(call) => call,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// From now on nothing is taken up: the daemon ends.
+    pub fn refuse(&mut self) {
+        self.calls.close();
+        while self.calls.try_recv().is_ok() {}
+    }
+
+    /// Lets the last answers be read, and takes the socket away.
+    pub async fn close(self) {
+        if let Some(accepting) = self.accepting {
+            accepting.abort();
+            if let Err(error) = fs::remove_file(&self.socket) {
+                tracing::debug!(%error, "the control socket cannot be removed");
+            }
+        }
+        self.conversations.close();
+        drop(self.calls);
+        if tokio::time::timeout(LAST_ANSWERS, self.conversations.wait()).await.is_err() {
+            tracing::debug!("a command did not take its answer");
+        }
+    }
+}
+
+/// A socket that is never there with other permissions than its own, in the place of whatever was there before.
+fn bind(socket: &Path) -> io::Result<UnixListener> {
+    let unfinished = socket.with_extension("new");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => (),
+    }
+    let listener = UnixListener::bind(&unfinished)?;
+    fs::set_permissions(&unfinished, Permissions::from_mode(0o660))?;
+    fs::rename(&unfinished, socket)?;
+    Ok(listener)
+}
+
+/// What every conversation needs.
+#[derive(Clone)]
+struct Host {
+    calls: mpsc::Sender<Call>,
+    clock: Arc<dyn Clock>,
+}
+
+async fn accept(listener: UnixListener, host: Host, conversations: TaskTracker) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    while let Ok(seat) = Arc::clone(&room).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let host = host.clone();
+                conversations.spawn(async move {
+                    converse(stream, host).await;
+                    drop(seat);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a command could not be let in");
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+        }
+    }
+}
+
+/// One request, one answer. A caller who goes away is noticed, and its seat is free again.
+async fn converse(stream: UnixStream, host: Host) {
+    let peer = Peer::of(&stream);
+    let service = service_fn(|request| host.answer(request, peer));
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
+    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+        let error = crate::engine::chain(&error);
+        tracing::debug!(%error, peer.uid, peer.pid, "a command broke off");
+    }
+}
+
+/// Who is at the other end, as the kernel knows it.
+#[derive(Clone, Copy)]
+struct Peer {
+    uid: Option<u32>,
+    pid: Option<i32>,
+}
+
+impl Peer {
+    fn of(stream: &UnixStream) -> Self {
+        let credentials = stream.peer_cred().ok();
+        Self { uid: credentials.map(|c| c.uid()), pid: credentials.and_then(|c| c.pid()) }
+    }
+}
+
+type Answer = Response<Full<Bytes>>;
+
+impl Host {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Answer, Infallible> {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        tracing::debug!(%method, path, peer.uid, peer.pid, "a request on the control socket");
+        let answered = match (&method, parts.as_slice()) {
+            (&Method::GET, ["v1"]) => Ok(ok(&Greeting { version: env!("CARGO_PKG_VERSION").to_owned() })),
+            (&Method::POST, ["v1", "connections", connection, ask]) => {
+                self.order(connection, ask, request.into_body(), peer).await
+            }
+            _ => Err(refusal(StatusCode::NOT_FOUND, "there is nothing of this kind here")),
+        };
+        Ok(answered.unwrap_or_else(|(status, problem)| {
+            tracing::warn!(peer.uid, peer.pid, status = status.as_u16(), "a command was refused: {}", problem.problem);
+            json(status, &problem)
+        }))
+    }
+
+    async fn order(&self, connection: &str, ask: &str, body: Incoming, peer: Peer) -> Result<Answer, Refusal> {
+        let body = Limited::new(body, MOST_BYTES).collect();
+        let body = match tokio::time::timeout(PATIENCE, body).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(_)) => return Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, "the body is broken or over 64 KiB")),
+            Err(_) => return Err(refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come")),
+        };
+        let unfit = |problem: String| refusal(StatusCode::UNPROCESSABLE_ENTITY, problem);
+        let order = Ask::parse(ask, &body).and_then(|ask| ask.order(self.clock.now())).map_err(unfit)?;
+        drop(body);
+        tracing::info!(connection, order = order.name(), peer.uid, peer.pid, "a command has come");
+        let ending = |_| refusal(StatusCode::SERVICE_UNAVAILABLE, "the daemon is ending and takes no commands");
+        let (sender, passed) = oneshot::channel();
+        let call = Call { connection: connection.to_owned(), order: order.clone(), passed: sender };
+        self.calls.send(call).await.map_err(|_| ()).map_err(ending)?;
+        let outcome = passed.await.map_err(|_| ()).map_err(ending)?.map_err(|names| {
+            refusal(
+                StatusCode::NOT_FOUND,
+                format!(
+                    "the daemon has no connection {connection:?}; it has {}. If this name is new, the daemon has not read the configuration again (SIGHUP)",
+                    names.join(", ")
+                ),
+            )
+        })?;
+        match outcome.await {
+            Ok(report) => Ok(ok(&Outcome::of(&order, &report))),
+            Err(_) => Err(refusal(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the connection ended before this was carried out, by a reload, an end of the daemon, or a fault: its log says which",
+            )),
+        }
+    }
+}
+
+type Refusal = (StatusCode, Problem);
+
+fn refusal(status: StatusCode, problem: impl Into<String>) -> Refusal {
+    (status, Problem { problem: problem.into() })
+}
+
+fn ok(body: &impl Serialize) -> Answer {
+    json(StatusCode::OK, body)
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    let text = serde_json::to_vec(body).unwrap_or_else(|_| b"{}".to_vec());
+    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    answer
+}

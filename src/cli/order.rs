@@ -1,0 +1,52 @@
+//! What `rotate`, `adopt`, `hold` and `release` share: the order goes to the running daemon; where there is none, it is
+//! carried out here, under the same lock and by the same code.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow, bail};
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::control::{Ask, Daemon};
+use crate::admin::lock::Lock;
+use crate::admin::outcome::Outcome;
+use crate::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::signals;
+use crate::config::{Config, ConnectionConfig};
+use crate::engine::{Report, Tenants};
+
+/// Has `ask` carried out for the connection of this name, and says what came of it.
+pub async fn carry_out(config: &Config, name: &str, ask: Ask, out: &mut impl Write) -> anyhow::Result<Exit> {
+    let Some(connection) = config.connections.iter().find(|connection| connection.name.as_str() == name) else {
+        let names: Vec<_> = config.connections.iter().map(|connection| connection.name.as_str()).collect();
+        bail!("there is no connection {name:?}; the configuration has {}", names.join(", "));
+    };
+    let outcome = match Daemon::find(&config.runtime_dir).await? {
+        Some(daemon) => {
+            let pid = daemon.pid();
+            tracing::info!(pid, "the daemon carries it out, and goes on with it even if this command is ended");
+            daemon.ask(name, &ask).await?
+        }
+        None => alone(config, connection, ask).await?,
+    };
+    for line in &outcome.says {
+        writeln!(out, "{line}")?;
+    }
+    Ok(if outcome.carried_out { Exit::Done } else { Exit::Failed })
+}
+
+async fn alone(config: &Config, connection: &ConnectionConfig, ask: Ask) -> anyhow::Result<Outcome> {
+    let _lock = Lock::take(&config.runtime_dir).context("no daemon answers, and the work cannot be done here")?;
+    let shutdown = CancellationToken::new();
+    let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
+    let app = App::build(config, Arc::new(Tenants::default()))?;
+    let mut connection = app.connection(connection, &shutdown)?;
+    let order = ask.order(connection.clock().now()).map_err(|problem| anyhow!(problem))?;
+    let mut report = connection.obey(order.clone()).await.report;
+    if let Some(last) = connection.store_unsaved().await {
+        // A token that was in memory only has been brought home, or not: that is what came of the order.
+        report = Report { obeyed: last.last_action.clone(), ..last };
+    }
+    Ok(Outcome::of(&order, &report))
+}

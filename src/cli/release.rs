@@ -1,0 +1,14 @@
+//! `release`: the hold is over.
+
+use std::io::Write;
+
+use crate::admin::control::Ask;
+use crate::cli::args::ReleaseArgs;
+use crate::cli::exit::Exit;
+use crate::cli::order::carry_out;
+use crate::config::Config;
+
+/// Has the end of the hold written down.
+pub async fn run(config: &Config, args: &ReleaseArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
+    carry_out(config, &args.name, Ask::Release, out).await
+}
