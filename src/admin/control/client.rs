@@ -20,6 +20,8 @@ use crate::admin::outcome::Outcome;
 #[derive(Debug)]
 pub struct Daemon {
     socket: PathBuf,
+    /// Who may make a directory where the runtime directory is.
+    mode_above: u32,
     pid: Option<i32>,
 }
 
@@ -54,7 +56,7 @@ pub enum ClientError {
 impl Daemon {
     /// The daemon of this runtime directory, if there is one and it answers.
     pub async fn find(runtime_dir: &Path) -> Result<Option<Self>, ClientError> {
-        let mut daemon = Self { socket: socket_of(runtime_dir), pid: None };
+        let mut daemon = Self { socket: socket_of(runtime_dir), mode_above: mode_above(runtime_dir), pid: None };
         let stream = match tokio::time::timeout(PATIENCE, daemon.connect()).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(source)) if source.kind() == io::ErrorKind::PermissionDenied => {
@@ -66,12 +68,7 @@ impl Daemon {
             }
             Err(_) => return Ok(None),
         };
-        if let Ok(peer) = stream.peer_cred() {
-            if !is_trusted(peer.uid(), own_uid(), mode_above(runtime_dir)) {
-                return Err(ClientError::Untrusted { socket: daemon.socket, uid: peer.uid() });
-            }
-            daemon.pid = peer.pid();
-        }
+        daemon.pid = daemon.vet(&stream)?;
         let greeting = exchange::<Greeting>(stream, Method::GET, "/v1", String::new());
         Ok(match tokio::time::timeout(PATIENCE * 2, greeting).await {
             Ok(Ok(Greeting { version })) => {
@@ -95,7 +92,17 @@ impl Daemon {
     pub async fn ask(&self, connection: &str, ask: &Ask) -> Result<Outcome, ClientError> {
         let path = format!("/v1/connections/{connection}/{}", ask.name());
         let stream = self.connect().await.map_err(|error| ClientError::BrokenOff(error.into()))?;
+        self.vet(&stream)?; // Whoever serves the socket may have changed since the greeting.
         exchange(stream, Method::POST, &path, ask.body()).await
+    }
+
+    /// The process at the other end, if it may be told a token.
+    fn vet(&self, stream: &UnixStream) -> Result<Option<i32>, ClientError> {
+        let peer = stream.peer_cred().map_err(|error| ClientError::BrokenOff(error.into()))?;
+        match is_trusted(peer.uid(), own_uid(), self.mode_above) {
+            true => Ok(peer.pid()),
+            false => Err(ClientError::Untrusted { socket: self.socket.clone(), uid: peer.uid() }),
+        }
     }
 
     async fn connect(&self) -> io::Result<UnixStream> {
