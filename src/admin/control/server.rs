@@ -32,8 +32,8 @@ use crate::ports::Clock;
 const MOST_CONNECTIONS: usize = 16;
 /// After a failure to accept (no descriptors left, say): no hot loop.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// A process that ends waits so long for its last answers to be taken.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// A process that ends waits so long for its last answers to be taken: a second TERM still ends it about at once.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// The control socket of a running daemon.
 pub struct Control {
