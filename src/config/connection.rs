@@ -66,7 +66,7 @@ impl fmt::Display for ConnectionName {
 #[derive(Clone, Debug)]
 pub enum Issuing {
     /// HPE GreenLake.
-    GreenLake(GreenLake),
+    GreenLake(Box<GreenLake>),
     /// Nobody that could be asked: people bring them.
     Supplied {
         /// How long a token is taken to live when nothing else says so.
@@ -186,7 +186,7 @@ fn read_greenlake(section: &Section<'_>, folder: &Folder<'_>) -> Option<(Issuing
     let (assumed_lifetime, life_key) = read_lifetime(section);
     let rules = Issuer { supplied: false, takes_effect, life: assumed_lifetime, life_key };
     let greenlake = GreenLake { url: url?, auth: auth?, token_pointer, expiry_pointer, assumed_lifetime };
-    Some((Issuing::GreenLake(greenlake), rules))
+    Some((Issuing::GreenLake(Box::new(greenlake)), rules))
 }
 
 fn read_glcs(section: &Section<'_>, folder: &Folder<'_>) -> Option<GlcsClient> {

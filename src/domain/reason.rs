@@ -157,6 +157,12 @@ impl Reason {
                 "start the job in the Entra portal (Provisioning, Start) unless it is meant to be paused"
             }
             Self::PreflightFailed => "mend what the message lists, then see whether `scim-rotator check` is content",
+            Self::RotatedElsewhere => {
+                "find out what else rotates or removes the token at the issuer and end it, then have a new one made by `scim-rotator rotate NAME`"
+            }
+            Self::SupplyNeeded => {
+                "bring the next token by `scim-rotator adopt NAME --token-file FILE`, or store it in the vault"
+            }
             Self::TenantShared => "remove one of the two connections from the configuration",
             Self::Held => "`scim-rotator release NAME` ends the hold",
             _ => return None,

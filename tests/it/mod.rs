@@ -3,9 +3,9 @@
 mod architecture;
 mod bad_input;
 mod canary;
-mod identity;
 mod commands;
 mod control;
+mod identity;
 mod kill;
 mod place;
 mod refuse;
