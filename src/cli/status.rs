@@ -99,6 +99,14 @@ fn details(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if let Some(token) = &report.token {
         let due = token.due.map(|at| format!(", due {}", minute(at))).unwrap_or_default();
         writeln!(out, "  token {} issued {}{due}", token.id, minute(token.issued))?;
+        let seen =
+            |what, at: Option<Timestamp>| at.map_or(format!("not {what} yet"), |at| format!("{what} {}", minute(at)));
+        writeln!(out, "  {}, {}", seen("confirmed", token.confirmed), seen("proven", token.proven))?;
+    }
+    if let Some(quarantine) = report.job.as_ref().and_then(|job| job.quarantine.as_ref()) {
+        let began = quarantine.began.map(|at| format!(" since {}", minute(at))).unwrap_or_default();
+        let next = quarantine.next_attempt.map(|at| format!(", Entra tries again {}", minute(at))).unwrap_or_default();
+        writeln!(out, "  quarantine{began} [{}]{next}", quarantine.reason)?;
     }
     if let Some(last) = &report.last_action {
         let how = if last.succeeded { "done" } else { "failed" };

@@ -50,7 +50,15 @@ pub struct Quarantine {
     pub next_attempt: Option<Timestamp>,
 }
 
+/// After so long in quarantine Entra disables a job for good.
+const GIVEN_UP: chrono::TimeDelta = chrono::TimeDelta::days(28);
+
 impl Quarantine {
+    /// When Entra gives the job up, if nothing ends the quarantine before.
+    pub fn given_up_at(&self) -> Option<Timestamp> {
+        self.began?.checked_add_signed(GIVEN_UP)
+    }
+
     /// Whether bad credentials are the cause.
     pub fn is_for_credentials(&self) -> bool {
         self.reason == "EncounteredQuarantineException"

@@ -96,12 +96,25 @@ pub struct JobReport {
     pub id: String,
     /// `Active`, `Paused`, `Quarantine`, …
     pub state: JobState,
-    /// The reason of a quarantine.
-    pub quarantine: Option<String>,
+    /// The quarantine that it is in.
+    pub quarantine: Option<QuarantineReport>,
     /// How the last cycle ended.
     pub last_cycle: Option<crate::domain::ExecutionState>,
     /// When the last cycle ended.
     pub last_cycle_ended: Option<Timestamp>,
+}
+
+/// A quarantine, and what Entra will do about it.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuarantineReport {
+    /// Entra's word for why: `EncounteredQuarantineException` stands for credentials.
+    pub reason: String,
+    /// Since when.
+    pub began: Option<Timestamp>,
+    /// When Entra tries again by itself.
+    pub next_attempt: Option<Timestamp>,
+    /// When Entra gives the job up for good: 28 days after it began.
+    pub disabled_at: Option<Timestamp>,
 }
 
 impl Standing {
@@ -246,7 +259,12 @@ fn job_report(seen: &Observed) -> JobReport {
     JobReport {
         id: job.id.clone(),
         state: job.state,
-        quarantine: job.quarantine.as_ref().map(|q| q.reason.clone()),
+        quarantine: job.quarantine.as_ref().map(|q| QuarantineReport {
+            reason: q.reason.clone(),
+            began: q.began,
+            next_attempt: q.next_attempt,
+            disabled_at: q.given_up_at(),
+        }),
         last_cycle: job.last_execution.as_ref().map(|e| e.state),
         last_cycle_ended: job.last_execution.as_ref().map(|e| e.ended),
     }
@@ -289,6 +307,19 @@ fn warnings(spec: &Spec, seen: &Observed, now: Timestamp) -> Vec<String> {
     }
     if token.and_then(|t| spec.policy.due(t)).is_some_and(|due| due.clamped) {
         warnings.push("the token lives shorter than the policy thinks: a third of its life is used instead".to_owned());
+    }
+    if let Some(at) = seen.job.quarantine.as_ref().and_then(|q| q.given_up_at()) {
+        let days = (at - seen.job.seen_at).num_days();
+        warnings.push(format!(
+            "the job is in quarantine: Entra disables it for good in {days} days, on {}",
+            at.date_naive()
+        ));
+    }
+    if let Some(until) = seen.journal.hold().filter(|until| *until > now) {
+        let safe = token.and_then(|t| spec.policy.due(t)).and_then(|due| due.last_safe).filter(|safe| *safe < until);
+        let beaten =
+            safe.map(|safe| format!("; the last safe moment, {safe}, comes first and ends it")).unwrap_or_default();
+        warnings.push(format!("a person has put rotations off until {until}{beaten}"));
     }
     let proof = entry.labels.proof;
     if let Some(put) =

@@ -6,5 +6,6 @@ mod enumerate;
 mod face;
 mod face_tests;
 mod orders;
+mod told;
 
 pub use face::{Crash, Face, FaceOptions, Side};
