@@ -13,7 +13,7 @@ use chrono::{Datelike as _, TimeDelta};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Expiry, Fingerprint, Mode, Reason, Timestamp, Token};
+use super::{Execution, Expiry, Fingerprint, Mode, Reason, Timestamp, Token};
 
 /// The tags of one version, as the vault keeps them.
 pub type Tags = BTreeMap<String, String>;
@@ -25,6 +25,8 @@ const SCHEME: &str = "1";
 const MAX_TAG: usize = 256;
 /// A place in our order that no honest journal reaches; beyond it, somebody has edited the tag.
 const MAX_SEQ: u64 = 1_000_000_000_000;
+/// What happens so close together may have happened in either order, as far as dates tell.
+const SAME_TIME: TimeDelta = TimeDelta::minutes(1);
 /// Moments outside of these years are nobody's honest entry, and reckoning with them would overflow.
 const YEARS: RangeInclusive<i32> = 2000..=2200;
 
@@ -192,6 +194,14 @@ impl PauseNote {
         self.at.is_some() && self.ended.is_none()
     }
 
+    /// Whether a cycle has begun under it, so that somebody must have started the job: if it is paused now, then by him. A
+    /// cycle that began within [`SAME_TIME`] of the pause may have come just before it, and of a pause whose moment was only
+    /// guessed (from when it was planned) nothing can be said.
+    pub fn is_overrun(&self, last: Option<&Execution>) -> bool {
+        let made = self.at.filter(|at| *at != self.planned);
+        made.is_some_and(|at| last.is_some_and(|last| last.began > at + SAME_TIME))
+    }
+
     /// Whether the job was paused after it was planned, nobody could write down.
     pub const fn is_open(&self) -> bool {
         self.at.is_none() && self.ended.is_none()
@@ -301,6 +311,9 @@ impl Labels {
         fn lenient<T: DeserializeOwned>(tags: &Tags, key: &str) -> Option<T> {
             record(tags, key).ok().flatten()
         }
+        let intent: Option<Intent> = record(tags, "intent")?;
+        // Whoever has taken the tag of a pause away has not taken the pause away.
+        let planned = intent.as_ref().filter(|intent| intent.will_pause).map(|intent| PauseNote::planned(intent.at));
         let need = |key: &str| tags.get(key).ok_or_else(|| key.to_owned());
         let stage = serde_json::from_value(need("stage")?.as_str().into()).map_err(bad("stage"))?;
         let labels = Self {
@@ -308,8 +321,8 @@ impl Labels {
             seq: need("seq")?.parse().map_err(bad("seq"))?,
             token: record(tags, "token")?,
             rotation: need("rotation")?.clone(),
-            intent: record(tags, "intent")?,
-            pause: record(tags, "pause")?,
+            pause: record(tags, "pause")?.or(planned),
+            intent,
             retry: lenient(tags, "retry").filter(|retry: &RetryNote| is_honest(retry.not_before)),
             proof: lenient(tags, "proof").filter(Proof::is_honest).unwrap_or_default(),
             started: lenient(tags, "started"),
@@ -399,11 +412,17 @@ impl Journal {
         self.ours().find(|e| e.labels.stage == Stage::Pending && e.labels.seq < newest.labels.seq)
     }
 
-    /// An intent of which nobody knows whether the issuer answered it.
+    /// The newest intent of which nobody knows whether the issuer answered it. One that came to nothing says nothing of an
+    /// older one; a version that was stored for a token, or for the last good value, has settled all before it.
     pub fn open_intent(&self) -> Option<(Entry<'_>, &Intent)> {
-        let entry = self.current()?;
-        let intent = entry.labels.intent.as_ref().filter(|intent| intent.end == IntentEnd::Open)?;
-        Some((entry, intent))
+        let speaks = |e: &Entry<'_>| e.labels.stage != Stage::Rejected;
+        for entry in self.ours().filter(speaks) {
+            let intent = entry.labels.intent.as_ref()?;
+            if intent.end == IntentEnd::Open {
+                return Some((entry, intent));
+            }
+        }
+        None
     }
 
     /// Pauses whose end no version tells, newest first: planned ones, and held ones. One that we ended has ended all that

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::ExpirySource;
+use crate::domain::{Execution, ExecutionState, ExpirySource};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -178,4 +178,37 @@ fn damage_is_reported_only_where_no_newer_whole_version_follows() {
     let damaged = version("d", 5, Label::Damaged("seq".to_owned()));
     assert_eq!(Journal::new(vec![ours(Stage::Current, 1), damaged.clone()]).damaged().unwrap().1, "seq");
     assert!(Journal::new(vec![damaged, ours(Stage::Current, 9)]).damaged().is_none());
+}
+
+#[test]
+fn an_intent_that_came_to_nothing_hides_no_older_lost_answer_and_a_stored_token_settles_all() {
+    let intent = |seq: u64, end| {
+        let intent = full().intent.map(|intent| Intent { end, ..intent });
+        version(&format!("v{seq}"), 1, Label::Ours(Box::new(Labels { intent, ..labels(Stage::Current, seq) })))
+    };
+    let lost = vec![intent(2, IntentEnd::Open), ours(Stage::Rejected, 3), intent(4, IntentEnd::NotIssued)];
+    assert_eq!(Journal::new(lost.clone()).open_intent().unwrap().0.labels.seq, 2);
+    for settled in [ours(Stage::Current, 5), ours(Stage::Pending, 5)] {
+        let versions = [lost.clone(), vec![settled]].concat();
+        assert!(Journal::new(versions).open_intent().is_none());
+    }
+}
+
+#[test]
+fn a_pause_whose_tag_was_taken_away_is_still_a_planned_one() {
+    let mut tags = full().to_tags();
+    tags.remove("pause");
+    let Label::Ours(read) = Label::parse(&tags) else { panic!("it is whole") };
+    assert_eq!(read.pause, Some(PauseNote::planned(at(1))));
+}
+
+#[test]
+fn a_cycle_that_began_under_a_pause_shows_that_somebody_started_the_job() {
+    let ran = |began| Execution { began: at(began), ended: at(began + 60), state: ExecutionState::Succeeded };
+    let pause = PauseNote { planned: at(0), at: Some(at(5)), ended: None };
+    assert!(pause.is_overrun(Some(&ran(300))));
+    assert!(!pause.is_overrun(Some(&ran(30))), "it may have begun just before");
+    assert!(!pause.is_overrun(Some(&ran(-300))) && !pause.is_overrun(None));
+    let guessed = PauseNote { at: Some(at(0)), ..pause };
+    assert!(!guessed.is_overrun(Some(&ran(300))), "the pause may have come much later than planned");
 }

@@ -211,11 +211,7 @@ impl Run<'_> {
 
     /// The vault was away when the token was issued. Entra holds it by now; the vault must get it before we forget it.
     async fn store_at_last(&self, held: &mut Held) -> Result<(), Halt> {
-        self.store_held(held, LONG_PATIENCE).await?;
-        match held.version {
-            Some(_) => Ok(()),
-            None => Err(Halt::because(Reason::StepFailed)),
-        }
+        self.store_now(held, LONG_PATIENCE).await
     }
 
     /// Gives the current token to Entra once more, and notes when.

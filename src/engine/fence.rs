@@ -20,6 +20,8 @@ const SHORTEST_DRAIN: TimeDelta = TimeDelta::minutes(1);
 const LONGEST_DRAIN: TimeDelta = TimeDelta::minutes(90);
 /// The same where no cycle has ended yet, so that nothing tells its length.
 const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
+/// A pause is made within this time of its plan, or planned anew.
+const STALE_PLAN: TimeDelta = TimeDelta::seconds(10);
 /// How often the intent is renewed meanwhile: well within the grace that others give it.
 const RENEWAL: TimeDelta = TimeDelta::minutes(1);
 
@@ -44,7 +46,8 @@ impl Run<'_> {
         // Read just before: a pause that a person has made meanwhile is his, and no cycle runs under it either.
         let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
         let plan = match record.labels.pause {
-            Some(plan) if plan.is_open() => plan,
+            // One planned so long ago may have been overtaken by a cycle, and would not be known for ours after a crash.
+            Some(plan) if plan.is_open() && job.seen_at - plan.planned < STALE_PLAN => plan,
             _ => PauseNote::planned(job.seen_at),
         };
         if job.state != JobState::Active {
@@ -74,6 +77,9 @@ impl Run<'_> {
             let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
             let last = job.last_execution.as_ref();
             let length = last.map_or(BLIND_DRAIN, |e| (e.length() * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
+            if record.labels.pause.is_some_and(|pause| pause.is_overrun(last)) {
+                return Err(somebody_started_it());
+            }
             let ended = last.is_some_and(|e| e.ended >= since);
             if ended || waited.max(job.seen_at - since) >= length {
                 return match job.state {
@@ -99,15 +105,17 @@ impl Run<'_> {
             return Ok(());
         };
         self.progress.enter("start the provisioning job");
-        let at = self.start_if(JobState::Paused).await?;
+        let at = self.start_if(JobState::Paused, Some(pause)).await?;
         self.write(record, |labels| labels.pause = Some(PauseNote { ended: Some(at), ..pause })).await
     }
 
-    /// `start`, only in this state, never on a job that runs; before each repetition the job is read again.
-    pub async fn start_if(&self, state: JobState) -> Result<Timestamp, Halt> {
+    /// `start`, only in this state, never on a job that runs, nor on one that has run since it was paused: then somebody has
+    /// started it, and paused it again. Before each repetition the job is read anew.
+    pub async fn start_if(&self, state: JobState, pause: Option<PauseNote>) -> Result<Timestamp, Halt> {
         self.insist(PATIENCE, || async {
             let job = self.ports.provisioner.job().await?;
-            match job.state == state {
+            let overrun = pause.is_some_and(|pause| pause.is_overrun(job.last_execution.as_ref()));
+            match job.state == state && !overrun {
                 true => self.ports.provisioner.start().await,
                 false => Ok(job.seen_at),
             }

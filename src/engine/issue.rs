@@ -219,19 +219,24 @@ impl Run<'_> {
 
     /// Stores a held token as it is labelled, for as long as `patience`. If the vault stays away, the token is kept in
     /// memory and the run goes on with it, loudly: provisioning lives on what Entra holds, not on the vault.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "store"))]
     pub async fn store_held(&self, held: &mut Held, patience: TimeDelta) -> Result<(), Halt> {
-        self.progress.enter("store the new token in the vault");
-        let expires = held.expiry().map(|expiry| expiry.at);
-        match self.store_version(Some(held.token.clone()), &held.labels, expires, patience).await {
-            Ok(id) => held.version = Some(id),
-            Err(halt) if halt.reason == Reason::TakenOver => return Err(halt),
-            Err(halt) => tracing::error!(
+        match self.store_now(held, patience).await {
+            Err(halt) if halt.reason != Reason::TakenOver => tracing::error!(
                 token = %held.token.fingerprint(),
                 error = %super::halt::chain(&halt),
                 "a new token could not be stored in the vault; it lives in memory only until that succeeds"
             ),
+            result => return result,
         }
+        Ok(())
+    }
+
+    /// The same, where nothing is to be done with the token before it is stored.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "store"))]
+    pub async fn store_now(&self, held: &mut Held, patience: TimeDelta) -> Result<(), Halt> {
+        self.progress.enter("store the new token in the vault");
+        let expires = held.expiry().map(|expiry| expiry.at);
+        held.version = Some(self.store_version(Some(held.token.clone()), &held.labels, expires, patience).await?);
         Ok(())
     }
 

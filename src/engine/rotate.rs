@@ -18,6 +18,8 @@ impl Run<'_> {
         let known_dead = ready.current_dead;
         let mut old = self.old_token(seen, known_dead || plan.current_doubtful).await?;
         let held_pause = seen.journal.held_pause().is_some() && ready.job.state == JobState::Paused;
+        // A token whose answer was lost earlier may take effect any minute: the pause stands until that is settled.
+        let older_answer = seen.journal.open_intent().is_some();
         let wants_fence = plan.fenced;
         let mut job = ready.job;
         if wants_fence && !old.dead && !plan.compromised {
@@ -43,12 +45,13 @@ impl Run<'_> {
             _ => Ok(()),
         };
         if let Err(halt) = fenced.and_then(|()| self.unless_stopping()) {
-            return Err(self.back_out(plan, &mut intent, halt).await);
+            return Err(self.back_out(plan, &mut intent, older_answer, halt).await);
         }
         let mut held = match self.issue_and_store(plan, &mut intent).await {
             Ok(held) => held,
             // Whoever has taken over may need the pause; if not, the next look ends it.
             Err(halt) if matches!(halt.reason, Reason::AnswerLost | Reason::TakenOver) => return Err(halt),
+            Err(halt) if older_answer => return Err(halt),
             Err(halt) => return Err(self.unfence_after(&mut intent, &old, halt).await),
         };
         old.dead |= plan.mode == Mode::RemoveCurrent;
@@ -60,7 +63,7 @@ impl Run<'_> {
     }
 
     /// Nothing was issued: the intent is given up and the job runs again.
-    async fn back_out(&self, plan: &Plan, intent: &mut Record, halt: Halt) -> Halt {
+    async fn back_out(&self, plan: &Plan, intent: &mut Record, older_answer: bool, halt: Halt) -> Halt {
         self.give_up_intent(plan, intent, &halt).await;
         let refused = intent.labels.pause.filter(|pause| pause.is_open() && halt.class != Class::Ambiguous);
         let lowered = match refused {
@@ -68,6 +71,7 @@ impl Run<'_> {
             Some(plan) => {
                 self.write(intent, |labels| labels.pause = Some(PauseNote { ended: Some(plan.planned), ..plan })).await
             }
+            None if older_answer => Ok(()),
             None => self.lower_fence(intent).await,
         };
         if let Err(error) = lowered {
@@ -106,7 +110,7 @@ impl Run<'_> {
             return Err(self.taken_over());
         }
         if held.labels.stage == Stage::Current {
-            self.store_held(held, super::run::PATIENCE).await?;
+            self.store_now(held, super::run::PATIENCE).await?;
         } else {
             let intent = seen.journal.intent_of(&held.labels.rotation);
             let mode = intent.map_or(Mode::Overlap, |intent| intent.mode);
@@ -156,7 +160,7 @@ impl Run<'_> {
         if reason == Reason::QuarantineToEnd {
             self.write(&mut record, |l| *l = labels.clone()).await?;
             self.progress.enter("start the provisioning job");
-            let started = self.start_if(JobState::Quarantine).await.map(drop);
+            let started = self.start_if(JobState::Quarantine, None).await.map(drop);
             if let Err(halt) = &started
                 && halt.class != Class::Ambiguous
             {

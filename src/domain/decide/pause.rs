@@ -22,7 +22,9 @@ const LONGEST_STAND: TimeDelta = TimeDelta::hours(1);
 pub(super) fn pause_ended(f: &Facts<'_>) -> Option<Decision> {
     let (entry, pause) = f.journal.unended_pause()?;
     let since = pause.at.unwrap_or(pause.planned);
-    let gone = f.job.state != JobState::Paused && (f.ran_since(since) || f.job.seen_at > since + PAUSE_LAG);
+    // It has run since it was certainly paused by us: if it is paused now, then by a person.
+    let overrun = pause.is_overrun(f.job.last_execution.as_ref());
+    let gone = overrun || f.job.state != JobState::Paused && (f.ran_since(since) || f.job.seen_at > since + PAUSE_LAG);
     let ended = Some(f.job.seen_at);
     gone.then(|| note(entry, Reason::PauseEnded, |labels| labels.pause = Some(PauseNote { ended, ..pause })))
 }
