@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::task::TaskTracker;
 
 use crate::admin::control::Control;
 use crate::admin::lock::Lock;
 use crate::admin::service_manager::ServiceManager;
 use crate::app::App;
 use crate::config::{Config, Environment};
+use crate::engine::fleet::Make;
 use crate::engine::ticker::{Tick, Ticker};
 use crate::engine::{Fleet, Tenants};
 
@@ -23,6 +25,8 @@ const WATCH: Duration = Duration::from_secs(30);
 struct Daemon {
     config_file: PathBuf,
     fleet: Fleet,
+    /// Counts the loops that still turn, those too that a reload is about to end.
+    loops: TaskTracker,
     ticker: Ticker,
     ticks: BTreeMap<String, Tick>,
     tenants: Arc<Tenants>,
@@ -39,6 +43,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     let mut daemon = Daemon {
         config_file,
         fleet: Fleet::new(Arc::new(move |report| on_report.report(report))),
+        loops: TaskTracker::new(),
         ticker: Ticker::start().await.context("the cron cannot be started")?,
         ticks: BTreeMap::new(),
         tenants: Arc::new(Tenants::default()),
@@ -62,7 +67,8 @@ impl Daemon {
         // Everything that can fail comes first, so that a configuration that fails changes nothing.
         let mut wanted = BTreeMap::new();
         for connection in &config.connections {
-            let made = (app.identity(connection), app.maker(connection)?, connection.check.as_str().to_owned());
+            let make = counted(&self.loops, app.maker(connection)?);
+            let made = (app.identity(connection), make, connection.check.as_str().to_owned());
             wanted.insert(connection.name.to_string(), made);
         }
         let changed = |name: &str, identity: &str| wanted.get(name).is_none_or(|(new, ..)| new != identity);
@@ -134,7 +140,11 @@ impl Daemon {
             tokio::select! {
                 wish = signals.next() => match wish {
                     Wish::End => return,
-                    Wish::Reload => self.reload().await,
+                    Wish::Reload => tokio::select! {
+                        () = self.reload() => (),
+                        // A loop that the reload was ending goes on to its safe point, and the end waits for it.
+                        () = signals.end() => return,
+                    },
                 },
                 call = self.control.next() => call.pass_to(&self.fleet),
                 _ = interval.tick() => self.feed_watchdog(),
@@ -153,18 +163,28 @@ impl Daemon {
     async fn end(&mut self, signals: &mut Signals) {
         tracing::info!("ending; a rotation under way is brought to a safe point first");
         self.manager.stopping();
-        let (fleet, manager) = (&mut self.fleet, &self.manager);
+        let (fleet, loops, manager) = (&mut self.fleet, &self.loops, &self.manager);
+        loops.close();
         let mut interval = tokio::time::interval(manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
-        let mut stopped = std::pin::pin!(fleet.stop());
+        let mut stopped = std::pin::pin!(futures::future::join(fleet.stop(), loops.wait()));
         loop {
             tokio::select! {
-                () = &mut stopped => break tracing::info!("ended"),
+                _ = &mut stopped => break tracing::info!("ended"),
                 () = signals.end() => break tracing::warn!("ended at once, as asked; the next start takes up what is unfinished"),
                 // A stopping process is bounded by the time systemd gives it to stop.
                 _ = interval.tick() => manager.alive(),
             }
         }
     }
+}
+
+/// The same, counted in `loops` for as long as the loop that uses it turns.
+fn counted(loops: &TaskTracker, make: Make) -> Make {
+    let turning = loops.token();
+    Arc::new(move |stop| {
+        let _turning = &turning;
+        make(stop)
+    })
 }
 
 /// What a signal asks for.
@@ -198,8 +218,11 @@ impl Signals {
         }
     }
 
-    /// Somebody wants it to end; nothing else is heard.
+    /// Somebody wants it to end. Wishes to reload wait meanwhile, as one.
     async fn end(&mut self) {
-        while self.next().await != Wish::End {}
+        tokio::select! {
+            _ = self.terminate.recv() => (),
+            _ = self.interrupt.recv() => (),
+        }
     }
 }

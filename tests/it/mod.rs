@@ -9,5 +9,6 @@ mod identity;
 mod kill;
 mod place;
 mod refuse;
+mod reload;
 mod rotate;
 mod signals;

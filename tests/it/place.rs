@@ -1,8 +1,8 @@
 //! A place to run the real binary in: worlds, a sandbox that serves them, a folder with the configuration, and daemons.
 
 use std::fs::{self, File};
-use std::path::Path;
-use std::process::{Child, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -52,16 +52,15 @@ impl Place {
 
     /// A long-running daemon with something in its environment.
     pub fn daemon_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Daemon {
-        let log = self.setup.folder.join(format!("daemon-{}.log", real_now().timestamp_micros()));
-        let stderr = File::create(&log).expect("a log");
         let mut command = self.setup.command(BINARY);
-        command
-            .arg("run")
-            .args(arguments)
-            .envs(environment.iter().copied())
-            .stderr(stderr)
-            .stdout(Stdio::null())
-            .stdin(Stdio::null());
+        command.arg("run").args(arguments).envs(environment.iter().copied());
+        self.daemon_by(command)
+    }
+
+    /// A long-running daemon, started by a command of the test's own.
+    pub fn daemon_by(&self, mut command: Command) -> Daemon {
+        let log = self.setup.folder.join(format!("daemon-{}.log", real_now().timestamp_micros()));
+        command.stderr(File::create(&log).expect("a log")).stdout(Stdio::null()).stdin(Stdio::null());
         Daemon { child: command.spawn().expect("the daemon starts"), log }
     }
 
@@ -107,7 +106,7 @@ fn is_log(path: &Path) -> bool {
 /// A running daemon. Killed when it is dropped.
 pub struct Daemon {
     child: Child,
-    log: std::path::PathBuf,
+    log: PathBuf,
 }
 
 impl Daemon {
@@ -205,6 +204,11 @@ pub fn only(connection: usize, text: &str) -> String {
     let head = parts.next().unwrap_or_default();
     let connection = parts.nth(connection).expect("the connection is in the file");
     format!("{head}[[connections]]{connection}")
+}
+
+/// The configuration with a look in each hour of the sandbox, as the default is in real time.
+pub fn hourly(text: &str) -> String {
+    text.replace("check = \"0 */10 * * * *\"", "check = \"* * * * * *\"")
 }
 
 /// The state of rest after a rotation: Entra holds a working token newer than `token`, the job runs, and the newest

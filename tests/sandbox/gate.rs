@@ -36,22 +36,23 @@ pub enum Onward {
 struct Waiting {
     which: Which,
     side: Side,
-    reached: watch::Sender<bool>,
+    reached: watch::Sender<Option<Op>>,
     onward: oneshot::Receiver<Onward>,
 }
 
 /// A place at which a request is, or will be, held. Dropping it lets the request go on.
 pub struct Hold {
-    reached: watch::Receiver<bool>,
+    reached: watch::Receiver<Option<Op>>,
     onward: oneshot::Sender<Onward>,
 }
 
 impl Hold {
-    /// Returns when the request stands there.
-    pub async fn reached(&mut self) {
-        // The sender goes only with the sandbox; then nothing will be reached any more.
-        if self.reached.wait_for(|reached| *reached).await.is_err() {
-            std::future::pending::<()>().await;
+    /// Returns when the request stands there; answers with what it is.
+    pub async fn reached(&mut self) -> Op {
+        match self.reached.wait_for(Option::is_some).await.ok().and_then(|op| *op) {
+            Some(op) => op,
+            // The sender goes only with the sandbox; then nothing will be reached any more.
+            None => std::future::pending().await,
         }
     }
 
@@ -73,7 +74,7 @@ pub struct Gate(Arc<Mutex<Vec<Waiting>>>);
 impl Gate {
     /// Holds one request, once.
     pub fn hold(&self, which: Which, side: Side) -> Hold {
-        let (reached_sender, reached) = watch::channel(false);
+        let (reached_sender, reached) = watch::channel(None);
         let (onward, onward_receiver) = oneshot::channel();
         let waiting = Waiting { which, side, reached: reached_sender, onward: onward_receiver };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
@@ -88,7 +89,7 @@ impl Gate {
             let Some(index) = all.iter().position(here) else { return Onward::Go };
             all.remove(index)
         };
-        waiting.reached.send_replace(true);
+        waiting.reached.send_replace(Some(op));
         waiting.onward.await.unwrap_or(Onward::Go)
     }
 }

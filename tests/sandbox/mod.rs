@@ -30,7 +30,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::world::{Op, Service, Timestamp, World};
 pub use clock::{FastClock, real_now};
-pub use gate::{Gate, Side, Which};
+pub use gate::{Gate, Hold, Side, Which};
 use wire::{Caller, Identity, Line, TlsListener};
 
 /// How often time is let pass in the worlds, in real time.
