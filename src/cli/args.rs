@@ -75,9 +75,11 @@ pub enum Command {
     /// host runs one of it. Tells systemd READY, STATUS and WATCHDOG.
     Run(RunArgs),
 
-    /// Look once, do what is due, and end.
+    /// Look, do what is due, and end.
     ///
-    /// For a timer instead of a daemon, and for the first rotation under your eyes. Takes the same lock as `run`.
+    /// For a timer instead of a daemon, and for the first rotation under your eyes. Takes the same lock as `run`. What it has
+    /// begun and could not finish it takes up again, for up to 10 minutes after its first look, so that no provisioning job
+    /// stays paused until the timer's next turn. Exit codes: 0 at rest, 1 something failed or is unfinished.
     Once(OnceArgs),
 
     /// Look and decide, and change nothing.

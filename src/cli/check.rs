@@ -2,17 +2,14 @@
 
 use std::io::Write;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::cli::args::CheckArgs;
 use crate::cli::exit::Exit;
 use crate::cli::look::{exit_of, look};
 use crate::config::Config;
-use crate::engine::Act;
 
 /// Says what would be done now.
 pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let reports = match look(config, Act::DecideOnly, &CancellationToken::new()).await {
+    let reports = match look(config).await {
         Ok(reports) => reports,
         // A condition that cannot be told holds: the run behind it says what is wrong.
         Err(error) if args.due => {

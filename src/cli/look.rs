@@ -1,4 +1,4 @@
-//! What `once`, `check` and `status` share: one look at every connection, side by side.
+//! What `once`, `check` and `status` share: the connections, a look at each side by side, and how one stands.
 
 use std::sync::Arc;
 
@@ -7,22 +7,18 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::cli::exit::Exit;
 use crate::config::Config;
-use crate::engine::{Act, Report, Tenants, report::Kind};
+use crate::engine::{Act, Connection, Report, Tenants, report::Kind};
 
-/// Looks at every connection. None waits for another.
-pub async fn look(config: &Config, act: Act, shutdown: &CancellationToken) -> anyhow::Result<Vec<Report>> {
+/// Every connection, with nothing remembered.
+pub fn connections(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Vec<Connection>> {
     let app = App::build(config, Arc::new(Tenants::default()))?;
-    let connections = config.connections.iter().map(|connection| app.connection(connection, shutdown));
-    let connections = connections.collect::<anyhow::Result<Vec<_>>>()?;
-    let looks = connections.into_iter().map(|mut connection| async move {
-        let mut report = connection.look(act).await.report;
-        if act == Act::CarryOut
-            && let Some(last) = connection.store_unsaved().await
-        {
-            report = last;
-        }
-        report
-    });
+    config.connections.iter().map(|connection| app.connection(connection, shutdown)).collect()
+}
+
+/// Looks at every connection and changes nothing. None waits for another.
+pub async fn look(config: &Config) -> anyhow::Result<Vec<Report>> {
+    let connections = connections(config, &CancellationToken::new())?;
+    let looks = connections.into_iter().map(|mut c| async move { c.look(Act::DecideOnly).await.report });
     Ok(futures::future::join_all(looks).await)
 }
 

@@ -1,26 +1,73 @@
-//! `once`: one look, acted upon.
+//! `once`: look, do what is due, and end at rest.
+//!
+//! Whoever runs it from a timer comes back in hours. So what it has begun and could not finish, it takes up again itself,
+//! as the daemon would, for some minutes.
 
 use std::io::Write;
 
+use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::lock::Lock;
 use crate::cli::exit::Exit;
-use crate::cli::look::look;
+use crate::cli::look::connections;
 use crate::cli::signals;
 use crate::config::Config;
-use crate::engine::{Act, report::Kind};
+use crate::domain::Reason;
+use crate::engine::{Act, Connection, Report, report::Kind};
 
-/// Looks and acts once at every connection, under the lock. Failed if any connection could not be seen, could not be
-/// carried through, or needs a person.
+/// How long it goes on looking at what its first look left unfinished. The help says so too.
+const LIMIT: TimeDelta = TimeDelta::minutes(10);
+/// Not even a look that is due at once may become a hot loop.
+const SHORTEST_WAIT: TimeDelta = TimeDelta::seconds(1);
+
+/// Looks and acts at every connection, under the lock. Failed if any connection could not be seen, could not be carried
+/// through, or needs a person.
 pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> {
     let _lock = Lock::take(&config.runtime_dir)?;
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
-    let reports = look(config, Act::CarryOut, &shutdown).await?;
+    let connections = connections(config, &shutdown)?;
+    let reports = futures::future::join_all(connections.into_iter().map(|c| bring_to_rest(c, &shutdown))).await;
     for report in &reports {
         writeln!(out, "{}", report.line())?;
     }
-    let failed = reports.iter().any(|r| matches!(r.standing.kind, Kind::Unknown | Kind::NeedsHuman));
-    Ok(if failed { Exit::Failed } else { Exit::Done })
+    Ok(if reports.iter().any(has_failed) { Exit::Failed } else { Exit::Done })
+}
+
+/// One look, and more of them as long as they leave something unfinished and the limit allows it.
+async fn bring_to_rest(mut connection: Connection, shutdown: &CancellationToken) -> Report {
+    let mut look = connection.look(Act::CarryOut).await;
+    let clock = std::sync::Arc::clone(connection.clock());
+    let limit = clock.now() + LIMIT;
+    let mut unfinished = is_unfinished(&look.report, false);
+    while unfinished && look.next < limit {
+        tracing::info!(connection = %look.report.connection, next = %look.next, "unfinished; looking again");
+        let wait = (look.next - clock.now()).max(SHORTEST_WAIT);
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            () = clock.sleep(wait.to_std().unwrap_or_default()) => (),
+        }
+        look = connection.look(Act::CarryOut).await;
+        unfinished = is_unfinished(&look.report, unfinished);
+    }
+    connection.store_unsaved().await.unwrap_or(look.report)
+}
+
+/// Whether something was begun that another look may finish. A look that could not see leaves it as it `was`.
+fn is_unfinished(report: &Report, was: bool) -> bool {
+    let standing = &report.standing;
+    match (standing.kind, standing.reason) {
+        (Kind::Unfinished, _) => true,
+        (Kind::Unknown, Reason::PreflightFailed | Reason::ShuttingDown | Reason::TakenOver) => false,
+        (Kind::Unknown, _) if matches!(standing.action, "look" | "wait") => was,
+        (Kind::Unknown, _) => true,
+        (Kind::Idle | Kind::Due | Kind::NeedsHuman, _) => false,
+    }
+}
+
+/// Whether the last look left anything to be wished for. Who waits after a failure has not done what was due.
+fn has_failed(report: &Report) -> bool {
+    let failed = matches!(report.standing.kind, Kind::Unknown | Kind::NeedsHuman | Kind::Unfinished);
+    failed || report.standing.reason == Reason::BackingOff
 }

@@ -3,20 +3,19 @@
 use std::io::{self, Write};
 
 use chrono::TimeDelta;
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::StatusArgs;
 use crate::cli::exit::Exit;
 use crate::cli::look::look;
 use crate::config::Config;
 use crate::domain::Timestamp;
+use crate::engine::Report;
 use crate::engine::report::{JobReport, Kind, TokenReport};
-use crate::engine::{Act, Report};
 use crate::words::span;
 
 /// Shows the reports as a table, or as one JSON document. Failed only if a connection could not be seen.
 pub async fn run(config: &Config, args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let reports = look(config, Act::DecideOnly, &CancellationToken::new()).await?;
+    let reports = look(config).await?;
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "connections": reports }))?;
         writeln!(out)?;

@@ -2,11 +2,13 @@
 
 mod architecture;
 mod bad_input;
+mod batch;
 mod canary;
 mod commands;
 mod control;
 mod identity;
 mod kill;
+mod once;
 mod place;
 mod refuse;
 mod reload;

@@ -1,0 +1,36 @@
+//! Many schedules side by side: every one is carried out, and the first that fails is told whole.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Instant;
+
+use futures::StreamExt as _;
+
+/// Carries out `schedule` for every point, so many at once. An outcome says whether the schedule came to the point that
+/// it is about; nearly all must, or the enumeration is no longer one.
+pub async fn all_hold<P, F>(at_once: usize, points: impl IntoIterator<Item = P>, schedule: impl Fn(P) -> F)
+where
+    P: Debug + Copy,
+    F: Future<Output = Result<bool, String>> + Send + 'static,
+{
+    let began = Instant::now();
+    let outcomes: Vec<_> = futures::stream::iter(points)
+        .map(|point| {
+            let running = tokio::spawn(schedule(point));
+            async move {
+                running.await.map_err(|panic| panic.to_string()).flatten().map_err(|why| format!("{point:?}: {why}"))
+            }
+        })
+        .buffer_unordered(at_once)
+        .collect()
+        .await;
+    let reached = outcomes.iter().filter(|outcome| matches!(outcome, Ok(true))).count();
+    let failures: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    let (all, seconds) = (outcomes.len(), began.elapsed().as_secs());
+    println!("{all} schedules in {seconds} s, {reached} reached, {} failures", failures.len());
+    for why in &failures {
+        println!("failed: {}", why.lines().next().unwrap_or_default());
+    }
+    assert!(failures.is_empty(), "{} of {all} fail; the first: {}", failures.len(), failures[0]);
+    assert!(reached * 10 >= all * 9, "only {reached} of {all} points were reached");
+}
