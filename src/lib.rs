@@ -13,4 +13,5 @@ pub mod engine;
 pub mod logging;
 pub mod ports;
 pub mod secret_file;
+mod stderr;
 pub mod words;

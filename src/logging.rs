@@ -4,6 +4,7 @@
 //! hold one and of the edges that send one, and is tested with canaries; nothing is filtered out here.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
@@ -11,6 +12,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use crate::config::{Log, LogFilter, LogFormat};
+use crate::stderr::Stderr;
 
 /// How the command line moves what is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,7 +68,7 @@ pub fn start(log: &Log, verbosity: Verbosity) -> Result<(), TryInitError> {
     };
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let filter = EnvFilter::new(verbosity.directives(&log.filter));
-    subscriber(filter, json, colours, io::stderr).try_init()?;
+    subscriber(filter, json, colours, Arc::new(Stderr::new(json))).try_init()?;
     std::panic::set_hook(Box::new(|panic| {
         // As one event, so that a reader of JSON is not handed bare text.
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -92,7 +94,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
 

@@ -14,3 +14,4 @@ mod refuse;
 mod reload;
 mod rotate;
 mod signals;
+mod stderr;

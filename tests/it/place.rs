@@ -110,6 +110,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// A daemon whose log nobody keeps.
+    pub fn of(child: Child) -> Self {
+        Self { child, log: PathBuf::new() }
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process");
