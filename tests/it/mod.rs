@@ -13,5 +13,6 @@ mod place;
 mod refuse;
 mod reload;
 mod rotate;
+mod runtime_dir;
 mod signals;
 mod stderr;
