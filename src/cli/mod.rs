@@ -77,7 +77,7 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
 fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut out = io::stdout();
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         match command {
             Command::Run(_) => run::run(file, config).await,
             Command::Once(_) => once::run(&config, &mut out).await,
@@ -89,7 +89,10 @@ fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<
             Command::Release(args) => release::run(&config, &args, &mut out).await,
             Command::Config(_) => Ok(Exit::Usage),
         }
-    })
+    });
+    // Whoever asked for the end twice does not wait for a resolver that hangs.
+    runtime.shutdown_background();
+    result
 }
 
 fn complain(exit: Exit, what: &dyn std::fmt::Display) -> Exit {
