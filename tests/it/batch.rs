@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use futures::StreamExt as _;
 
-/// Carries out `schedule` for every point, so many at once. An outcome says whether the schedule came to the point that
-/// it is about; nearly all must, or the enumeration is no longer one.
-pub async fn all_hold<P, F>(at_once: usize, points: impl IntoIterator<Item = P>, schedule: impl Fn(P) -> F)
+/// Carries out `schedule` for every point, so many at once. An outcome says whether the schedule came to what it is
+/// about. Answers with how many in a hundred did: the caller knows how many must, for the enumeration to be one.
+pub async fn all_hold<P, F>(at_once: usize, points: impl IntoIterator<Item = P>, schedule: impl Fn(P) -> F) -> usize
 where
     P: Debug + Copy,
     F: Future<Output = Result<bool, String>> + Send + 'static,
@@ -32,5 +32,5 @@ where
         println!("failed: {}", why.lines().next().unwrap_or_default());
     }
     assert!(failures.is_empty(), "{} of {all} fail; the first: {}", failures.len(), failures[0]);
-    assert!(reached * 10 >= all * 9, "only {reached} of {all} points were reached");
+    reached * 100 / all.max(1)
 }

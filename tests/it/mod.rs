@@ -1,5 +1,6 @@
 //! The real binary against the sandbox, over TLS.
 
+mod adversity;
 mod architecture;
 mod bad_input;
 mod batch;

@@ -45,7 +45,7 @@ async fn a_failure_in_the_middle_of_a_rotation_is_mended_before_once_ends() {
         (Op::Start, FAILURES, Fault::Status(500, None)),
         (Op::VaultLabel, FAILURES, Fault::Status(503, None)),
     ];
-    all_hold(failures.len(), failures, is_mended).await;
+    assert_eq!(all_hold(failures.len(), failures, is_mended).await, 100, "each takes another look");
 }
 
 #[tokio::test(flavor = "multi_thread")]

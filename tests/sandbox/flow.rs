@@ -1,6 +1,7 @@
 //! The way of every request: read, routed, perhaps held, struck by a fault, done, answered, recorded.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Shared};
@@ -12,6 +13,9 @@ use super::http::{Call, Deed, Reply, Routed, refuse};
 use super::wire::Caller;
 use super::{State, graph, hpe, login, service_of, vault};
 use crate::world::{Fault, Op, Refusal, Service, Timestamp};
+
+/// How long a slow answer takes, in real time.
+const SLOW: Duration = Duration::from_millis(200);
 
 /// What is done to the answer.
 enum Sent {
@@ -83,6 +87,10 @@ async fn carry_out(state: &State, number: usize, op: Op, deed: Deed) -> Sent {
     let sent = match (fault, reply) {
         (None, Some(reply)) => Sent::Whole(reply),
         (Some(Fault::Truncated), Some(reply)) => Sent::Half(reply),
+        (Some(Fault::Slow), Some(reply)) => {
+            tokio::time::sleep(SLOW).await;
+            Sent::Whole(reply)
+        }
         (Some(Fault::Status(status, retry_after)), _) => Sent::Whole(out_of_order(op, status, retry_after)),
         (Some(Fault::Html), _) => Sent::Whole(Reply::text(200, "text/html", "<html><body>Sign in</body></html>")),
         (Some(Fault::Hang), _) => {

@@ -102,12 +102,14 @@ pub enum Fault {
     Html,
     /// Done as asked, and the answer's body breaks off.
     Truncated,
+    /// Done as asked, and the answer takes its time.
+    Slow,
 }
 
 impl Fault {
     /// Whether the service does as asked all the same.
     pub const fn applies(self) -> bool {
-        matches!(self, Self::LoseAnswer | Self::Truncated)
+        matches!(self, Self::LoseAnswer | Self::Truncated | Self::Slow)
     }
 }
 

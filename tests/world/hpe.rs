@@ -215,7 +215,7 @@ impl World {
     /// Entra's use of a token: 200 or 401 as [`World::scim`], none when the endpoint cannot be reached.
     pub(super) fn scim_by_entra(&mut self, token: Option<TokenNo>, reaches: bool) -> Option<u16> {
         match self.fault(Op::EntraScim) {
-            None => {}
+            None | Some(Fault::Slow) => {}
             Some(Fault::Status(status @ (401 | 403), _)) => return Some(status),
             Some(_) => return None,
         }
