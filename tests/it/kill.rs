@@ -15,8 +15,7 @@ async fn place(connection: usize) -> Place {
 }
 
 /// How many requests a rotation takes that nobody disturbs, from the first look until it is confirmed.
-async fn requests(connection: usize) -> usize {
-    let place = place(connection).await;
+pub async fn requests(place: &Place, connection: usize) -> usize {
     let token = place.sandbox.world(connection).saved_token().expect("a token");
     let _daemon = place.daemon(&[]);
     place.until(connection, "the rotation is confirmed", |world| is_at_rest_with_newer(world, token)).await;
@@ -40,7 +39,7 @@ async fn killed_at(connection: usize, request: usize, side: Side) -> Result<bool
 }
 
 async fn is_survived_everywhere(connection: usize) {
-    let requests = requests(connection).await;
+    let requests = requests(&place(connection).await, connection).await;
     assert!(requests > 15, "a rotation takes more than {requests} requests");
     let points = (1..=requests).flat_map(|request| [(request, Side::Before), (request, Side::After)]);
     let outcomes: Vec<_> = futures::stream::iter(points)

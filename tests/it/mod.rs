@@ -16,4 +16,5 @@ mod reload;
 mod rotate;
 mod runtime_dir;
 mod signals;
+mod sigterm;
 mod stderr;

@@ -13,9 +13,9 @@ use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy};
 use tempfile::TempDir;
 
 use crate::sandbox::setup::{Setup, worlds};
-use crate::sandbox::{Sandbox, SandboxOptions, real_now};
+use crate::sandbox::{Hold, Sandbox, SandboxOptions, real_now};
 use crate::sim::drive::{Drive, policy};
-use crate::world::{Schedule, Settings, TokenNo, World};
+use crate::world::{Op, Schedule, Settings, TokenNo, World};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_scim-rotator");
 /// An hour in a second, as in the demo.
@@ -88,6 +88,23 @@ impl Place {
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// What request stands at `hold`; none if the rotation comes to its end without it.
+    pub async fn reaches(&self, hold: &mut Hold, world: usize, token: TokenNo) -> Option<Op> {
+        tokio::select! {
+            biased;
+            op = hold.reached() => Some(op),
+            () = self.until(world, "the rotation is confirmed", |world| is_at_rest_with_newer(world, token)) => None,
+        }
+    }
+
+    /// Returns once a newer token than `token` is confirmed. No, if a person is asked whose pause it is that stands: where
+    /// a process dies between a pause and its label and cycles or an hour go by, nothing else can be done.
+    pub async fn comes_to_rest(&self, world: usize, token: TokenNo) -> bool {
+        let asks = || self.logs().contains("PauseOfUnknownOrigin");
+        self.until(world, "the rotation is confirmed", |world| is_at_rest_with_newer(world, token) || asks()).await;
+        !asks()
     }
 
     /// What all daemons of this place have logged.
