@@ -18,3 +18,4 @@ mod runtime_dir;
 mod signals;
 mod sigterm;
 mod stderr;
+mod two;
