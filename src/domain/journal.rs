@@ -430,7 +430,9 @@ impl Journal {
     fn unended_pauses(&self) -> impl Iterator<Item = (Entry<'_>, PauseNote)> {
         let made = self.ours().filter_map(|e| e.labels.pause).filter(|pause| pause.at.is_some());
         let ended = made.filter_map(|pause| pause.ended).max();
-        let unended = move |pause: &PauseNote| pause.ended.is_none() && ended.is_none_or(|end| pause.planned > end);
+        let unended = move |pause: &PauseNote| {
+            pause.ended.is_none() && ended.is_none_or(|end| pause.at.unwrap_or(pause.planned) > end)
+        };
         self.ours().filter_map(move |entry| Some((entry, entry.labels.pause.filter(unended)?)))
     }
 

@@ -137,18 +137,20 @@ impl Run<'_> {
         }
     }
 
+    /// Right before the issuer is asked: the bounds on issuing, and the wait for a lost answer, count from here and not from
+    /// before the fence, which took minutes. Somebody else may have taken over meanwhile, and an end may have been asked for.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "confirm"))]
+    pub async fn confirm_intent(&self, intent: &mut Record) -> Result<(), Halt> {
+        let now = self.now();
+        self.write(intent, |labels| labels.renew_intent(now)).await?;
+        self.still_ours(&intent.labels).await?;
+        self.unless_stopping()
+    }
+
     /// Asks the issuer, once, and stores the answer. Not interrupted by a shutdown: a token in memory is a token to lose.
     #[tracing::instrument(name = "step", skip_all, fields(step = "issue"))]
     pub async fn issue_and_store(&self, plan: &Plan, intent: &mut Record) -> Result<Held, Halt> {
         self.progress.enter("ask the issuer for a new token");
-        // The bounds on issuing, and the wait for a lost answer, count from here and not from before the fence.
-        let asked = self.now();
-        let written = self.write(intent, |labels| labels.renew_intent(asked)).await;
-        // The fence took minutes. Whoever has taken over meanwhile owns the pause as well.
-        if let Err(halt) = async { self.still_ours(&intent.labels).await.and(written) }.await {
-            self.give_up_intent(plan, intent, &halt).await;
-            return Err(halt);
-        }
         let issued = match self.ask_issuer(plan).await {
             Ok(issued) => issued,
             Err(error @ IssuerError::Ambiguous(_)) => return Err(error.into()),

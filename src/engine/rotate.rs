@@ -8,7 +8,7 @@ use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
 use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, Stage, StartNote};
-use crate::domain::{JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
+use crate::domain::{Job, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class};
 
 impl Run<'_> {
@@ -36,20 +36,11 @@ impl Run<'_> {
             return Err(self.taken_over());
         }
         let mut intent = self.intend(plan, seen, fence).await?;
-        let fenced = match (fence, seen.journal.held_pause()) {
-            (Planned::At(_), _) => self.raise_fence(&mut intent).await,
-            _ if known_dead => Ok(()), // No cycle can be harmed any more.
-            (Planned::Held, Some((_, pause))) => self.drain(&mut intent, pause.at.unwrap_or(pause.planned)).await,
-            // A person's pause: a cycle may have outlived it.
-            _ if wants_fence && job.state == JobState::Paused => self.drain(&mut intent, job.seen_at).await,
-            _ => Ok(()),
-        };
-        if let Err(halt) = fenced.and_then(|()| self.unless_stopping()) {
+        if let Err(halt) = self.secure(fence, seen, &job, known_dead, wants_fence, &mut intent).await {
             return Err(self.back_out(plan, &mut intent, older_answer, halt).await);
         }
         let mut held = match self.issue_and_store(plan, &mut intent).await {
             Ok(held) => held,
-            // Whoever has taken over may need the pause; if not, the next look ends it.
             Err(halt) if matches!(halt.reason, Reason::AnswerLost | Reason::TakenOver) => return Err(halt),
             Err(halt) if older_answer => return Err(halt),
             Err(halt) => return Err(self.unfence_after(&mut intent, &old, halt).await),
@@ -62,9 +53,34 @@ impl Run<'_> {
         result
     }
 
+    /// Between the intent and the issue: no cycle runs any more, nobody else is at work, and nobody wants us to end.
+    async fn secure(
+        &self,
+        fence: Planned,
+        seen: &Observed,
+        job: &Job,
+        known_dead: bool,
+        wants_fence: bool,
+        intent: &mut Record,
+    ) -> Result<(), Halt> {
+        match (fence, seen.journal.held_pause()) {
+            (Planned::At(_), _) => self.raise_fence(intent).await?,
+            _ if known_dead => (), // No cycle can be harmed any more.
+            (Planned::Held, Some((_, pause))) => self.drain(intent, pause.at.unwrap_or(pause.planned)).await?,
+            // A person's pause: a cycle may have outlived it.
+            _ if wants_fence && job.state == JobState::Paused => self.drain(intent, job.seen_at).await?,
+            _ => (),
+        }
+        self.unless_stopping()?;
+        self.confirm_intent(intent).await
+    }
+
     /// Nothing was issued: the intent is given up and the job runs again.
     async fn back_out(&self, plan: &Plan, intent: &mut Record, older_answer: bool, halt: Halt) -> Halt {
         self.give_up_intent(plan, intent, &halt).await;
+        if halt.reason == Reason::TakenOver {
+            return halt; // Whoever has taken over may need the pause; if not, the next look ends it.
+        }
         let refused = intent.labels.pause.filter(|pause| pause.is_open() && halt.class != Class::Ambiguous);
         let lowered = match refused {
             // The pause was certainly not made: nobody shall take a later one for it.
