@@ -1,10 +1,11 @@
 # make demo    the real daemon against the sandbox, rotating live (Ctrl-C ends it)
 # make test    everything: format, lints, docs, unit tables, simulation, the real binary over TLS
+# make soak    years at random for as long as you like: SEEDS=from..to lives of each kind, in release mode
 # make bench   what it costs, as a table
 
 CARGO ?= cargo
 
-.PHONY: demo test lint docs nextest bench release
+.PHONY: demo test soak lint docs nextest bench release
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
@@ -13,6 +14,11 @@ demo:
 test: nextest lint docs
 	$(CARGO) build --quiet --bins
 	$(CARGO) nextest run --no-fail-fast
+
+# Not part of `test`: a hundred thousand lives take hours. Every other range of seeds is new ground.
+SEEDS ?= 100000..200000
+soak: nextest
+	SIM_SEEDS=$(SEEDS) $(CARGO) nextest run --cargo-profile soak --profile soak --no-fail-fast sim::random
 
 # The runner is built from its source where it is not there yet.
 nextest:

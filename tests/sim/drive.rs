@@ -62,6 +62,21 @@ impl Drive {
 
     /// One of several connections of a process.
     pub fn connection(&self, name: &str, tenants: Arc<Tenants>, options: FaceOptions) -> (Arc<Face>, Connection) {
+        self.connect((name, "one-host"), tenants, options, CancellationToken::new())
+    }
+
+    /// A process on a host of its own, with the means to stop it.
+    pub fn host(&self, holder: &str, options: FaceOptions, stop: CancellationToken) -> (Arc<Face>, Connection) {
+        self.connect(("sim", holder), Arc::default(), options, stop)
+    }
+
+    fn connect(
+        &self,
+        (name, holder): (&str, &str),
+        tenants: Arc<Tenants>,
+        options: FaceOptions,
+        stop: CancellationToken,
+    ) -> (Arc<Face>, Connection) {
         // An adopted token tells nothing of its end; the configuration does.
         let assumed_lifetime = Some(self.world().settings.token_life);
         let face = Face::new(Arc::clone(&self.world), FaceOptions { assumed_lifetime, ..options });
@@ -70,7 +85,7 @@ impl Drive {
             name: name.to_owned(),
             policy: self.policy.clone(),
             tenant_url: self.world().settings.tenant_url.clone(),
-            holder: "one-host".to_owned(),
+            holder: holder.to_owned(),
         };
         let ports = engine::Ports {
             issuer: ports.issuer,
@@ -80,7 +95,7 @@ impl Drive {
             clock: ports.clock,
             tenants,
         };
-        let connection = Connection::new(spec, ports, CancellationToken::new());
+        let connection = Connection::new(spec, ports, stop);
         (face, connection)
     }
 

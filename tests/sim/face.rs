@@ -3,7 +3,11 @@
 //! Nothing here waits: a sleep moves the world's clock and returns. Every port call takes a little virtual time, may go
 //! wrong as the world's faults say, and may be the place where the process "dies": it then never returns, and whoever
 //! drives the engine drops its future, as `kill -9` would.
+//!
+//! Where several processes share one world's time (`FaceOptions::alarms`), nobody moves the clock but their driver:
+//! calls and sleeps set an alarm and are pending until it has passed.
 
+mod alarms;
 mod errors;
 mod graph;
 mod issuer;
@@ -11,6 +15,7 @@ mod vault;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +25,7 @@ use scim_rotator::ports::{Clock, Issuer, Probe, Provisioner, Vault};
 use tokio::sync::Notify;
 
 use crate::world::{Fault, Op, Refusal, World};
+pub use alarms::Alarms;
 use errors::Broken;
 
 /// Where the process dies.
@@ -47,7 +53,7 @@ pub struct FaceOptions {
     pub latency: TimeDelta,
     /// After how long a call that hangs is given up.
     pub timeout: TimeDelta,
-    /// How far the daemon's clock is ahead of the world's.
+    /// How far the daemon's clock is ahead of the world's to begin with.
     pub skew: TimeDelta,
     /// The configured `job_id`; none stands for the only job.
     pub job_id: Option<String>,
@@ -57,6 +63,8 @@ pub struct FaceOptions {
     pub crash: Option<Crash>,
     /// The last moment (of the world): a sleep beyond it never returns.
     pub until: Option<Timestamp>,
+    /// Somebody else moves the clock, by these. He polls whenever it has moved: nobody is woken otherwise.
+    pub alarms: Option<Arc<Alarms>>,
 }
 
 impl Default for FaceOptions {
@@ -69,6 +77,7 @@ impl Default for FaceOptions {
             assumed_lifetime: None,
             crash: None,
             until: None,
+            alarms: None,
         }
     }
 }
@@ -79,6 +88,10 @@ pub struct Face {
     options: FaceOptions,
     calls: AtomicUsize,
     bearer: Mutex<Option<issuer::Bearer>>,
+    parsed: Mutex<vault::Parsed>,
+    skew: Mutex<TimeDelta>,
+    /// What calls have cost, where somebody else moves the clock: paid before the answer is given.
+    owed: Mutex<TimeDelta>,
     dead: Notify,
     over: Notify,
 }
@@ -93,11 +106,26 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Face {
     /// A face over `world`.
     pub fn new(world: Arc<Mutex<World>>, options: FaceOptions) -> Arc<Self> {
         let (dead, over) = (Notify::new(), Notify::new());
-        Arc::new(Self { world, options, calls: AtomicUsize::new(0), bearer: Mutex::new(None), dead, over })
+        let skew = Mutex::new(options.skew);
+        Arc::new(Self {
+            world,
+            options,
+            calls: AtomicUsize::new(0),
+            bearer: Mutex::default(),
+            parsed: Mutex::default(),
+            skew,
+            owed: Mutex::default(),
+            dead,
+            over,
+        })
     }
 
     /// The five ports, all of them this face.
@@ -113,12 +141,22 @@ impl Face {
 
     /// The world, to be looked at or meddled with between two calls.
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.world)
     }
 
     /// How many port calls have been begun. A run without a crash tells how many crash points there are.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// How far the daemon's clock is ahead of the world's.
+    pub fn skew(&self) -> TimeDelta {
+        *lock(&self.skew)
+    }
+
+    /// Steps the daemon's clock.
+    pub fn step_clock(&self, by: TimeDelta) {
+        *lock(&self.skew) += by;
     }
 
     /// Returns when the crash point has been reached: drop the engine then.
@@ -142,7 +180,25 @@ impl Face {
         if dies(Side::After) {
             self.die("after").await;
         }
+        if let Some(alarms) = &self.options.alarms {
+            let wake = self.world().now() + std::mem::take(&mut *lock(&self.owed));
+            self.pend(alarms, wake).await;
+        }
         answer
+    }
+
+    /// Pending until the world's clock has been moved to `wake`.
+    async fn pend(&self, alarms: &Alarms, wake: Timestamp) {
+        alarms.set(wake);
+        std::future::poll_fn(|_| if self.world().now() >= wake { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    /// Lets a call take its time.
+    fn spend(&self, world: &mut World, time: TimeDelta) {
+        match self.options.alarms {
+            None => world.advance(time),
+            Some(_) => *lock(&self.owed) += time,
+        }
     }
 
     async fn die(&self, side: &str) {
@@ -160,7 +216,7 @@ impl Face {
     fn exchange<T>(&self, op: Op, deed: impl FnOnce(&mut World) -> Result<T, Refusal>) -> Result<T, Broken> {
         let mut world = self.world();
         let half = self.options.latency / 2;
-        world.advance(half);
+        self.spend(&mut world, half);
         let fault = world.fault(op);
         let answer = match fault {
             None => deed(&mut world).map_err(Broken::Refused),
@@ -172,7 +228,7 @@ impl Face {
                 Err(Broken::Fault(fault))
             }
         };
-        world.advance(if fault == Some(Fault::Hang) { self.options.timeout } else { half });
+        self.spend(&mut world, if fault == Some(Fault::Hang) { self.options.timeout } else { half });
         answer
     }
 }
@@ -180,7 +236,7 @@ impl Face {
 #[async_trait]
 impl Clock for Face {
     fn now(&self) -> Timestamp {
-        self.world().now() + self.options.skew
+        self.world().now() + self.skew()
     }
 
     fn elapsed(&self) -> TimeDelta {
@@ -189,6 +245,10 @@ impl Clock for Face {
     }
 
     async fn sleep(&self, duration: Duration) {
+        if let Some(alarms) = &self.options.alarms {
+            let wake = self.world().now() + TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX / 4);
+            return self.pend(alarms, wake).await;
+        }
         let ended = {
             let mut world = self.world();
             let wake = world.now() + TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX / 4);

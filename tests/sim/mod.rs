@@ -7,5 +7,7 @@ mod face;
 mod face_tests;
 mod orders;
 mod told;
+mod known;
+mod random;
 
 pub use face::{Crash, Face, FaceOptions, Side};

@@ -99,7 +99,7 @@ impl Issuer for Face {
     async fn issue(&self, how: IssueHow) -> Result<Issued, IssuerError> {
         let mut issued = self.port(|face| face.issue_now(how)).await?;
         if issued.expiry.is_none() {
-            issued.expiry = self.expiry_of(&issued.token, self.world().now() + self.options.skew);
+            issued.expiry = self.expiry_of(&issued.token, self.world().now() + self.skew());
         }
         Ok(issued)
     }

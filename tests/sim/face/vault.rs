@@ -1,25 +1,38 @@
 //! The vault over the world.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use scim_rotator::domain::journal::{Label, Tags};
 use scim_rotator::domain::{Token, Version, VersionId};
 use scim_rotator::ports::{NewVersion, Vault, VaultError};
 
-use super::Face;
 use super::errors::Broken;
+use super::{Face, lock};
 use crate::world::{NewSecret, Op, Patch, Stored};
 
 /// As the daemon's own edge writes them.
 const PLACEHOLDER: (&str, &str) = ("placeholder", "text/plain");
 const TOKEN_TYPE: &str = "application/vnd.scim-token";
 
-fn version(stored: &Stored) -> Version {
+/// What the tags of versions have been read as: reading them again at every look would take most of a simulated year.
+pub type Parsed = BTreeMap<String, (Tags, Label)>;
+
+fn version(stored: &Stored, parsed: &mut Parsed) -> Version {
+    let label = match parsed.get(&stored.id) {
+        Some((tags, label)) if *tags == stored.tags => label.clone(),
+        _ => {
+            let label = Label::parse(&stored.tags);
+            parsed.insert(stored.id.clone(), (stored.tags.clone(), label.clone()));
+            label
+        }
+    };
     Version {
         id: VersionId(stored.id.clone()),
         created: stored.created,
         enabled: stored.enabled,
         expires: stored.expires,
-        label: Label::parse(&stored.tags),
+        label,
     }
 }
 
@@ -33,7 +46,8 @@ impl Vault for Face {
         let listed = self.port(|face| {
             face.exchange(Op::VaultList, |world| {
                 let name = world.settings.secret.clone();
-                world.vault_list(&name).map(|versions| versions.iter().map(version).collect())
+                let parsed = &mut *lock(&face.parsed);
+                world.vault_list(&name).map(|versions| versions.iter().map(|stored| version(stored, parsed)).collect())
             })
         });
         match listed.await {

@@ -1,0 +1,172 @@
+//! Draws what happens in a plan.
+
+use chrono::TimeDelta;
+use scim_rotator::domain::Policy;
+
+use super::dice::Dice;
+use super::people::{Deed, Edit, Pasted};
+use super::plan::{Accident, Level, What, When};
+use crate::sim::known;
+use crate::world::{Fault, Op, Service, Settings};
+
+/// What a rotation calls, in its order.
+const OF_A_ROTATION: [Op; 9] = [
+    Op::BearerMint,
+    Op::VaultStore,
+    Op::VaultLabel,
+    Op::Pause,
+    Op::Issue,
+    Op::TestCandidate,
+    Op::SettingsPut,
+    Op::TestSaved,
+    Op::Start,
+];
+const TAGS: [&str; 9] = ["stage", "seq", "rotation", "token", "intent", "pause", "retry", "proof", "started"];
+const STAGES: [&str; 4] = ["pending", "current", "rejected", "placeholder"];
+
+/// Everything that happens within `eventful`, in order.
+pub fn draw(dice: &mut Dice, level: Level, settings: &Settings, policy: &Policy, eventful: TimeDelta) -> Vec<Accident> {
+    let count = 1 + dice.below(8);
+    let mut all: Vec<_> = (0..count).map(|_| accident(dice, level, settings, policy, eventful)).collect();
+    // A harmless pause ends by the hand that made it.
+    let pauses: Vec<_> = all.iter().filter(|a| a.what == What::Person(Deed::Pauses)).map(|a| begins(a.when)).collect();
+    for pause in pauses {
+        let end = (pause + dice.span(TimeDelta::minutes(3), TimeDelta::days(2))).min(eventful);
+        all.push(Accident { when: When::At(end), what: What::Person(Deed::EndsHisPause) });
+    }
+    all.sort_by_key(|accident| begins(accident.when));
+    all
+}
+
+/// When it can happen at the earliest.
+pub fn begins(when: When) -> TimeDelta {
+    match when {
+        When::At(moment) | When::Amid { after: moment, .. } => moment,
+    }
+}
+
+fn accident(dice: &mut Dice, level: Level, settings: &Settings, policy: &Policy, eventful: TimeDelta) -> Accident {
+    let after = dice.span(TimeDelta::hours(1), eventful);
+    let when = match dice.percent(60) {
+        true => When::Amid { after, op: dice.pick(&OF_A_ROTATION), calls: dice.below(14) },
+        false => When::At(after),
+    };
+    let what = match (level, dice.small(100)) {
+        (Level::Malice, 0..60) => What::Person(wild(dice)),
+        (_, 0..30) => outage(dice, policy),
+        (_, 30..45) => What::Calls { op: dice.pick(Op::ALL), count: 1 + dice.small(4), fault: fault(dice) },
+        (_, 45..62) => What::Kill { away: away(dice, policy) },
+        (_, 62..70) => What::Stop { away: away(dice, policy) },
+        (_, 70..78) => step(dice, policy),
+        (_, 78..82) if !known::LAGGING_LISTS => What::Lag(TimeDelta::seconds(dice.pick(&[0, 10, 60, 200]))),
+        (_, 82..88) if !known::TWO_HOSTS => {
+            What::Second { lasts: dice.span(TimeDelta::minutes(5), settings.token_life) }
+        }
+        (_, 78..90) => What::Spoil,
+        _ => What::Person(harmless(dice)),
+    };
+    Accident { when, what }
+}
+
+/// Many are short, some are long, and none is longer than what the policy says must be ridden out.
+fn length(dice: &mut Dice, policy: &Policy) -> TimeDelta {
+    let most = policy.min_slack.min(TimeDelta::days(3)) * 2 / 3;
+    match dice.small(3) {
+        0 => dice.span(TimeDelta::seconds(20), TimeDelta::minutes(10)),
+        1 => dice.span(TimeDelta::minutes(10), TimeDelta::hours(4)),
+        _ => dice.span(TimeDelta::hours(1), most),
+    }
+}
+
+fn away(dice: &mut Dice, policy: &Policy) -> TimeDelta {
+    match dice.percent(70) {
+        true => TimeDelta::seconds(5),
+        false => length(dice, policy),
+    }
+}
+
+fn fault(dice: &mut Dice) -> Fault {
+    dice.pick(&[
+        Fault::Down,
+        Fault::Status(429, None),
+        Fault::Status(429, Some(90)),
+        Fault::Status(500, None),
+        Fault::Status(503, Some(20)),
+        Fault::Hang,
+        Fault::LoseRequest,
+        Fault::LoseAnswer,
+        Fault::Html,
+        Fault::Truncated,
+    ])
+}
+
+fn outage(dice: &mut Dice, policy: &Policy) -> What {
+    let service = dice.pick(&[
+        Service::Vault,
+        Service::Graph,
+        Service::Scim,
+        Service::Hpe,
+        Service::HpeAuth,
+        Service::EntraLogin,
+    ]);
+    What::Outage { service, fault: fault(dice), lasts: length(dice, policy) }
+}
+
+fn step(dice: &mut Dice, policy: &Policy) -> What {
+    let most = (policy.min_slack / 4).min(TimeDelta::days(1));
+    let by = match dice.small(3) {
+        0 => dice.span(TimeDelta::seconds(1), TimeDelta::minutes(10)),
+        1 => dice.span(TimeDelta::minutes(10), TimeDelta::hours(1)),
+        _ => dice.span(TimeDelta::hours(1), most),
+    };
+    What::Step(if dice.percent(50) { by } else { -by })
+}
+
+fn harmless(dice: &mut Dice) -> Deed {
+    match dice.small(5) {
+        0 | 1 => Deed::Pauses,
+        2 => Deed::ChangesSetting,
+        3 => Deed::StoresInVault(Pasted::Prose),
+        _ => Deed::DisablesOlderThan(4),
+    }
+}
+
+fn wild(dice: &mut Dice) -> Deed {
+    let pasted = |dice: &mut Dice| match dice.small(5) {
+        0 => Pasted::Garbage,
+        1 => Pasted::Prose,
+        n => Pasted::Made(usize::try_from(n - 2).unwrap_or_default()),
+    };
+    let version = |dice: &mut Dice| usize::try_from(dice.below(4)).unwrap_or_default();
+    match dice.small(20) {
+        0 => Deed::Pauses,
+        1 => Deed::Starts,
+        2 => Deed::ChangesSetting,
+        3 | 4 => Deed::PastesInEntra(pasted(dice)),
+        5 | 6 => Deed::StoresInVault(pasted(dice)),
+        7 => Deed::RotatesElsewhere { remove_current: dice.percent(50), pastes: dice.percent(50) },
+        8 if !known::INTENTS_PILE_UP => Deed::DeletesToken,
+        8 | 9 => Deed::CreatesToken,
+        10 => Deed::ChangesTenantUrl,
+        11 => Deed::Disables(version(dice)),
+        12 => Deed::DisablesOlderThan(version(dice)),
+        13 => Deed::DeletesSecret,
+        14 => Deed::RecoversSecret,
+        15 => Deed::Repairs,
+        _ => Deed::Edits(version(dice), edit(dice)),
+    }
+}
+
+fn edit(dice: &mut Dice) -> Edit {
+    match dice.small(if known::HUGE_TAGS { 7 } else { 9 }) {
+        0 => Edit::Garbage(dice.pick(&TAGS)),
+        1 => Edit::Removed(dice.pick(&TAGS)),
+        2 => Edit::SameSeq,
+        3 => Edit::OldDates,
+        4 => Edit::UnknownScheme,
+        5 => Edit::None,
+        6 => Edit::Stage(dice.pick(&STAGES)),
+        7 => Edit::LastSeq,
+        _ => Edit::FarDates,
+    }
+}

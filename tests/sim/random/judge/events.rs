@@ -1,0 +1,104 @@
+//! What has happened since the last step, event by event.
+
+use chrono::TimeDelta;
+use scim_rotator::domain::{Mode, Timestamp};
+
+use super::{Judge, RACE};
+use crate::sim::known;
+use crate::world::{Event, TakesEffect, Who, World};
+
+impl Judge<'_> {
+    /// Reads the story on, and judges what stands in it.
+    pub(super) fn events(&mut self, world: &World, now: Timestamp) -> Result<(), String> {
+        let skip = self.read - world.ledger.forgotten().min(self.read);
+        let mut paused = None;
+        for (at, event) in world.ledger.events().skip(skip) {
+            self.read += 1;
+            match event {
+                Event::Issued { token, by, .. } => {
+                    self.made.insert(*token, *at);
+                    if *by == Who::Daemon {
+                        self.bounds.issued(*at)?;
+                    }
+                }
+                Event::SiblingLost { .. } if self.last_deed.is_some_and(|deed| *at - deed <= RACE) => {
+                    self.setting_raced = true;
+                }
+                Event::Fault { op, fault } => {
+                    self.calm = self.calm.max(now);
+                    self.bounds.fault(*op, *fault);
+                }
+                Event::Died { token, why: "its life is over" } => drop(self.expired.insert(*token)),
+                Event::Saved { token: Some(token) } => drop(self.tally.saved.insert(*token)),
+                Event::Labelled { version, stage, enabled } => {
+                    self.bounds.labelled(*version, stage.as_deref());
+                    if !enabled || stage.as_deref() == Some("rejected") {
+                        self.good_one_put_aside(world, *version)?;
+                    }
+                }
+                Event::Paused { by: Who::Person } => paused = Some(*at),
+                // A person was quicker by so little that nobody could know.
+                Event::Paused { by: Who::Daemon }
+                    if world.jobs()[0].paused_by == Some(Who::Person)
+                        && self.last_deed.max(paused).is_some_and(|deed| *at - deed <= RACE) =>
+                {
+                    self.violations += 1;
+                }
+                Event::Started { by: Who::Person } => self.started = Some(*at),
+                Event::Violation { .. }
+                    if known::STARTED_AND_PAUSED_AGAIN
+                        && self.started.is_some_and(|started| *at - started < TimeDelta::hours(3)) =>
+                {
+                    self.violations += 1;
+                }
+                // A cycle that fails under a person's pause.
+                Event::Violation { .. } if known::QUARANTINE_UNDER_PAUSE && world.ledger.quarantines > 0 => {
+                    self.violations += 1;
+                }
+                Event::Violation { .. } if self.last_deed.is_some_and(|deed| *at - deed <= RACE) => {
+                    self.violations += 1;
+                }
+                Event::CycleFailed { token, refused: true } => self.cycle_fails(*token)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// (2), (3): no cycle fails where the fence stands, nor where the old token lives on.
+    fn cycle_fails(&self, token: Option<u32>) -> Result<(), String> {
+        let policy = &self.plan.policy;
+        let overlap = policy.mode == Mode::Overlap;
+        let lives_on = overlap && self.plan.settings.takes_effect == TakesEffect::OwnExpiry;
+        let promised = policy.fences(policy.mode) || lives_on;
+        // A token that dies of old age has had its slack: it is excused only if accidents have used that up.
+        let slack_used = token.is_some_and(|token| self.expired.contains(&token))
+            && self.taken + self.bounds.skew >= self.plan.policy.min_slack;
+        let assumed = known::ASSUMED_DEAD && !overlap && self.tally.accidents > 0;
+        let delayed = matches!(self.plan.settings.takes_effect, TakesEffect::Delay(_));
+        let cut_short = known::CLOCK_ENDS_SETTLING && self.bounds.steps > 0;
+        let forgotten = known::LOST_ANSWER_FORGOTTEN && self.bounds.crashes + self.bounds.lost > 0;
+        let known = assumed || (delayed && (cut_short || forgotten));
+        match self.is_strict() && promised && !slack_used && !known {
+            true => Err(format!("(2) a provisioning cycle fails with token {token:?}")),
+            false => Ok(()),
+        }
+    }
+
+    /// (10): no version is put aside that holds what Entra uses, unless another one holds it too.
+    fn good_one_put_aside(&self, world: &World, version: usize) -> Result<(), String> {
+        let versions = world.versions();
+        let Some(aside) = versions.get(version - 1) else { return Ok(()) };
+        let used = world.token_number(&aside.value);
+        let good = used.is_some() && used == world.saved_token() && world.entra_holds_a_working_token();
+        let elsewhere = versions.iter().any(|other| {
+            other.value == aside.value
+                && other.enabled
+                && other.tags.get("stage").is_none_or(|stage| stage != "rejected")
+        });
+        match good && !elsewhere && self.is_strict() {
+            true => Err(format!("(10) version {version} is put aside although Entra uses its token")),
+            false => Ok(()),
+        }
+    }
+}

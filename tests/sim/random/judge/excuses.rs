@@ -1,0 +1,58 @@
+//! Who is called, and when a person's deeds or a known fault excuse what is seen.
+
+use chrono::TimeDelta;
+use scim_rotator::domain::{Reason, Timestamp};
+use scim_rotator::engine::report::Kind;
+
+use super::super::host::Desk;
+use super::super::people::Deed;
+use super::super::plan::{Accident, What};
+use super::Judge;
+use crate::sim::known;
+use crate::world::PutReading;
+
+impl Judge<'_> {
+    /// A person has disabled what may be the current version.
+    pub(super) fn unreadable(&self) -> bool {
+        let disables =
+            |accident: &Accident| matches!(accident.what, What::Person(Deed::Disables(_) | Deed::DisablesOlderThan(0)));
+        known::UNREADABLE_CURRENT && !self.is_strict() && self.plan.accidents.iter().any(disables)
+    }
+
+    /// A person has deleted the secret: a token may be in memory only.
+    pub(super) fn unsaved(&self) -> bool {
+        let deletes = |accident: &Accident| accident.what == What::Person(Deed::DeletesSecret);
+        known::UNSAVED_IS_MUTE && self.plan.accidents.iter().any(deletes)
+    }
+
+    /// A person has edited tags: the record of a pause may be gone with them.
+    pub(super) fn edited(&self) -> bool {
+        let edits = |accident: &Accident| matches!(accident.what, What::Person(Deed::Edits(..)));
+        known::EDITED_PAUSE && self.plan.accidents.iter().any(edits)
+    }
+
+    /// A PUT did nothing, and a person's pause may hide it.
+    pub(super) fn hidden_by_a_pause(&self) -> bool {
+        known::HIDDEN_BY_A_PAUSE && self.plan.settings.put == PutReading::IgnoresFirst && self.last_deed.is_some()
+    }
+
+    /// Whether a person is called, or was just now.
+    pub(super) fn needs_human(&mut self, desk: &Desk, now: Timestamp) -> bool {
+        let needed = desk.report.as_ref().is_some_and(|report| report.standing.kind == Kind::NeedsHuman);
+        if needed {
+            self.human = Some(now);
+        }
+        // The backoff after which it would be said again.
+        needed || (known::HUMAN_FORGOTTEN && self.human.is_some_and(|at| now - at < TimeDelta::hours(8)))
+    }
+
+    /// Accidents alone are no reason to call a person, but for these two.
+    pub(super) fn called_for_nothing(&self, desk: &Desk) -> Result<(), String> {
+        let Some(standing) = desk.report.as_ref().map(|report| &report.standing) else { return Ok(()) };
+        let legitimate = matches!(standing.reason, Reason::IssueBudgetSpent | Reason::PauseOfUnknownOrigin);
+        match standing.kind == Kind::NeedsHuman && self.is_strict() && !legitimate {
+            true => Err(format!("a person is called for nothing: {} {:?}", standing.reason, standing.error)),
+            false => Ok(()),
+        }
+    }
+}
