@@ -39,3 +39,5 @@ pub const STARTED_AND_PAUSED_AGAIN: bool = true;
 pub const INTENTS_PILE_UP: bool = true;
 /// A `pause` tag that a person has edited strands the job, and nobody is called.
 pub const EDITED_PAUSE: bool = true;
+/// Our own start that could not be written down is repeated against a person's later pause.
+pub const UNWRITTEN_START: bool = true;

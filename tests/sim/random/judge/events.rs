@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use scim_rotator::domain::{Mode, Timestamp};
 
-use super::{Judge, RACE};
+use super::{BUSY, Judge, RACE};
 use crate::sim::known;
 use crate::world::{Event, TakesEffect, Who, World};
 
@@ -51,6 +51,7 @@ impl Judge<'_> {
                 {
                     self.violations += 1;
                 }
+                Event::Violation { .. } if self.unwritten() => self.violations += 1,
                 // A cycle that fails under a person's pause.
                 Event::Violation { .. } if known::QUARANTINE_UNDER_PAUSE && world.ledger.quarantines > 0 => {
                     self.violations += 1;
@@ -63,6 +64,17 @@ impl Judge<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Nobody asks again and again without a pause.
+    pub(super) fn hot_loop(&mut self, now: Timestamp, calls: u64) -> Result<(), String> {
+        if now - self.hour.0 > TimeDelta::hours(1) {
+            self.hour = (now, calls);
+        }
+        match calls - self.hour.1 > BUSY {
+            true => Err(format!("more than {BUSY} calls within an hour")),
+            false => Ok(()),
+        }
     }
 
     /// (2), (3): no cycle fails where the fence stands, nor where the old token lives on.
@@ -78,7 +90,7 @@ impl Judge<'_> {
         let delayed = matches!(self.plan.settings.takes_effect, TakesEffect::Delay(_));
         let cut_short = known::CLOCK_ENDS_SETTLING && self.bounds.steps > 0;
         let forgotten = known::LOST_ANSWER_FORGOTTEN && self.bounds.crashes + self.bounds.lost > 0;
-        let known = assumed || (delayed && (cut_short || forgotten));
+        let known = assumed || self.hidden_by_a_pause() || (delayed && (cut_short || forgotten));
         match self.is_strict() && promised && !slack_used && !known {
             true => Err(format!("(2) a provisioning cycle fails with token {token:?}")),
             false => Ok(()),

@@ -9,7 +9,7 @@ use super::super::people::Deed;
 use super::super::plan::{Accident, What};
 use super::Judge;
 use crate::sim::known;
-use crate::world::PutReading;
+use crate::world::{PutReading, Service};
 
 impl Judge<'_> {
     /// A person has disabled what may be the current version.
@@ -29,6 +29,20 @@ impl Judge<'_> {
     pub(super) fn edited(&self) -> bool {
         let edits = |accident: &Accident| matches!(accident.what, What::Person(Deed::Edits(..)));
         known::EDITED_PAUSE && self.plan.accidents.iter().any(edits)
+    }
+
+    /// The vault was away: a start of ours may not stand in it.
+    pub(super) fn unwritten(&self) -> bool {
+        let away = |accident: &Accident| {
+            matches!(accident.what, What::Outage { service: Service::Vault | Service::EntraLogin, .. })
+        };
+        known::UNWRITTEN_START && (self.plan.accidents.iter().any(away) || self.unsaved())
+    }
+
+    /// Whose journal a person has edited, he may be asked for a token.
+    pub(super) fn asks_for_a_token(&self, reason: Reason) -> bool {
+        let asks = matches!(reason, Reason::NothingToAdopt | Reason::JournalDamaged);
+        asks && self.plan.accidents.iter().any(|a| matches!(a.what, What::Person(Deed::Edits(..))))
     }
 
     /// A PUT did nothing, and a person's pause may hide it.
