@@ -77,14 +77,22 @@ pub fn ahead(moment: Timestamp, now: Timestamp) -> Option<Timestamp> {
 /// How long a list of the vault may lag behind: only then can a lost answer be told from a pending version not seen yet.
 pub const LIST_LAG: TimeDelta = TimeDelta::minutes(3);
 
-/// The record to write ahead of an attempt: as if its answer were lost. `issued` is how often the issuer may have made a
-/// token within the last [`ISSUE_PERIOD`]: what is left of the [`MAX_ISSUES`] is spread so that an issuer which answers
-/// nothing for some hours does not use them up within minutes. No wait is shorter than [`LIST_LAG`].
-pub fn written_ahead(previous: Option<RetryNote>, issued: usize, now: Timestamp) -> RetryNote {
+/// The record to write ahead of an attempt: as if it had failed before anybody was asked.
+pub fn written_ahead(previous: Option<RetryNote>, now: Timestamp) -> RetryNote {
     let attempts = previous.map_or(0, |retry| retry.attempts).saturating_add(1);
-    let minutes = [3, 8, 120, 360][issued.min(MAX_ISSUES - 1)];
-    RetryNote { attempts, not_before: now + TimeDelta::minutes(minutes).max(LIST_LAG) }
+    RetryNote { attempts, not_before: now + Tier::Emergency.delay(attempts) }
 }
+
+/// When to ask again, should the answer to what is asked now be lost. `issued` is how often the issuer may have made a token
+/// within the last [`ISSUE_PERIOD`]: what is left of the [`MAX_ISSUES`] is spread so that an issuer which answers nothing for
+/// an hour does not use them up within minutes. No wait is shorter than [`LIST_LAG`].
+pub fn ask_again(issued: usize, now: Timestamp) -> Timestamp {
+    let minutes = [3, 10, 60][issued.min(2)];
+    now + TimeDelta::minutes(minutes).max(LIST_LAG)
+}
+
+/// No wait after a lost answer is longer; one that seems to be was written by a clock that has been set back since.
+pub const LONGEST_ASK: TimeDelta = TimeDelta::minutes(61);
 
 /// What the bounds on issuing say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,9 +141,9 @@ mod tests {
     }
 
     #[test]
-    fn four_lost_answers_are_spread_over_hours_and_the_first_two_come_soon() {
-        let waits = [0, 1, 2, 9].map(|issued| (written_ahead(None, issued, at(0)).not_before - at(0)).num_minutes());
-        assert_eq!(waits, [3, 8, 120, 360]);
+    fn lost_answers_are_spread_over_more_than_an_hour_and_the_first_two_are_soon_repeated() {
+        let waits = [0, 1, 2, 9].map(|issued| (ask_again(issued, at(0)) - at(0)).num_minutes());
+        assert_eq!(waits, [3, 10, 60, 60]);
     }
 
     #[test]

@@ -163,7 +163,9 @@ pub struct Intent {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntentEnd {
-    /// Not known: the answer may be lost.
+    /// Nobody has been asked yet: whatever happened, no token was made for it.
+    Planned,
+    /// The issuer was about to be asked: the answer may be lost.
     #[default]
     Open,
     /// The issuer certainly made no token.
@@ -258,12 +260,10 @@ impl Proof {
 }
 
 impl Labels {
-    /// The intent counts from `now` on, and with it the wait that was written ahead.
+    /// The intent counts from `now` on.
     pub fn renew_intent(&mut self, now: Timestamp) {
-        let Some(intent) = &mut self.intent else { return };
-        let later = now - std::mem::replace(&mut intent.at, now);
-        if let Some(retry) = &mut self.retry {
-            retry.not_before += later;
+        if let Some(intent) = &mut self.intent {
+            intent.at = now;
         }
     }
 
@@ -406,10 +406,12 @@ impl Journal {
         self.ours().find(|e| e.labels.stage == Stage::Pending)
     }
 
-    /// Pending versions that a newer current one, or a newer pending one, has overtaken.
+    /// Pending versions that a newer current one, or a newer pending one, has overtaken, or that share their place.
     pub fn superseded(&self) -> Option<Entry<'_>> {
         let newest = self.ours().find(|e| matches!(e.labels.stage, Stage::Current | Stage::Pending))?;
-        self.ours().find(|e| e.labels.stage == Stage::Pending && e.labels.seq < newest.labels.seq)
+        let beaten =
+            |e: &Entry<'_>| e.labels.seq < newest.labels.seq || self.is_overtaken(&e.labels.rotation, e.labels.seq);
+        self.ours().find(|e| e.labels.stage == Stage::Pending && beaten(e))
     }
 
     /// The newest intent of which nobody knows whether the issuer answered it. One that came to nothing says nothing of an
@@ -423,6 +425,12 @@ impl Journal {
             }
         }
         None
+    }
+
+    /// The newest intent of which it is not known that it came to nothing, whether or not anybody has been asked.
+    pub fn newest_intent(&self) -> Option<(Entry<'_>, &Intent)> {
+        let entry = self.current()?;
+        Some((entry, entry.labels.intent.as_ref().filter(|intent| intent.end != IntentEnd::NotIssued)?))
     }
 
     /// Pauses whose end no version tells, newest first: planned ones, and held ones. One that we ended has ended all that

@@ -60,6 +60,8 @@ reasons! {
     PauseOfUnknownOrigin => "the job is paused, and whether by a broken-off rotation or by a person cannot be told",
     /// Waiting after a failure.
     BackingOff => "an attempt failed and the next one is not due yet",
+    /// A process that has just begun.
+    JustBegun => "this process has just begun, and what a former one asked for may not show yet",
     /// Another process is rotating this connection.
     AnotherHolder => "another process is rotating this connection",
     /// The issuer wants a minute between two rotations.
@@ -114,6 +116,8 @@ reasons! {
     ShuttingDown => "the process is shutting down",
     /// A proven token was refused again within a week of another one.
     RotatedElsewhere => "a good token is refused for the second time within a week: something else rotates or removes it",
+    /// Whoever reads the latest version finds another token than the current one.
+    LatestIsAnother => "the latest version in the vault is not the current token, so the current one is stored again",
     /// A supplied token is due, and only a person can bring the next.
     SupplyNeeded => "the token nears its end and somebody has to bring the next one",
     /// A rejected token works by now.
@@ -172,6 +176,19 @@ impl Reason {
     /// The same for one connection, ready to be typed.
     pub fn remedy_for(self, connection: &str) -> Option<String> {
         self.remedy().map(|remedy| remedy.replace("NAME", connection))
+    }
+
+    /// Whether it says why to try again after a failure: while that is waited for, the failure is what people need to see.
+    pub const fn is_retry(self) -> bool {
+        matches!(
+            self,
+            Self::BackingOff
+                | Self::AnswerLost
+                | Self::IssueFloor
+                | Self::TokenExpired
+                | Self::TokenRefused
+                | Self::CurrentUnreadable
+        )
     }
 
     /// Whether it is a person's order that is carried out.

@@ -5,7 +5,7 @@ use super::Run;
 use super::halt::Halt;
 use super::observe::Observed;
 use super::run::{PATIENCE, Record};
-use crate::domain::journal::{Entry, Labels, Proof, Stage, TokenNote};
+use crate::domain::journal::{Labels, Proof, Stage, TokenNote};
 use crate::domain::{Expiry, ExpirySource, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class, VaultError};
 
@@ -33,21 +33,20 @@ impl Run<'_> {
         };
         let labels = self.supplied_labels(stage, seen.journal.next_seq(), note);
         let mut record = Record { id: version.clone(), labels: labels.clone() };
-        self.write(&mut record, |l| *l = labels).await?;
-        if stage == Stage::Rejected {
-            self.cover(&record.labels, seen).await?;
-        }
-        Ok(())
+        self.write(&mut record, |l| *l = labels).await
     }
 
-    /// Whoever reads "latest" is to find the current token, not what was put aside.
-    async fn cover(&self, rejected: &Labels, seen: &Observed) -> Result<(), Halt> {
-        let current = seen.journal.current();
-        let same = |e: Entry<'_>| e.labels.token.as_ref().map(|t| &t.id) == rejected.token.as_ref().map(|t| &t.id);
-        match self.token_of(current).await? {
-            Some(token) if !current.is_some_and(same) => self.store_last_good(&token, rejected).await.map(drop),
-            _ => Ok(()),
-        }
+    /// The current token again, so that whoever reads "latest" finds it.
+    #[tracing::instrument(name = "step", skip_all, fields(step = "restate"))]
+    pub async fn restate(&self, seen: &Observed) -> Result<(), Halt> {
+        self.progress.enter("store the current token again as the latest version");
+        let current = seen.journal.current().ok_or_else(|| self.taken_over())?;
+        let token = self.token_of(Some(current)).await?.ok_or_else(|| self.taken_over())?;
+        let seq = seen.journal.next_seq();
+        let rotation = self.rotation_id(seq);
+        let labels = Labels { seq, rotation, intent: None, pause: None, hold: None, ..current.labels.clone() };
+        let expires = labels.token.as_ref().and_then(|note| note.expiry).map(|expiry| expiry.at);
+        self.store_version(Some(token), &labels, expires, PATIENCE).await.map(drop)
     }
 
     /// A rejected token that works by now is stored again, as the newest pending version.

@@ -147,15 +147,14 @@ impl Run<'_> {
     #[tracing::instrument(name = "step", skip_all, fields(step = "provision"))]
     async fn put_secrets(&self, token: &Token, place: &Labels, complete: bool) -> Result<Timestamp, Halt> {
         self.progress.enter("give Entra the new token");
-        let before = self.insist(PATIENCE, || self.check_settings()).await?;
-        let put = self.put_once(&before, token, place, complete).await?;
+        let (before, put) = self.put_once(token, place, complete, None).await?;
         let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
         let lost = before.lost_in(&after);
         if lost.is_empty() {
             return Ok(put);
         }
         tracing::error!(settings = ?lost, "settings of the provisioning job were lost by a write; putting them back");
-        let put = self.put_once(&before, token, place, complete).await?;
+        let (_, put) = self.put_once(token, place, complete, Some(&before)).await?;
         let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
         match before.lost_in(&after) {
             still if still.is_empty() => Ok(put),
@@ -166,25 +165,29 @@ impl Run<'_> {
         }
     }
 
+    /// One PUT that is carried out, of the settings as they stand (or as `lost` knew them). They are read anew before every
+    /// try, so that what a person changes meanwhile is not undone.
     async fn put_once(
         &self,
-        settings: &Settings,
         token: &Token,
         place: &Labels,
         complete: bool,
-    ) -> Result<Timestamp, Halt> {
-        let update = SecretsUpdate::new(settings, &self.spec.tenant_url, token.clone(), complete);
-        self.insist(PATIENCE, || {
-            let update = &update;
-            async move {
-                // A vault that is away tells of nobody else; provisioning lives on without it.
-                if let Ok(versions) = self.ports.vault.list().await
-                    && Journal::new(versions).is_overtaken(&place.rotation, place.seq)
-                {
-                    return Err(self.taken_over());
-                }
-                self.ports.provisioner.provision(update).await.map_err(Halt::from)
+        lost: Option<&Settings>,
+    ) -> Result<(Settings, Timestamp), Halt> {
+        self.insist(PATIENCE, || async move {
+            // A vault that is away tells of nobody else; provisioning lives on without it.
+            if let Ok(versions) = self.ports.vault.list().await
+                && Journal::new(versions).is_overtaken(&place.rotation, place.seq)
+            {
+                return Err(self.taken_over());
             }
+            let settings = match lost {
+                Some(settings) => settings.clone(),
+                None => self.check_settings().await?,
+            };
+            let update = SecretsUpdate::new(&settings, &self.spec.tenant_url, token.clone(), complete);
+            let put = self.ports.provisioner.provision(&update).await?;
+            Ok((settings, put))
         })
         .await
     }

@@ -47,6 +47,11 @@ impl Connection {
         };
         match halt.reason {
             Reason::ShuttingDown => (),
+            // The journal keeps the wait for the next one.
+            Reason::NewTokenRefused => {
+                self.attempts.clear();
+                self.attempts.fail(now, Tier::Emergency, None);
+            }
             // No failure of ours: only the other one is given time.
             Reason::TakenOver => self.attempts.not_before = asked.map(|asked| now + asked),
             _ => self.attempts.fail(now, tier, asked),

@@ -139,7 +139,7 @@ async fn tend_for_ever(
     mut orders: mpsc::UnboundedReceiver<Errand>,
 ) {
     loop {
-        let connection = make(stop.clone());
+        let connection = make(stop.clone()).calm();
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(connection.progress()));
         let tended = AssertUnwindSafe(tend(connection, &wake, &stop, &on_report, &mut orders)).catch_unwind().await;
         if tended.is_ok() || stop.is_cancelled() {

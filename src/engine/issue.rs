@@ -8,8 +8,10 @@ use super::Run;
 use super::halt::Halt;
 use super::observe::Observed;
 use super::run::{PATIENCE, Record};
-use crate::domain::attempts::{ISSUE_PERIOD, Tier, written_ahead};
-use crate::domain::journal::{Entry, Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, Stage, TokenNote};
+use crate::domain::attempts::{ISSUE_PERIOD, Tier, ask_again, written_ahead};
+use crate::domain::journal::{
+    Entry, Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, RetryNote, Stage, TokenNote,
+};
 use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, Version, VersionId};
 use crate::ports::{CallError, Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
 
@@ -71,11 +73,10 @@ impl Run<'_> {
             holder: self.spec.holder.clone(),
             will_pause: fence != Planned::None,
             why: plan.reason.name().to_owned(),
-            end: IntentEnd::Open,
+            end: IntentEnd::Planned,
         });
-        let issued = seen.journal.issues_within(ISSUE_PERIOD, now).len();
-        let retry = Some(written_ahead(base.and_then(|b| b.retry), issued, now));
-        let mut record = match current.filter(|e| self.is_reusable(*e, &seen.journal)) {
+        let retry = Some(written_ahead(base.and_then(|b| b.retry), now));
+        let mut record = match current.filter(|e| self.is_reusable(*e, seen)) {
             Some(entry) => {
                 let mut record = Record { id: entry.version.id.clone(), labels: entry.labels.clone() };
                 // The end of an earlier pause is told by nobody else: it stays until another one is planned.
@@ -116,10 +117,13 @@ impl Run<'_> {
     }
 
     /// Whether a version is the latest of all and carries an intent of ours, a day old at most, that came to nothing.
-    fn is_reusable(&self, entry: Entry<'_>, journal: &Journal) -> bool {
-        let ours = |intent: &Intent| intent.end == IntentEnd::NotIssued && intent.holder == self.spec.holder;
-        let latest = journal.latest().is_some_and(|latest| latest.id == entry.version.id);
-        let young = (self.now() - entry.version.created).abs() < ISSUE_PERIOD;
+    fn is_reusable(&self, entry: Entry<'_>, seen: &Observed) -> bool {
+        let journal = &seen.journal;
+        let ours = |intent: &Intent| intent.end != IntentEnd::Open && intent.holder == self.spec.holder;
+        let latest = journal.latest().is_some_and(|latest| latest.id == entry.version.id)
+            && !journal.is_overtaken(&entry.labels.rotation, entry.labels.seq);
+        // By the far side's clocks: ours may be off by days.
+        let young = (seen.job.seen_at - entry.version.created).abs() < ISSUE_PERIOD;
         latest && young && entry.labels.intent.as_ref().is_some_and(ours)
     }
 
@@ -141,9 +145,14 @@ impl Run<'_> {
     /// before the fence, which took minutes. Somebody else may have taken over meanwhile, and an end may have been asked for.
     #[tracing::instrument(name = "step", skip_all, fields(step = "confirm"))]
     pub async fn confirm_intent(&self, intent: &mut Record) -> Result<(), Halt> {
+        let journal = self.still_ours(&intent.labels).await?;
         let now = self.now();
-        self.write(intent, |labels| labels.renew_intent(now)).await?;
-        self.still_ours(&intent.labels).await?;
+        let again = ask_again(journal.issues_within(ISSUE_PERIOD, now).len(), now);
+        self.write(intent, |labels| {
+            labels.intent = labels.intent.take().map(|intent| Intent { at: now, end: IntentEnd::Open, ..intent });
+            labels.retry = labels.retry.map(|retry| RetryNote { not_before: again, ..retry });
+        })
+        .await?;
         self.unless_stopping()
     }
 
@@ -264,7 +273,7 @@ impl Run<'_> {
                         expires: new.expires,
                         label: Label::Ours(Box::new(labels.clone())),
                     };
-                    self.memory.stored(version, self.now());
+                    self.memory.stored(version, self.elapsed());
                     return Ok(id);
                 }
                 Err(error) => error,

@@ -19,7 +19,7 @@ pub(super) struct Memory(Mutex<Vec<Written>>);
 
 #[derive(Debug)]
 struct Written {
-    at: Timestamp,
+    at: TimeDelta,
     version: Version,
     /// Stored by us: a list that lacks it is behind. Otherwise only its labels are ours.
     stored: bool,
@@ -28,15 +28,15 @@ struct Written {
 
 impl Memory {
     /// A version has been stored.
-    pub fn stored(&self, version: Version, at: Timestamp) {
+    pub fn stored(&self, version: Version, at: TimeDelta) {
         self.push(Written { at, version, stored: true, enabled: None });
     }
 
     /// Labels have been written onto a version, and whether it is enabled, if that was written as well.
-    pub fn labelled(&self, id: &VersionId, labels: &Labels, enabled: Option<bool>, at: Timestamp) {
+    pub fn labelled(&self, id: &VersionId, labels: &Labels, enabled: Option<bool>, at: TimeDelta) {
         let version = Version {
             id: id.clone(),
-            created: at,
+            created: Timestamp::UNIX_EPOCH, // Never looked at: the listed version keeps its own.
             enabled: true,
             expires: None,
             label: Label::Ours(Box::new(labels.clone())),
@@ -49,10 +49,9 @@ impl Memory {
     }
 
     /// The list as it will be once it has caught up with what we know.
-    pub fn complete(&self, mut versions: Vec<Version>, now: Timestamp) -> Vec<Version> {
+    pub fn complete(&self, mut versions: Vec<Version>, now: TimeDelta) -> Vec<Version> {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was stepped back forgets as well.
-        written.retain(|w| (now - w.at).abs() < LAG);
+        written.retain(|w| now - w.at < LAG);
         for w in written.iter() {
             match versions.iter_mut().find(|v| v.id == w.version.id) {
                 Some(listed) => {

@@ -36,14 +36,14 @@ pub use self::progress::{LastAction, Progress};
 pub use self::report::{Report, Standing};
 use self::run::{Record, Run};
 pub use self::tenants::Tenants;
-use crate::domain::attempts::Attempts;
+use crate::domain::attempts::{Attempts, LIST_LAG};
 use crate::domain::{Answers, Decision, Facts, Order, Policy, Reason, Timestamp, decide};
 use crate::ports::{Clock, Issuer, Probe, Provisioner, Vault};
 
 /// The most actions of one look; whatever is left is done at the next, which follows at once.
 const MOST_ACTIONS: usize = 12;
 /// A person waits so long for an order that has to wait itself (the issuer's floor, a rival's grace).
-const ORDER_PATIENCE: TimeDelta = TimeDelta::minutes(3);
+const ORDER_PATIENCE: TimeDelta = TimeDelta::minutes(5);
 
 /// What a connection is, without its edges.
 #[derive(Clone, Debug)]
@@ -100,6 +100,10 @@ pub struct Connection {
     progress: Arc<Progress>,
     shutdown: CancellationToken,
     attempts: Attempts,
+    /// It tends its connection for years, and need not issue anything in its first minutes.
+    calm: bool,
+    /// When it first looked.
+    began: Option<Timestamp>,
     /// The failure that is being waited out, to be shown for as long as it is.
     failure: Option<Failure>,
     unsaved: Option<Held>,
@@ -120,6 +124,8 @@ impl Connection {
             progress: Arc::new(Progress::default()),
             shutdown,
             attempts: Attempts::default(),
+            calm: false,
+            began: None,
             failure: None,
             unsaved: None,
             introduced: false,
@@ -127,6 +133,14 @@ impl Connection {
             obeyed: None,
             memory: Arc::default(),
         }
+    }
+
+    /// The same for a process that lives for years: it waits with its first issue until all that a former process may have
+    /// done must show.
+    #[must_use]
+    pub fn calm(mut self) -> Self {
+        self.calm = true;
+        self
     }
 
     /// What it is.
@@ -184,9 +198,12 @@ impl Connection {
         if act == Act::CarryOut && !self.introduced {
             self.introduced = run.introduce().await;
         }
+        let settled = *self.began.get_or_insert_with(|| run.now()) + LIST_LAG;
+        // A clock that was stepped back does not begin anew.
+        let settled = settled.min(run.now() + LIST_LAG);
         for _ in 0..MOST_ACTIONS {
             progress.beat();
-            let (seen, decision) = match self.see(&run).await {
+            let (seen, decision) = match self.see(&run, settled).await {
                 Ok(seen) => seen,
                 Err(halt) => return self.failed(report, None, "look", halt),
             };
@@ -211,7 +228,12 @@ impl Connection {
             let until = match &decision {
                 Decision::Wait { until, reason } => {
                     match &self.failure {
-                        Some(failure) if *reason == Reason::BackingOff => failure.show(&mut report),
+                        Some(failure) if reason.is_retry() => {
+                            failure.show(&mut report);
+                            if *reason != Reason::BackingOff {
+                                self.attempts.clear(); // The journal keeps this wait.
+                            }
+                        }
                         _ => self.recovered(),
                     }
                     tracing::info!(decision = "wait", %reason, %until, "{}", report.standing.sentence());
@@ -248,7 +270,7 @@ impl Connection {
     }
 
     /// One observation, and the decision that follows from it once every question of it is answered.
-    async fn see(&self, run: &Run<'_>) -> Result<(Observed, Decision), Halt> {
+    async fn see(&self, run: &Run<'_>, settled: Timestamp) -> Result<(Observed, Decision), Halt> {
         let seen = run.observe().await?;
         let mut answers = Answers::default();
         loop {
@@ -259,6 +281,8 @@ impl Connection {
                 journal: &seen.journal,
                 job: &seen.job,
                 attempts: &self.attempts,
+                settled,
+                hurried: !self.calm,
                 order: self.order.as_ref(),
                 tenant_shared: self.ports.tenants.rival_of(&self.spec.name).is_some(),
                 answers,
@@ -281,6 +305,7 @@ impl Connection {
             }
             Decision::Adopt { version, .. } => run.adopt(version, seen).await,
             Decision::Reinstate { version, .. } => run.reinstate(version, seen).await,
+            Decision::Restate { .. } => run.restate(seen).await,
             Decision::Provision { reason } => run.provision_again(seen, *reason).await,
             Decision::Start { version, labels, reason } => run.start(version, labels, seen, *reason).await,
             Decision::Retire(versions) => run.retire(versions, seen).await,

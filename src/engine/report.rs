@@ -127,6 +127,7 @@ impl Standing {
             "rotate" => "rotating",
             "resume" => "resuming a rotation",
             "adopt" => "adopting a token",
+            "restate" => "storing the current token again",
             "reinstate" => "taking a rejected token back",
             "provision" => "giving the current token to Entra again",
             "start" => "starting the provisioning job",
@@ -175,9 +176,11 @@ impl Report {
             Decision::Note { reason: Reason::PauseToRecord | Reason::PendingSuperseded, .. } => Kind::Unfinished,
             Decision::Note { .. } => Kind::Due,
             Decision::Rotate(plan) if plan.reason == Reason::AnswerLost => Kind::Unfinished,
-            Decision::Rotate(_) | Decision::Adopt { .. } | Decision::Reinstate { .. } | Decision::Retire(_) => {
-                Kind::Due
-            }
+            Decision::Rotate(_)
+            | Decision::Adopt { .. }
+            | Decision::Reinstate { .. }
+            | Decision::Restate { .. }
+            | Decision::Retire(_) => Kind::Due,
             Decision::Resume { .. } | Decision::Start { .. } | Decision::Provision { .. } => Kind::Unfinished,
             Decision::NeedsHuman { .. } => Kind::NeedsHuman,
         };

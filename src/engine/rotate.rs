@@ -197,7 +197,7 @@ impl Run<'_> {
             let labels = labels_of(seen, version)?;
             let tags = labels.to_tags();
             self.insist(super::run::PATIENCE, || self.ports.vault.label(version, &tags, Some(false))).await?;
-            self.memory.labelled(version, labels, Some(false), self.now());
+            self.memory.labelled(version, labels, Some(false), self.elapsed());
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ impl Run<'_> {
         change(&mut labels);
         let tags = labels.to_tags();
         self.insist(PATIENCE, || self.ports.vault.label(&record.id, &tags, None)).await?;
-        self.memory.labelled(&record.id, &labels, None, self.now());
+        self.memory.labelled(&record.id, &labels, None, self.elapsed());
         record.labels = labels;
         Ok(())
     }
@@ -128,7 +128,7 @@ impl Run<'_> {
 
     /// What the vault listed, with what we know that it may not show yet.
     pub fn journal(&self, versions: Vec<Version>) -> Journal {
-        Journal::new(self.memory.complete(versions, self.now()))
+        Journal::new(self.memory.complete(versions, self.elapsed()))
     }
 
     /// Lists once more and makes sure that nobody has written past the place that these labels took.

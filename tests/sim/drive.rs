@@ -104,8 +104,8 @@ impl Drive {
     pub async fn live(&self, crashes: &[Crash], until: Timestamp) -> usize {
         let mut calls = None;
         for crash in crashes.iter().copied().map(Some).chain([None]) {
-            let (face, mut connection) =
-                self.process(FaceOptions { crash, until: Some(until), ..FaceOptions::default() });
+            let (face, connection) = self.process(FaceOptions { crash, until: Some(until), ..FaceOptions::default() });
+            let mut connection = connection.calm();
             let died = tokio::select! {
                 biased;
                 () = face.crashed() => true,

@@ -5,9 +5,9 @@ pub mod drive;
 mod enumerate;
 mod face;
 mod face_tests;
-mod orders;
-mod told;
 mod known;
+mod orders;
 mod random;
+mod told;
 
 pub use face::{Crash, Face, FaceOptions, Side};

@@ -50,6 +50,11 @@ pub enum Decision {
         /// Why.
         reason: Reason,
     },
+    /// Store the current token again, as the latest version.
+    Restate {
+        /// Why.
+        reason: Reason,
+    },
     /// Give the current token to Entra once more.
     Provision {
         /// Why.
@@ -84,6 +89,7 @@ impl Decision {
             | Self::Resume { reason, .. }
             | Self::Adopt { reason, .. }
             | Self::Reinstate { reason, .. }
+            | Self::Restate { reason }
             | Self::Provision { reason }
             | Self::Start { reason, .. }
             | Self::NeedsHuman { reason, .. } => Some(*reason),
@@ -103,6 +109,7 @@ impl Decision {
             Self::Resume { .. } => "resume",
             Self::Adopt { .. } => "adopt",
             Self::Reinstate { .. } => "reinstate",
+            Self::Restate { .. } => "restate",
             Self::Provision { .. } => "provision",
             Self::Start { .. } => "start",
             Self::Retire(_) => "retire",

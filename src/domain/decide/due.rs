@@ -1,6 +1,7 @@
 //! What policy says, when nothing else has spoken.
 
 use super::{Decision, Facts};
+use crate::domain::Timestamp;
 use crate::domain::attempts::ISSUE_PERIOD;
 use crate::domain::reason::Reason;
 
@@ -12,7 +13,11 @@ pub(super) fn due(f: &Facts<'_>) -> Option<Decision> {
     let Some(due) = f.policy.due(token) else {
         return Some(f.needs_human(Reason::NoKnownEnd));
     };
-    let wait = |until, reason| Some(Decision::Wait { until, reason });
+    // Under a person's pause as well a token that comes due is rotated; but as long as nothing is done, it is told.
+    let wait = |until: Timestamp, reason| {
+        let told = f.needs_human(Reason::PauseOfUnknownOrigin);
+        Some(if f.unrecorded().is_some() { told } else { Decision::Wait { until, reason } })
+    };
     if f.now < due.at {
         return wait(f.next_milestone(due.at), Reason::NotDue);
     }

@@ -33,6 +33,10 @@ pub struct Facts<'a> {
     pub job: &'a Job,
     /// Failures that the vault does not tell of.
     pub attempts: &'a Attempts,
+    /// From when on this process has looked for long enough to have seen everything that was written before it began.
+    pub settled: Timestamp,
+    /// Nobody is there to wait for that (`once`): it is waited for only where something unfinished shows.
+    pub hurried: bool,
     /// What a person asks for, until it is carried out.
     pub order: Option<&'a Order>,
     /// Another connection of this process speaks for the same tenant of the issuer.
@@ -84,6 +88,12 @@ impl<'a> Facts<'a> {
     /// What is known of the current token.
     pub fn token(&self) -> Option<&'a TokenNote> {
         self.journal.current()?.labels.token.as_ref()
+    }
+
+    /// Whether a former process may have asked the issuer without the list showing it yet.
+    fn may_be_blind(&self) -> bool {
+        let calm = !self.hurried && !self.is_overridden();
+        self.settled > self.now && (calm || self.journal.newest_intent().is_some())
     }
 
     /// The written backoff of the connection, while it is ahead.
@@ -145,6 +155,9 @@ impl<'a> Facts<'a> {
         match issue_bound(self.journal, self.now) {
             IssueBound::Spent(until) => Decision::NeedsHuman { until, reason: Reason::IssueBudgetSpent },
             IssueBound::TooSoon(until) => Decision::Wait { until, reason: Reason::IssueFloor },
+            IssueBound::Free if self.may_be_blind() => {
+                Decision::Wait { until: self.settled, reason: Reason::JustBegun }
+            }
             IssueBound::Free => {
                 if let Some(decision) = self.rejected_first() {
                     return decision;
@@ -158,7 +171,7 @@ impl<'a> Facts<'a> {
                 Decision::Rotate(Plan {
                     mode,
                     reason,
-                    current_dead: over || refused,
+                    current_dead: over || refused || reason == Reason::CurrentUnreadable,
                     current_doubtful: lost,
                     may_create: self.policy.bootstrap == Some(Bootstrap::Create)
                         && self.journal.current().is_none_or(|e| e.labels.stage == Stage::Placeholder),

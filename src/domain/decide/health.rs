@@ -8,7 +8,7 @@ use super::{CurrentHealth, Decision, Facts, Question};
 use crate::domain::Verdict;
 use crate::domain::attempts::ahead;
 use crate::domain::job::{ExecutionState, JobState};
-use crate::domain::journal::{Labels, StartNote};
+use crate::domain::journal::{Label, Labels, Stage, StartNote};
 use crate::domain::reason::Reason;
 
 /// A good token that is lost a second time within this time is no accident.
@@ -55,7 +55,13 @@ pub(super) fn trouble(f: &Facts<'_>) -> Option<Decision> {
             Some(Decision::Provision { reason: Reason::EntraHoldsAnother })
         }
         (Some(Verdict::NotAccepted), Some(CurrentHealth::Refused)) => Some(refused(f)),
-        (Some(Verdict::NotAccepted), Some(CurrentHealth::Unreadable)) => Some(f.replace(Reason::CurrentUnreadable)),
+        // The endpoint cannot be asked about a token that nobody can read: only a failed cycle tells.
+        (Some(Verdict::NotAccepted), Some(CurrentHealth::Unreadable)) if quarantine.is_some() || failed => {
+            Some(f.replace(Reason::CurrentUnreadable))
+        }
+        (Some(Verdict::NotAccepted), Some(CurrentHealth::Unreadable)) => {
+            Some(Decision::Wait { until: f.now + NO_VERDICT_WAIT, reason: Reason::NoVerdict })
+        }
         (Some(Verdict::NotAccepted), Some(CurrentHealth::Unclear)) => {
             Some(Decision::Wait { until: f.now + NO_VERDICT_WAIT, reason: Reason::NoVerdict })
         }
@@ -107,6 +113,17 @@ pub(super) fn provision_again(f: &Facts<'_>) -> Option<Decision> {
     let waited = proof.provisioned.is_some_and(|put| f.now - put >= SECOND_PUT);
     let wanted = waited && proof.proven.is_none() && proof.again.is_none();
     wanted.then_some(Decision::Provision { reason: Reason::StillUnproven })
+}
+
+/// A version that was put aside, or stored by a process that could not see a newer one yet, may be the latest, or share the
+/// current one's place, in which nothing can be done for it. One that somebody else stored is his.
+pub(super) fn restate(f: &Facts<'_>) -> Option<Decision> {
+    let current = f.journal.current().filter(|e| e.version.enabled && e.labels.stage == Stage::Current)?;
+    let Label::Ours(latest) = &f.journal.latest()?.label else { return None };
+    let token = |labels: &Labels| labels.token.as_ref().map(|token| token.id.clone());
+    let shared = f.journal.is_overtaken(&current.labels.rotation, current.labels.seq);
+    let another = shared || latest.stage == Stage::Rejected || token(latest) != token(current.labels);
+    another.then_some(Decision::Restate { reason: Reason::LatestIsAnother })
 }
 
 pub(super) fn retire(f: &Facts<'_>) -> Option<Decision> {

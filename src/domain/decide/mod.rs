@@ -41,6 +41,7 @@ const RULES: &[(&str, Rule)] = &[
     ("an intent without a token may be a lost answer", unfinished::answer_lost),
     ("without a version of ours, begin as configured", unfinished::bootstrap),
     ("a token that somebody supplied is taken over where that is allowed", unfinished::supplied),
+    ("whoever reads the latest version finds the current token", health::restate),
     ("a rejected token that works by now is taken back", health::late),
     ("a dead token is replaced whatever the policy says", health::expired),
     ("a refused token is healed or replaced, once it is clear which", health::trouble),
@@ -48,8 +49,7 @@ const RULES: &[(&str, Rule)] = &[
     ("a passing check proves, once the previous token is dead", health::prove),
     ("an unproven token is written once more", health::provision_again),
     ("old versions retire", health::retire),
-    ("a pause of unknown origin is a person's business", pause::unknown_pause),
-    ("policy says when the token is due", due::due),
+    ("policy says when the token is due; until then a pause of unknown origin is a person's business", due::due),
 ];
 
 /// Decides.

@@ -13,10 +13,10 @@ use crate::domain::reason::Reason;
 const UNRECORDED_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// How long a recorded pause may be invisible in Graph before its absence is believed.
 const PAUSE_LAG: TimeDelta = TimeDelta::minutes(10);
-/// Under an unfinished rotation a pause stands until the next attempt, if that is so near: a token whose answer was lost may
-/// take effect any minute, and with it the one that Entra holds may die.
+/// Under a pending token a pause stands until the next attempt, if that is so near.
 const WORTH_STANDING: TimeDelta = TimeDelta::minutes(20);
-/// But not for longer than this while Entra's saved token passes.
+/// But not for longer than this while Entra's saved token passes. So long it stands after a lost answer as well: the token
+/// that nobody knows may take effect any minute, and with it the one that Entra holds may die.
 const LONGEST_STAND: TimeDelta = TimeDelta::hours(1);
 
 pub(super) fn pause_ended(f: &Facts<'_>) -> Option<Decision> {
@@ -38,9 +38,16 @@ pub(super) fn unrecorded_pause(f: &Facts<'_>) -> Option<Decision> {
 
 pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
     let (entry, pause) = f.journal.held_pause().filter(|_| f.job.state == JobState::Paused)?;
-    let unfinished = f.journal.pending().is_some() || f.journal.open_intent().is_some();
-    let young = f.job.seen_at - pause.at.unwrap_or(pause.planned) < LONGEST_STAND;
-    if unfinished && young && f.next_try().is_some_and(|next| next - f.now < WORTH_STANDING) {
+    let stands = match (f.journal.pending(), f.journal.open_intent()) {
+        (Some(_), _) => {
+            let young = f.job.seen_at - pause.at.unwrap_or(pause.planned) < LONGEST_STAND;
+            young && f.next_try().is_some_and(|next| next - f.now < WORTH_STANDING)
+        }
+        (None, Some((_, intent))) => f.now - intent.at < LONGEST_STAND,
+        // The list may not show yet that a former process has asked.
+        (None, None) => f.journal.newest_intent().is_some() && f.settled > f.now,
+    };
+    if stands {
         return None;
     }
     match f.answers.saved {
@@ -52,11 +59,4 @@ pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
             Some(f.start(entry, labels, Reason::PauseToEnd))
         }
     }
-}
-
-pub(super) fn unknown_pause(f: &Facts<'_>) -> Option<Decision> {
-    f.unrecorded()?;
-    // Under a person's pause as well, a token that comes due is rotated.
-    let due = f.token().and_then(|token| f.policy.due(token)).is_some_and(|due| f.now >= due.at);
-    (!due).then(|| f.needs_human(Reason::PauseOfUnknownOrigin))
 }

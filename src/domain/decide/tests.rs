@@ -33,6 +33,7 @@ struct Seen {
     versions: Vec<Version>,
     job: Job,
     attempts: Attempts,
+    settled: Timestamp,
     order: Option<Order>,
     tenant_shared: bool,
     answers: Answers,
@@ -48,6 +49,8 @@ impl Seen {
             journal: &journal,
             job: &self.job,
             attempts: &self.attempts,
+            settled: self.settled,
+            hurried: false,
             order: self.order.as_ref(),
             tenant_shared: self.tenant_shared,
             answers: self.answers,
@@ -128,6 +131,7 @@ fn well() -> Seen {
             seen_at: day(10),
         },
         attempts: Attempts::default(),
+        settled: day(-1),
         order: None,
         tenant_shared: false,
         answers: Answers::default(),
@@ -293,7 +297,8 @@ fn the_fifth_issue_within_a_day_needs_a_human_and_the_pause_does_not_wait_for_hi
         seen.decide(),
         Decision::NeedsHuman { until: minutes(0) + TimeDelta::hours(24), reason: Reason::IssueBudgetSpent }
     );
-    let paused = held_pause(seen, minutes(0));
+    let mut paused = held_pause(seen, minutes(0));
+    (paused.now, paused.job.seen_at) = (minutes(60), minutes(60));
     assert_eq!(paused.decide(), Decision::Ask(Question::Saved));
 }
 
@@ -315,13 +320,22 @@ fn a_pause_of_ours_stands_while_the_next_attempt_is_near() {
 }
 
 #[test]
-fn a_pause_of_ours_ends_when_the_next_attempt_is_far() {
-    let mut seen = held_pause(intended(1, Mode::Overlap, HOLDER), minutes(0));
-    seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(22) });
+fn a_pause_of_ours_stands_for_an_hour_after_a_lost_answer_and_no_longer() {
+    let mut seen = held_pause(intended(59, Mode::Overlap, HOLDER), minutes(0));
+    seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(90) });
+    assert_eq!(seen.reason(), Some(Reason::AnswerLost));
+    (seen.now, seen.job.seen_at) = (minutes(60), minutes(60));
     assert_eq!(seen.decide(), Decision::Ask(Question::Saved));
-    let mut seen = held_pause(intended(61, Mode::Overlap, HOLDER), minutes(0));
-    seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(62) });
-    assert_eq!(seen.decide(), Decision::Ask(Question::Saved), "nor does it stand for ever");
+}
+
+#[test]
+fn a_pause_of_ours_stands_under_a_pending_token_while_the_next_attempt_is_near() {
+    let mut seen = held_pause(well(), day(10) - TimeDelta::minutes(5));
+    seen = with_pending(seen, 2, day(10));
+    seen.attempts.not_before = Some(day(10) + TimeDelta::minutes(15));
+    assert_eq!(seen.reason(), Some(Reason::BackingOff));
+    seen.attempts.not_before = Some(day(10) + TimeDelta::minutes(21));
+    assert_eq!(seen.decide(), Decision::Ask(Question::Saved));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::decision::note;
 use super::{Decision, Facts};
-use crate::domain::attempts::ahead;
+use crate::domain::attempts::{IssueBound, LONGEST_ASK, ahead, issue_bound};
 use crate::domain::journal::{Entry, Stage};
 use crate::domain::policy::{Bootstrap, Mode};
 use crate::domain::reason::Reason;
@@ -27,7 +27,7 @@ pub(super) fn superseded(f: &Facts<'_>) -> Option<Decision> {
 }
 
 pub(super) fn rival(f: &Facts<'_>) -> Option<Decision> {
-    let rotation = match (f.journal.pending(), f.journal.open_intent()) {
+    let rotation = match (f.journal.pending(), f.journal.newest_intent()) {
         (Some(pending), _) => &pending.labels.rotation,
         (None, Some((entry, _))) => &entry.labels.rotation,
         (None, None) => return None,
@@ -49,7 +49,9 @@ pub(super) fn pending(f: &Facts<'_>) -> Option<Decision> {
 
 pub(super) fn answer_lost(f: &Facts<'_>) -> Option<Decision> {
     let (_, intent) = f.journal.open_intent()?;
-    if let Some(until) = f.retry_wait() {
+    // What is spent is told at once, not when the wait is over.
+    let spent = matches!(issue_bound(f.journal, f.now), IssueBound::Spent(_));
+    if let Some(until) = f.retry_wait().filter(|until| !spent && *until - f.now < LONGEST_ASK) {
         return Some(Decision::Wait { until, reason: Reason::AnswerLost });
     }
     Some(f.issue(Reason::AnswerLost, intent.mode))

@@ -126,12 +126,13 @@ pub fn read(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
 
 /// The loop of a process, until it is to stop: look, and look again when it is time, or at the next check.
 async fn tend(
-    mut connection: Connection,
+    connection: Connection,
     face: Arc<Face>,
     alarms: Arc<Alarms>,
     desk: Arc<Mutex<Desk>>,
     stop: CancellationToken,
 ) {
+    let mut connection = connection.calm();
     let clock = Arc::clone(connection.clock());
     loop {
         read(&desk).looking = true;

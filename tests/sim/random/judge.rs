@@ -178,11 +178,12 @@ impl<'a> Judge<'a> {
         let job = &world.jobs()[0];
         let ours = job.schedule == Schedule::Paused && job.paused_by == Some(Who::Daemon);
         match (ours && self.dead.is_none(), self.paused) {
-            (false, _) => self.paused = None,
+            (false, _) => (self.paused, self.unknown_pause) = (None, false),
             (true, None) => self.paused = Some(now),
             (true, Some(since)) => {
                 let for_so_long = (now - since).min(calm);
-                let excused = human || self.unsaved() || self.edited();
+                // A person has been called for this very pause.
+                let excused = human || self.unknown_pause || self.unsaved() || self.edited();
                 if !excused {
                     self.tally.worst_pause = self.tally.worst_pause.max(for_so_long);
                 }

@@ -78,6 +78,8 @@ fn a_current_version_that_cannot_be_read_is_replaced_only_when_entra_has_nothing
     assert_eq!(seen.reason(), Some(Reason::NotDue));
     seen.answers.saved = Some(Verdict::NotAccepted);
     seen.answers.current = Some(CurrentHealth::Unreadable);
+    assert_eq!(seen.reason(), Some(Reason::NoVerdict), "it may be the endpoint");
+    seen.job.last_execution.as_mut().unwrap().state = ExecutionState::Failed;
     assert_eq!(seen.reason(), Some(Reason::CurrentUnreadable));
 }
 
@@ -120,4 +122,18 @@ fn a_rejected_token_that_may_still_work_is_not_disabled_with_the_old_versions() 
     let mut seen = rejected(day(70));
     seen.policy.retire_after = TimeDelta::days(1);
     assert_eq!(seen.decide(), Decision::Retire(vec![VersionId("v1".into())]));
+}
+
+#[test]
+fn whoever_reads_the_latest_version_finds_the_current_token_unless_somebody_else_stored_it() {
+    let mut seen = well();
+    seen.versions.push(version(labels(Stage::Rejected, 2, day(-9)), day(9)));
+    assert_eq!(seen.decide(), Decision::Restate { reason: Reason::LatestIsAnother });
+    let good = labels(Stage::Current, 1, day(0));
+    seen.versions.push(version(Labels { seq: 3, proof: proven(), ..good }, day(9)));
+    seen.policy.retire_after = TimeDelta::days(365);
+    assert_eq!(seen.reason(), Some(Reason::NotDue));
+    seen.versions.push(Version { label: Label::Foreign, id: VersionId("f".into()), ..seen.versions[0].clone() });
+    seen.versions.last_mut().unwrap().created = day(9) + TimeDelta::hours(1);
+    assert_eq!(seen.reason(), Some(Reason::NotDue), "a person's version is left where it is");
 }

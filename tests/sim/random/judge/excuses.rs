@@ -56,8 +56,8 @@ impl Judge<'_> {
         if needed {
             self.human = Some(now);
         }
-        // The backoff after which it would be said again.
-        needed || (known::HUMAN_FORGOTTEN && self.human.is_some_and(|at| now - at < TimeDelta::hours(8)))
+        // A failure in between may hide it until the next look.
+        needed || self.human.is_some_and(|at| now - at < TimeDelta::minutes(30))
     }
 
     /// Accidents alone are no reason to call a person, but for these two.
