@@ -151,7 +151,7 @@ pub struct Intent {
     pub holder: String,
     /// Whether the job will be paused around the cutover.
     pub will_pause: bool,
-    /// The name of the [`Reason`](super::Reason) for it.
+    /// The name of the [`Reason`] for it.
     #[serde(default)]
     pub why: String,
     /// How it ended, where that is known and no newer version tells.
@@ -197,7 +197,7 @@ impl PauseNote {
     }
 
     /// Whether a cycle has begun under it, so that somebody must have started the job: if it is paused now, then by him. A
-    /// cycle that began within [`SAME_TIME`] of the pause may have come just before it, and of a pause whose moment was only
+    /// cycle that began within a minute of the pause may have come just before it, and of a pause whose moment was only
     /// guessed (from when it was planned) nothing can be said.
     pub fn is_overrun(&self, last: Option<&Execution>) -> bool {
         let made = self.at.filter(|at| *at != self.planned);

@@ -58,7 +58,7 @@ fn accident(dice: &mut Dice, level: Level, settings: &Settings, policy: &Policy,
         (_, 45..62) => What::Kill { away: away(dice, policy) },
         (_, 62..70) => What::Stop { away: away(dice, policy) },
         (_, 70..78) => step(dice, policy),
-        (_, 78..82) if !known::LAGGING_LISTS => What::Lag(TimeDelta::seconds(dice.pick(&[0, 10, 60, 200]))),
+        (_, 78..82) => What::Lag(TimeDelta::seconds(dice.pick(&[0, 10, 60, 200]))),
         (_, 82..88) if !known::TWO_HOSTS => {
             What::Second { lasts: dice.span(TimeDelta::minutes(5), settings.token_life) }
         }
@@ -145,8 +145,8 @@ fn wild(dice: &mut Dice) -> Deed {
         3 | 4 => Deed::PastesInEntra(pasted(dice)),
         5 | 6 => Deed::StoresInVault(pasted(dice)),
         7 => Deed::RotatesElsewhere { remove_current: dice.percent(50), pastes: dice.percent(50) },
-        8 if !known::INTENTS_PILE_UP => Deed::DeletesToken,
-        8 | 9 => Deed::CreatesToken,
+        8 => Deed::DeletesToken,
+        9 => Deed::CreatesToken,
         10 => Deed::ChangesTenantUrl,
         11 => Deed::Disables(version(dice)),
         12 => Deed::DisablesOlderThan(version(dice)),
@@ -158,7 +158,7 @@ fn wild(dice: &mut Dice) -> Deed {
 }
 
 fn edit(dice: &mut Dice) -> Edit {
-    match dice.small(if known::HUGE_TAGS { 7 } else { 9 }) {
+    match dice.small(9) {
         0 => Edit::Garbage(dice.pick(&TAGS)),
         1 => Edit::Removed(dice.pick(&TAGS)),
         2 => Edit::SameSeq,

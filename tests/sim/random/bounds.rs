@@ -7,7 +7,6 @@ use scim_rotator::domain::Timestamp;
 use scim_rotator::domain::policy::Before;
 
 use super::plan::Plan;
-use crate::sim::known;
 use crate::world::{Fault, Op, World};
 
 const DAY: TimeDelta = TimeDelta::hours(24);
@@ -74,7 +73,7 @@ impl Bounds {
 
     /// The daemon had a token issued.
     pub fn issued(&mut self, at: Timestamp) -> Result<(), String> {
-        let stepped = known::BOUND_BY_INTENT || self.last_step.is_some_and(|step| at - step < DAY);
+        let stepped = self.last_step.is_some_and(|step| at - step < DAY);
         if let Some(last) = self.recent.back().filter(|last| at - **last < TimeDelta::minutes(1))
             && !stepped
         {

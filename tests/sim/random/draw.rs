@@ -83,7 +83,7 @@ fn far_side(dice: &mut Dice, seed: u64) -> Settings {
         throttled: dice.percent(30),
         answer: dice.pick(&READABLE),
         tag_writes: dice.pick(&[TagWrites::Replace, TagWrites::Merge]),
-        list_lag: TimeDelta::seconds(if known::LAGGING_LISTS { 0 } else { dice.pick(&[0, 0, 0, 5, 30, 120]) }),
+        list_lag: TimeDelta::seconds(dice.pick(&[0, 0, 0, 5, 30, 120])),
         refuses_expiry: dice.percent(15),
         hidden,
         put,

@@ -17,7 +17,6 @@ use super::bounds::Bounds;
 use super::host::{CHECK, Desk};
 use super::plan::{Level, Plan, What};
 pub use super::summary::Tally;
-use crate::sim::known;
 use crate::world::{Schedule, TakesEffect, Who, World};
 
 /// A deed so shortly before a call of ours is seen by nobody.
@@ -45,8 +44,6 @@ pub struct Judge<'a> {
     setting_raced: bool,
     /// A pause of unknown origin was reported.
     unknown_pause: bool,
-    /// When a person last started the job.
-    started: Option<Timestamp>,
     /// When a person was last called.
     human: Option<Timestamp>,
     expired: BTreeSet<u32>,
@@ -72,7 +69,6 @@ impl<'a> Judge<'a> {
             violations: 0,
             setting_raced: false,
             unknown_pause: false,
-            started: None,
             human: None,
             expired: BTreeSet::new(),
             made: BTreeMap::new(),
@@ -134,7 +130,6 @@ impl<'a> Judge<'a> {
             + effect
             + settings.verification_delay
             + noticed
-            + if known::FAILS_MIDWAY { TimeDelta::hours(6) } else { TimeDelta::zero() }
     }
 
     /// How long the job may be paused by us while the saved token works: as above, without the ten minutes.
@@ -165,8 +160,7 @@ impl<'a> Judge<'a> {
             (false, Some(since)) => {
                 let for_so_long = (now - since).min(calm);
                 let nobody_looks = world.jobs()[0].schedule == Schedule::Paused && !self.is_strict();
-                let known = self.hidden_by_a_pause() || self.unreadable() || self.unsaved();
-                let excused = human || nobody_looks || known;
+                let excused = human || nobody_looks;
                 if !excused {
                     self.tally.worst_outage = self.tally.worst_outage.max(for_so_long);
                 }
@@ -183,7 +177,7 @@ impl<'a> Judge<'a> {
             (true, Some(since)) => {
                 let for_so_long = (now - since).min(calm);
                 // A person has been called for this very pause.
-                let excused = human || self.unknown_pause || self.unsaved() || self.edited();
+                let excused = human || self.unknown_pause || self.edited();
                 if !excused {
                     self.tally.worst_pause = self.tally.worst_pause.max(for_so_long);
                 }
@@ -211,8 +205,7 @@ impl<'a> Judge<'a> {
         let last_safe = *made + self.plan.settings.token_life - self.plan.policy.min_slack;
         let late = now - last_safe - self.bounds.skew - self.patience();
         let reason = desk.report.as_ref().map(|report| report.standing.reason);
-        let known = self.hidden_by_a_pause() || (known::UNKNOWN_PAUSE_FIRST && self.unknown_pause);
-        match self.is_strict() && late > TimeDelta::zero() && !known {
+        match self.is_strict() && late > TimeDelta::zero() {
             true => Err(format!(
                 "(9) the last safe moment has passed by {} minutes; the daemon: {reason:?}",
                 late.num_minutes()
@@ -246,8 +239,7 @@ impl<'a> Judge<'a> {
     /// Nothing is under way and nothing has happened for long.
     fn at_rest(&self, world: &World) -> Result<(), String> {
         let Some(latest) = world.versions().last() else { return Ok(()) };
-        let rejected = latest.tags.get("stage").is_some_and(|stage| stage == "rejected");
-        let persons = !latest.tags.contains_key("scim-rotator") || (known::REJECTED_LATEST && rejected);
+        let persons = !latest.tags.contains_key("scim-rotator");
         let readable = latest.enabled && world.accepts(&latest.value);
         if self.is_strict() && self.dead.is_none() && !persons && !readable {
             return Err("(10) whoever reads \"latest\" in the vault finds no token that works".to_owned());
@@ -269,7 +261,7 @@ impl<'a> Judge<'a> {
         let unknown = report.standing.reason == Reason::PauseOfUnknownOrigin && self.is_strict();
         let persons = job.paused_by == Some(Who::Person);
         let checks = [
-            (world.entra_holds_a_working_token() || self.hidden_by_a_pause(), "Entra holds a working token"),
+            (world.entra_holds_a_working_token(), "Entra holds a working token"),
             (job.schedule == Schedule::Active || persons || unknown, "the job is active"),
             (!open, "no version is pending"),
             (report.standing.kind != Kind::NeedsHuman || unknown, "nobody is needed"),

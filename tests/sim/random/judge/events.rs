@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 use scim_rotator::domain::{Mode, Timestamp};
 
 use super::{BUSY, Judge, RACE};
-use crate::sim::known;
 use crate::world::{Event, TakesEffect, Who, World};
 
 impl Judge<'_> {
@@ -44,18 +43,7 @@ impl Judge<'_> {
                 {
                     self.violations += 1;
                 }
-                Event::Started { by: Who::Person } => self.started = Some(*at),
-                Event::Violation { .. }
-                    if known::STARTED_AND_PAUSED_AGAIN
-                        && self.started.is_some_and(|started| *at - started < TimeDelta::hours(3)) =>
-                {
-                    self.violations += 1;
-                }
                 Event::Violation { .. } if self.unwritten() => self.violations += 1,
-                // A cycle that fails under a person's pause.
-                Event::Violation { .. } if known::QUARANTINE_UNDER_PAUSE && world.ledger.quarantines > 0 => {
-                    self.violations += 1;
-                }
                 Event::Violation { .. } if self.last_deed.is_some_and(|deed| *at - deed <= RACE) => {
                     self.violations += 1;
                 }
@@ -86,12 +74,7 @@ impl Judge<'_> {
         // A token that dies of old age has had its slack: it is excused only if accidents have used that up.
         let slack_used = token.is_some_and(|token| self.expired.contains(&token))
             && self.taken + self.bounds.skew >= self.plan.policy.min_slack;
-        let assumed = known::ASSUMED_DEAD && !overlap && self.tally.accidents > 0;
-        let delayed = matches!(self.plan.settings.takes_effect, TakesEffect::Delay(_));
-        let cut_short = known::CLOCK_ENDS_SETTLING && self.bounds.steps > 0;
-        let forgotten = known::LOST_ANSWER_FORGOTTEN && self.bounds.crashes + self.bounds.lost > 0;
-        let known = assumed || self.hidden_by_a_pause() || (delayed && (cut_short || forgotten));
-        match self.is_strict() && promised && !slack_used && !known {
+        match self.is_strict() && promised && !slack_used {
             true => Err(format!("(2) a provisioning cycle fails with token {token:?}")),
             false => Ok(()),
         }

@@ -9,22 +9,9 @@ use super::super::people::Deed;
 use super::super::plan::{Accident, What};
 use super::Judge;
 use crate::sim::known;
-use crate::world::{PutReading, Service};
+use crate::world::Service;
 
 impl Judge<'_> {
-    /// A person has disabled what may be the current version.
-    pub(super) fn unreadable(&self) -> bool {
-        let disables =
-            |accident: &Accident| matches!(accident.what, What::Person(Deed::Disables(_) | Deed::DisablesOlderThan(0)));
-        known::UNREADABLE_CURRENT && !self.is_strict() && self.plan.accidents.iter().any(disables)
-    }
-
-    /// A person has deleted the secret: a token may be in memory only.
-    pub(super) fn unsaved(&self) -> bool {
-        let deletes = |accident: &Accident| accident.what == What::Person(Deed::DeletesSecret);
-        known::UNSAVED_IS_MUTE && self.plan.accidents.iter().any(deletes)
-    }
-
     /// A person has edited tags: the record of a pause may be gone with them.
     pub(super) fn edited(&self) -> bool {
         let edits = |accident: &Accident| matches!(accident.what, What::Person(Deed::Edits(..)));
@@ -36,18 +23,14 @@ impl Judge<'_> {
         let away = |accident: &Accident| {
             matches!(accident.what, What::Outage { service: Service::Vault | Service::EntraLogin, .. })
         };
-        known::UNWRITTEN_START && (self.plan.accidents.iter().any(away) || self.unsaved())
+        let deletes = |accident: &Accident| accident.what == What::Person(Deed::DeletesSecret);
+        known::UNWRITTEN_START && self.plan.accidents.iter().any(|a| away(a) || deletes(a))
     }
 
     /// Whose journal a person has edited, he may be asked for a token.
     pub(super) fn asks_for_a_token(&self, reason: Reason) -> bool {
         let asks = matches!(reason, Reason::NothingToAdopt | Reason::JournalDamaged);
         asks && self.plan.accidents.iter().any(|a| matches!(a.what, What::Person(Deed::Edits(..))))
-    }
-
-    /// A PUT did nothing, and a person's pause may hide it.
-    pub(super) fn hidden_by_a_pause(&self) -> bool {
-        known::HIDDEN_BY_A_PAUSE && self.plan.settings.put == PutReading::IgnoresFirst && self.last_deed.is_some()
     }
 
     /// Whether a person is called, or was just now.
