@@ -6,6 +6,8 @@ use crate::cli::args::CheckArgs;
 use crate::cli::exit::Exit;
 use crate::cli::look::{exit_of, look};
 use crate::config::Config;
+use crate::domain::Reason;
+use crate::engine::Report;
 
 /// Says what would be done now.
 pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -21,6 +23,10 @@ pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> any
     for report in &reports {
         writeln!(out, "{}", report.line())?;
     }
-    let exits = reports.iter().map(exit_of);
-    Ok(if args.due { Exit::of_due_check(exits) } else { Exit::of_check(exits) })
+    // What could not be seen is in doubt, though a person may have to mend it.
+    let in_doubt = |report: &Report| report.standing.reason == Reason::CannotObserve;
+    Ok(match args.due {
+        true => Exit::of_due_check(reports.iter().map(|r| if in_doubt(r) { Exit::Failed } else { exit_of(r) })),
+        false => Exit::of_check(reports.iter().map(exit_of)),
+    })
 }

@@ -83,7 +83,8 @@ fn job(job: &JobReport) -> String {
 
 fn next(report: &Report) -> String {
     let standing = &report.standing;
-    let when = standing.next.map(|at| format!(" until {}", minute(at))).unwrap_or_default();
+    let word = if standing.action == "wait" { "until" } else { "next look" };
+    let when = standing.next.map(|at| format!(" {word} {}", minute(at))).unwrap_or_default();
     format!("{}{when} [{}]", standing.action, standing.reason)
 }
 

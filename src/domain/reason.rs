@@ -160,7 +160,9 @@ impl Reason {
             Self::PauseOfUnknownOrigin => {
                 "start the job in the Entra portal (Provisioning, Start) unless it is meant to be paused"
             }
-            Self::PreflightFailed => "mend what the message lists, then see whether `scim-rotator check` is content",
+            Self::PreflightFailed => {
+                "mend what the message lists, then let `scim-rotator once` (or the daemon, within a quarter of an hour) try again"
+            }
             Self::RotatedElsewhere => {
                 "find out what else rotates or removes the token at the issuer and end it, then have a new one made by `scim-rotator rotate NAME`"
             }

@@ -1,6 +1,8 @@
 //! Tokens that the issuer did not give to us: found in the vault, or brought by a person. Both become pending versions,
 //! which Entra tests like every other before it is given them.
 
+use chrono::TimeDelta;
+
 use super::Run;
 use super::halt::Halt;
 use super::observe::Observed;
@@ -9,9 +11,12 @@ use crate::domain::journal::{Labels, Proof, Stage, TokenNote};
 use crate::domain::{Expiry, ExpirySource, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class, VaultError};
 
+/// No token lives longer.
+const LONGEST_LIFE: TimeDelta = TimeDelta::days(3653);
+
 impl Run<'_> {
     /// A version that somebody else stored becomes a pending one of ours, if it looks like a token that we do not have.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "adopt"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "adopt"))]
     pub async fn adopt(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("take over the token that stands in the vault");
         let token = match self.ports.vault.read(version).await {
@@ -37,7 +42,7 @@ impl Run<'_> {
     }
 
     /// The current token again, so that whoever reads "latest" finds it.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "restate"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "restate"))]
     pub async fn restate(&self, seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("store the current token again as the latest version");
         let current = seen.journal.current().ok_or_else(|| self.taken_over())?;
@@ -50,7 +55,7 @@ impl Run<'_> {
     }
 
     /// A rejected token that works by now is stored again, as the newest pending version.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "reinstate"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "reinstate"))]
     pub async fn reinstate(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("take back a rejected token that works by now");
         let rejected = seen.journal.ours().find(|e| e.version.id == *version);
@@ -63,7 +68,7 @@ impl Run<'_> {
 
     /// A token that a person brought is stored as a pending version. It is `expires` that says when it dies, unless the
     /// token does so itself.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "adopt"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "adopt"))]
     pub async fn supply(&self, token: &Token, expires: Option<Timestamp>, seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("store the token that a person brought");
         let note = self.note_of(token, self.now(), expires);
@@ -82,9 +87,11 @@ impl Run<'_> {
     /// What is known of a token that somebody brought: its own word on its life, else theirs, else the assumption.
     fn note_of(&self, token: &Token, since: Timestamp, expires: Option<Timestamp>) -> TokenNote {
         let told = expires.map(|at| Expiry { at, source: ExpirySource::Vault });
-        let expiry = match self.ports.issuer.expiry_of(token, since) {
+        // 9999-12-31 is no expiry, whoever says so.
+        let believable = |expiry: &Expiry| expiry.at - self.now() < LONGEST_LIFE;
+        let expiry = match self.ports.issuer.expiry_of(token, since).filter(believable) {
             Some(expiry) if expiry.source != ExpirySource::Assumed => Some(expiry),
-            assumed => told.or(assumed),
+            assumed => told.filter(believable).or(assumed),
         };
         TokenNote::new(token, since, expiry)
     }

@@ -59,7 +59,7 @@ impl Run<'_> {
     }
 
     /// Entra tests the token before it is saved, again and again, since it may not have taken effect yet.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "test"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "test"))]
     async fn settle(&self, held: &Held, old: &Old) -> Result<Settled, Halt> {
         self.progress.enter("have Entra test the new token");
         match self.test_until_accepted(&held.token, self.spec.policy.settle_for).await? {
@@ -119,7 +119,7 @@ impl Run<'_> {
     ///
     /// A PUT whose token passes as a candidate but not as what is saved has been dropped, or is not seen yet. So the same
     /// PUT is made once more before one that adds the settings which a dropping Graph wants to see: that one changes them.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "verify"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "verify"))]
     pub async fn provision_and_verify(&self, token: &Token, place: &Labels) -> Result<Timestamp, Halt> {
         let mut put = self.put_secrets(token, place, false).await?;
         for complete in [false, true] {
@@ -144,7 +144,7 @@ impl Run<'_> {
     }
 
     /// One PUT of everything, and a look at whether anything was lost by it.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "provision"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "provision"))]
     async fn put_secrets(&self, token: &Token, place: &Labels, complete: bool) -> Result<Timestamp, Halt> {
         self.progress.enter("give Entra the new token");
         let (before, put) = self.put_once(token, place, complete, None).await?;
@@ -193,7 +193,7 @@ impl Run<'_> {
     }
 
     /// `pending → current`, in one tag write. A token that never reached the vault is stored as current instead.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "promote"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "promote"))]
     async fn promote(&self, held: &mut Held, old: &Old, put: Timestamp) -> Result<(), Halt> {
         self.progress.enter("promote the new token to current");
         let now = self.now();
@@ -244,7 +244,7 @@ impl Run<'_> {
         refused
     }
 
-    #[tracing::instrument(name = "step", skip_all, fields(step = "reject"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "reject"))]
     async fn undo(&self, held: &mut Held, old: &Old, fence: Option<&mut Record>) -> Result<(), Halt> {
         self.progress.enter("put the refused token aside");
         if let Some(mut record) = held.record() {

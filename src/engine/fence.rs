@@ -27,7 +27,7 @@ const RENEWAL: TimeDelta = TimeDelta::minutes(1);
 
 impl Run<'_> {
     /// Waits for the gap after a finished cycle, until `deadline` at the latest. Nothing is held meanwhile.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "gap"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "gap"))]
     pub async fn await_gap(&self, mut job: Job, deadline: Option<Timestamp>) -> Result<Job, Halt> {
         self.progress.enter("wait for the gap between two cycles");
         let deadline = deadline.unwrap_or(Timestamp::MAX_UTC).min(self.now() + LONGEST_GAP_WAIT);
@@ -40,7 +40,7 @@ impl Run<'_> {
 
     /// Pauses an Active job, writes it ahead and after onto `record`, and waits until no cycle can be running any more. A shutdown ends
     /// the wait; whoever raised the fence lowers it then.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "fence"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "fence"))]
     pub async fn raise_fence(&self, record: &mut Record) -> Result<(), Halt> {
         self.progress.enter("pause the provisioning job");
         // Read just before: a pause that a person has made meanwhile is his, and no cycle runs under it either.
@@ -68,7 +68,7 @@ impl Run<'_> {
     /// Waits until no cycle can be running that began before `since`, when the job was paused (by Graph's clock): Graph
     /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait. The intent is kept young meanwhile,
     /// so that no other process takes it for that of a dead one.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "drain"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "drain"))]
     pub async fn drain(&self, record: &mut Record, since: Timestamp) -> Result<(), Halt> {
         self.progress.enter("let a running cycle end");
         let mut waited = TimeDelta::zero();
@@ -99,7 +99,7 @@ impl Run<'_> {
     }
 
     /// Lets the job run again, if it is paused and `record` says that it was us; and writes that down.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "unfence"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "unfence"))]
     pub async fn lower_fence(&self, record: &mut Record) -> Result<(), Halt> {
         let Some(pause) = record.labels.pause.filter(PauseNote::is_held) else {
             return Ok(());

@@ -31,7 +31,8 @@ impl Halt {
             VaultError::Unusable { .. } => None,
         };
         let of_issuer = || cause.downcast_ref().map(IssuerError::call);
-        cause.downcast_ref().or_else(of_vault).or_else(of_issuer)
+        let of_several = || cause.downcast_ref::<Problems>()?.0.iter().find_map(Self::call);
+        cause.downcast_ref().or_else(of_vault).or_else(of_issuer).or_else(of_several)
     }
 
     /// The same failure under the reason of the step it happened in.

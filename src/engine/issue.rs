@@ -55,7 +55,7 @@ impl Held {
 impl Run<'_> {
     /// The write-ahead record: the current value again, as a new version that says what is about to be done. One that came
     /// to nothing within a day is written once more instead: an issuer that says no for weeks must not fill the vault.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "intend"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "intend"))]
     pub async fn intend(&self, plan: &Plan, seen: &Observed, fence: Planned) -> Result<Record, Halt> {
         self.progress.enter("write the intent");
         let current = seen.journal.current();
@@ -143,7 +143,7 @@ impl Run<'_> {
 
     /// Right before the issuer is asked: the bounds on issuing, and the wait for a lost answer, count from here and not from
     /// before the fence, which took minutes. Somebody else may have taken over meanwhile, and an end may have been asked for.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "confirm"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "confirm"))]
     pub async fn confirm_intent(&self, intent: &mut Record) -> Result<(), Halt> {
         let journal = self.still_ours(&intent.labels).await?;
         let now = self.now();
@@ -157,7 +157,7 @@ impl Run<'_> {
     }
 
     /// Asks the issuer, once, and stores the answer. Not interrupted by a shutdown: a token in memory is a token to lose.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "issue"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "issue"))]
     pub async fn issue_and_store(&self, plan: &Plan, intent: &mut Record) -> Result<Held, Halt> {
         self.progress.enter("ask the issuer for a new token");
         let issued = match self.ask_issuer(plan).await {
@@ -243,7 +243,7 @@ impl Run<'_> {
     }
 
     /// The same, where nothing is to be done with the token before it is stored.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "store"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "store"))]
     pub async fn store_now(&self, held: &mut Held, patience: TimeDelta) -> Result<(), Halt> {
         self.progress.enter("store the new token in the vault");
         let expires = held.expiry().map(|expiry| expiry.at);

@@ -58,7 +58,11 @@ impl Memory {
                     listed.label = w.version.label.clone();
                     listed.enabled = w.enabled.unwrap_or(listed.enabled);
                 }
-                None if w.stored => versions.push(w.version.clone()),
+                None if w.stored => {
+                    // Not listed yet, so it is the latest, whatever our clock says.
+                    let newest = versions.iter().map(|v| v.created).max().unwrap_or(w.version.created);
+                    versions.push(Version { created: w.version.created.max(newest), ..w.version.clone() });
+                }
                 None => (),
             }
         }

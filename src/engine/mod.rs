@@ -165,7 +165,8 @@ impl Connection {
 
     /// Looks, decides and acts, until there is nothing left to do now.
     pub async fn look(&mut self, act: Act) -> Look {
-        let span = tracing::info_span!("connection", connection = %self.spec.name);
+        // Spans are of the highest level, so that a failure names its connection and step however little is logged.
+        let span = tracing::error_span!("connection", connection = %self.spec.name);
         self.look_inside(act).instrument(span).await
     }
 
@@ -196,7 +197,7 @@ impl Connection {
         let run = Run { spec: &spec, ports: &ports, progress: &progress, shutdown: &shutdown, memory: &memory };
         let mut report = Report::unseen(&spec);
         if act == Act::CarryOut && !self.introduced {
-            self.introduced = run.introduce().await;
+            self.introduced = run.introduce(self.began.is_none()).await;
         }
         let settled = *self.began.get_or_insert_with(|| run.now()) + LIST_LAG;
         // A clock that was stepped back does not begin anew.
@@ -215,6 +216,7 @@ impl Connection {
             }
             if let Some(Order::Adopt { token, expires }) = self.order.clone()
                 && act == Act::CarryOut
+                && decision.reason() != Some(Reason::AnotherHolder)
             {
                 self.order = None;
                 if let Err(halt) = run.supply(&token, expires, &seen).await {
@@ -297,11 +299,11 @@ impl Connection {
     async fn carry_out(&mut self, run: &Run<'_>, decision: &Decision, seen: &Observed) -> Result<(), Halt> {
         match decision {
             Decision::Rotate(plan) => {
-                let span = tracing::info_span!("rotation", mode = %plan.mode);
+                let span = tracing::error_span!("rotation", mode = %plan.mode);
                 run.rotate(plan, seen, &mut self.unsaved).instrument(span).await
             }
             Decision::Resume { version, .. } => {
-                run.resume(version, seen).instrument(tracing::info_span!("rotation", %version)).await
+                run.resume(version, seen).instrument(tracing::error_span!("rotation", %version)).await
             }
             Decision::Adopt { version, .. } => run.adopt(version, seen).await,
             Decision::Reinstate { version, .. } => run.reinstate(version, seen).await,

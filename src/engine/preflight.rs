@@ -21,7 +21,7 @@ pub(super) struct Ready {
 
 impl Run<'_> {
     /// Asks everything that a rotation will need, and names all that is missing at once.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "preflight"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "preflight"))]
     pub async fn preflight(&self, plan: &Plan, seen: &Observed) -> Result<Ready, Halt> {
         self.progress.enter("preflight");
         let (tenant, job, settings) =
@@ -49,14 +49,20 @@ impl Run<'_> {
     }
 
     /// Shows the others for which tenant of the issuer this connection speaks. Answers whether that could be learnt; if
-    /// not, it is tried again at the next look.
-    pub async fn introduce(&self) -> bool {
+    /// not, it is tried again at the next look. That is told loudly the `first` time only: what it keeps a rotation from, is told there.
+    pub async fn introduce(&self, first: bool) -> bool {
         let told = self.ports.issuer.preflight().await;
         let tenant = told.as_ref().ok().and_then(Option::as_deref);
         self.ports.tenants.introduce(&self.spec.name, tenant);
         if let Err(error) = &told {
+            let call = error.call();
+            let (status, code, request_id) = (call.status, call.code.as_deref(), call.request_id.as_deref());
             let error = super::halt::chain(error);
-            tracing::warn!(%error, "the issuer's bearer cannot be had now; without it no token can be issued");
+            let what = "the issuer's bearer cannot be had now; without it no token can be issued";
+            match first {
+                true => tracing::warn!(%error, status, code, request_id, "{what}"),
+                false => tracing::debug!(%error, status, code, request_id, "{what}"),
+            }
         }
         told.is_ok()
     }

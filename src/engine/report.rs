@@ -174,6 +174,7 @@ impl Report {
             Decision::Wait { .. } if seen.is_unfinished() => Kind::Unfinished,
             Decision::Wait { .. } | Decision::Ask(_) => Kind::Idle,
             Decision::Note { reason: Reason::PauseToRecord | Reason::PendingSuperseded, .. } => Kind::Unfinished,
+            Decision::Note { reason: Reason::Confirmed | Reason::Proven, .. } => Kind::Idle,
             Decision::Note { .. } => Kind::Due,
             Decision::Rotate(plan) if plan.reason == Reason::AnswerLost => Kind::Unfinished,
             Decision::Rotate(_)
@@ -292,13 +293,6 @@ fn warnings(spec: &Spec, seen: &Observed, now: Timestamp) -> Vec<String> {
         warnings
             .push(format!("this host's clock differs from Microsoft Graph's by {skew} seconds: mend its time service"));
     }
-    if let Some(until) = seen.journal.hold().filter(|until| *until > now) {
-        let until = until.format("%Y-%m-%d %H:%M:%S UTC");
-        warnings.push(format!(
-            "a person has put rotations by policy off until {until}; `scim-rotator release {}` ends that",
-            spec.name
-        ));
-    }
     let Some(entry) = seen.journal.current() else { return warnings };
     let token: Option<&TokenNote> = entry.labels.token.as_ref();
     match token.and_then(|t| t.expiry).map(|e| e.source) {
@@ -319,10 +313,15 @@ fn warnings(spec: &Spec, seen: &Observed, now: Timestamp) -> Vec<String> {
         ));
     }
     if let Some(until) = seen.journal.hold().filter(|until| *until > now) {
+        let told = |at: Timestamp| at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
         let safe = token.and_then(|t| spec.policy.due(t)).and_then(|due| due.last_safe).filter(|safe| *safe < until);
-        let beaten =
-            safe.map(|safe| format!("; the last safe moment, {safe}, comes first and ends it")).unwrap_or_default();
-        warnings.push(format!("a person has put rotations off until {until}{beaten}"));
+        let beaten = safe.map(|safe| format!("; the last safe moment, {}, comes first and ends it", told(safe)));
+        warnings.push(format!(
+            "a person has put rotations by policy off until {}{}; `scim-rotator release {}` ends that",
+            told(until),
+            beaten.unwrap_or_default(),
+            spec.name
+        ));
     }
     let proof = entry.labels.proof;
     if let Some(put) =

@@ -125,6 +125,10 @@ impl Run<'_> {
         if seen.journal.next_seq() > held.labels.seq + 1 {
             return Err(self.taken_over());
         }
+        if let Some(entry) = seen.journal.find(&held.labels.rotation, held.labels.seq) {
+            held.version = Some(entry.version.id.clone());
+            return Ok(()); // Only the answer to the store was lost: it is pending like any other.
+        }
         if held.labels.stage == Stage::Current {
             self.store_now(held, super::run::PATIENCE).await?;
         } else {
@@ -190,7 +194,7 @@ impl Run<'_> {
     }
 
     /// Disables old versions, newest last, so that a run that breaks off leaves the newest readable.
-    #[tracing::instrument(name = "step", skip_all, fields(step = "retire"))]
+    #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "retire"))]
     pub async fn retire(&self, versions: &[VersionId], seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("disable old versions");
         for version in versions.iter().rev() {

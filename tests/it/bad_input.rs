@@ -240,3 +240,24 @@ async fn a_clock_that_is_wrong_by_a_day_is_told_and_does_no_harm() {
     assert!(table.contains("this host's clock differs"), "{table}");
     assert!(place.sandbox.world(OVERLAP).entra_holds_a_working_token());
 }
+
+/// The first line of a JSON log that says this.
+fn line_of(log: &str, message: &str) -> serde_json::Value {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut said = lines.filter(|line| line["message"].as_str().is_some_and(|m| m.contains(message)));
+    said.next().unwrap_or_else(|| panic!("{message:?} is not said in\n{log}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_names_its_connection_status_and_code_in_fields_however_little_is_logged() {
+    let place = place_with(|settings| settings.vault_forbidden = true, same).await;
+    let check = place.run(&["check", "-q"]).await;
+    let line = line_of(&String::from_utf8_lossy(&check.stderr), "look failed");
+    assert_eq!((&line["status"], &line["spans"][0]["connection"]), (&403.into(), &"overlap".into()), "{line}");
+    let place = place_with(|_| (), same).await;
+    fs::write(place.setup.folder.join("sandbox/hpe-client-secret-a"), "not-this-one").expect("written");
+    let once = place.run(&["once", "-q"]).await;
+    let line = line_of(&String::from_utf8_lossy(&once.stderr), "rotate failed");
+    assert_eq!((&line["status"], &line["spans"][0]["connection"]), (&401.into(), &"overlap".into()), "{line}");
+    assert_eq!(line["reason"], "PreflightFailed", "{line}");
+}

@@ -26,8 +26,8 @@ async fn sigterm_ends_an_idle_daemon_with_0() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_during_the_fence_lets_the_job_run_again_and_issues_nothing() {
-    // Real time: the drain of a running cycle takes minutes, and only the signal can end it.
-    let place = Place::new(worlds(|_| ()), 1.0, |text| only(OVERLAP, &text)).await;
+    // A minute in a second: the drain of a running cycle takes minutes, and the signal comes long before its end.
+    let place = Place::new(worlds(|_| ()), 60.0, |text| only(OVERLAP, &text)).await;
     let mut daemon = place.daemon(&[]);
     place.until(OVERLAP, "the job is paused", |world| world.jobs()[0].schedule == Schedule::Paused).await;
     daemon.says("let a running cycle end").await;

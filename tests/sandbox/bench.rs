@@ -36,11 +36,12 @@ async fn measure(binary: &Path) -> anyhow::Result<()> {
     starts.sort_by(f64::total_cmp);
     let place = start().await?;
     let mut daemon = place.begin(binary)?;
-    while place.sandbox.world(0).versions().last().is_none_or(|v| v.tags.get("stage").is_none_or(|s| s != "current")) {
-        anyhow::ensure!(daemon.child.try_wait()?.is_none(), "the daemon ended");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    let (rotation, calls) = (daemon.since.elapsed(), place.sandbox.calls().len());
+    // By a person's word: a daemon that has just begun issues nothing by itself for three minutes.
+    let (calls_before, asked) = (place.sandbox.calls().len(), Instant::now());
+    let rotated =
+        place.setup.command(binary).args(["rotate", "overlap"]).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    let (rotation, calls) = (asked.elapsed(), place.sandbox.calls().len() - calls_before);
+    anyhow::ensure!(rotated.success() && daemon.child.try_wait()?.is_none(), "the rotation failed");
     let before = cpu(daemon.child.id())?;
     tokio::time::sleep(IDLE).await;
     let used = (cpu(daemon.child.id())? - before) / IDLE.as_secs_f64() * 100.0;
@@ -53,7 +54,7 @@ async fn measure(binary: &Path) -> anyhow::Result<()> {
     println!("| CPU while idle (over {} s) | < 0.1 % | {used:.2} % |", IDLE.as_secs());
     println!("| start to READY (median of {STARTS}) | ≤ 150 ms | {:.0} ms |", starts[STARTS / 2]);
     println!(
-        "| start, look and one rotation on loopback, unfenced ({calls} requests) | | {:.0} ms |",
+        "| one rotation on loopback through the daemon by `rotate`, unfenced ({calls} requests) | | {:.0} ms |",
         rotation.as_secs_f64() * 1000.0
     );
     Ok(())
@@ -67,7 +68,6 @@ struct Place {
 
 struct Daemon {
     child: Child,
-    since: Instant,
     ready: Duration,
 }
 
@@ -99,7 +99,7 @@ impl Place {
         command.arg("run").env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).stdout(Stdio::null());
         let since = Instant::now();
         let child = command.spawn()?;
-        let mut daemon = Daemon { child, since, ready: Duration::ZERO };
+        let mut daemon = Daemon { child, ready: Duration::ZERO };
         let mut buffer = [0_u8; 4096];
         loop {
             let length = socket.recv(&mut buffer).context("READY never came")?;
