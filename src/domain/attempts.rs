@@ -141,6 +141,23 @@ mod tests {
     }
 
     #[test]
+    fn a_success_ends_the_wait_and_the_next_failure_begins_with_a_minute() {
+        let mut attempts = Attempts::default();
+        attempts.fail(at(0), Tier::Normal, None);
+        attempts.fail(at(1), Tier::Normal, None);
+        assert_eq!(attempts.waiting(at(1)), Some(at(3)));
+        attempts.clear();
+        assert_eq!(attempts.waiting(at(1)), None);
+        attempts.fail(at(1), Tier::Normal, None);
+        assert_eq!(attempts.waiting(at(1)), Some(at(2)));
+    }
+
+    #[test]
+    fn a_moment_is_ahead_until_it_has_come_and_no_further_than_a_day() {
+        assert_eq!([0, 1, 24 * 60, 24 * 60 + 1].map(|m| ahead(at(m), at(0)).is_some()), [false, true, true, false]);
+    }
+
+    #[test]
     fn lost_answers_are_spread_over_more_than_an_hour_and_the_first_two_are_soon_repeated() {
         let waits = [0, 1, 2, 9].map(|issued| (ask_again(issued, at(0)) - at(0)).num_minutes());
         assert_eq!(waits, [3, 10, 60, 60]);

@@ -1,6 +1,7 @@
 //! A table of sentences: each sets up what is seen, and says what is decided.
 
 mod ordered;
+mod paused;
 mod rejected;
 mod supplied;
 

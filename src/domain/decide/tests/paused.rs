@@ -1,0 +1,59 @@
+//! The edges of a pause: until when it stands, and what is written down about it.
+
+use super::*;
+
+fn noted(decision: &Decision) -> Option<PauseNote> {
+    match decision {
+        Decision::Note { labels, .. } | Decision::Start { labels, .. } => labels.pause,
+        _ => None,
+    }
+}
+
+/// A pause of ours since minute 0 under a pending token, seen at `minute`, with the next attempt at `next`.
+fn under_a_pending_token(minute: i64, next: i64) -> Seen {
+    let mut seen = held_pause(with_pending(well(), 2, minutes(0)), minutes(0));
+    (seen.now, seen.job.seen_at) = (minutes(minute), minutes(minute));
+    seen.job.last_execution = None;
+    seen.attempts.not_before = Some(minutes(next));
+    seen
+}
+
+#[test]
+fn the_end_of_a_pause_is_written_down_with_its_moment() {
+    let mut seen = held_pause(well(), day(10) - TimeDelta::minutes(15));
+    seen.job.state = JobState::Active;
+    assert_eq!(noted(&seen.decide()).and_then(|pause| pause.ended), Some(seen.job.seen_at));
+}
+
+#[test]
+fn a_pause_without_a_tag_is_written_down_as_made_when_it_was_planned_and_for_less_than_an_hour() {
+    let mut seen = intended(59, Mode::Overlap, HOLDER);
+    seen.job.state = JobState::Paused;
+    assert_eq!(noted(&seen.decide()).and_then(|pause| pause.at), Some(minutes(0)));
+    (seen.now, seen.job.seen_at) = (minutes(60), minutes(60));
+    assert_ne!(seen.reason(), Some(Reason::PauseToRecord));
+}
+
+#[test]
+fn under_a_pending_token_a_pause_stands_for_less_than_an_hour() {
+    assert_eq!(under_a_pending_token(59, 61).reason(), Some(Reason::BackingOff));
+    assert_eq!(under_a_pending_token(60, 61).decide(), Decision::Ask(Question::Saved));
+}
+
+#[test]
+fn under_a_pending_token_a_pause_stands_for_an_attempt_that_is_less_than_twenty_minutes_off() {
+    assert_eq!(under_a_pending_token(10, 29).reason(), Some(Reason::BackingOff));
+    assert_eq!(under_a_pending_token(10, 30).decide(), Decision::Ask(Question::Saved));
+}
+
+#[test]
+fn a_process_that_has_just_begun_leaves_the_pause_of_a_rotation_that_may_have_asked_already() {
+    let mut seen = held_pause(well(), day(10) - TimeDelta::minutes(15));
+    seen.settled = seen.now + TimeDelta::minutes(3);
+    assert_eq!(seen.decide(), Decision::Ask(Question::Saved), "no rotation may have asked");
+    let intent = intended(0, Mode::Overlap, HOLDER).last().intent.take();
+    seen.last().intent = intent.map(|intent| Intent { end: IntentEnd::Planned, ..intent });
+    assert_ne!(seen.decide(), Decision::Ask(Question::Saved));
+    seen.now = seen.settled;
+    assert_eq!(seen.decide(), Decision::Ask(Question::Saved), "all that was written must show by now");
+}
