@@ -18,6 +18,8 @@ const SMALLEST_GAP: TimeDelta = TimeDelta::minutes(2);
 /// The bounds of the wait for a cycle that outlives the pause.
 const SHORTEST_DRAIN: TimeDelta = TimeDelta::minutes(1);
 const LONGEST_DRAIN: TimeDelta = TimeDelta::minutes(90);
+/// What Graph dates so close together may have happened in either order.
+const SAME_TIME: TimeDelta = TimeDelta::minutes(1);
 /// The same where no cycle has ended yet, so that nothing tells its length.
 const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
 /// A pause is made within this time of its plan, or planned anew.
@@ -51,6 +53,11 @@ impl Run<'_> {
             _ => PauseNote::planned(job.seen_at),
         };
         if job.state != JobState::Active {
+            // Another process of ours may have paused it just now; then its pause is kept, and ended in the end.
+            if let Some((_, held)) = self.list().await?.held_pause() {
+                self.write(record, |labels| labels.pause = Some(held)).await?;
+                return self.drain(record, held.at.unwrap_or(held.planned)).await;
+            }
             let ended = Some(job.seen_at);
             return self.write(record, |labels| labels.pause = Some(PauseNote { ended, ..plan })).await;
         }
@@ -80,7 +87,8 @@ impl Run<'_> {
             if record.labels.pause.is_some_and(|pause| pause.is_overrun(last)) {
                 return Err(somebody_started_it());
             }
-            let ended = last.is_some_and(|e| e.ended >= since);
+            // One that ended as the pause was made may have been followed by another just before it.
+            let ended = last.is_some_and(|e| e.ended > since + SAME_TIME);
             if ended || waited.max(job.seen_at - since) >= length {
                 return match job.state {
                     JobState::Active => Err(somebody_started_it()),
