@@ -20,7 +20,7 @@ test: nextest lint docs
 # building takes eight). Every other range of seeds is new ground.
 SEEDS ?= 100000..225000
 soak: nextest
-	SIM_SEEDS=$(SEEDS) $(CARGO) nextest run --cargo-profile soak --profile soak --no-fail-fast sim::random
+	SIM_SEEDS=$(SEEDS) SIM_PAIRS=all $(CARGO) nextest run --cargo-profile soak --profile soak --no-fail-fast -E 'test(/^sim::(random|enumerate::two_crashes)/)'
 
 # Not part of `test`: hours for all of src/domain and src/engine (see .cargo/mutants.toml). What was found, and what was not
 # run yet, stands in docs/reliability.md.

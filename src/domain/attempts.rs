@@ -47,14 +47,20 @@ pub struct Attempts {
     pub failed: u32,
     /// Not to be tried before this moment.
     pub not_before: Option<Timestamp>,
+    /// When the last one failed.
+    pub failed_at: Option<Timestamp>,
 }
 
 impl Attempts {
     /// One more failure. `after` is what the service asked for (`Retry-After`).
     pub fn fail(&mut self, now: Timestamp, tier: Tier, after: Option<TimeDelta>) {
         self.failed = self.failed.saturating_add(1);
-        let delay = tier.delay(self.failed).max(after.unwrap_or_default());
-        self.not_before = Some(now + delay);
+        self.wait(now, tier.delay(self.failed).max(after.unwrap_or_default()));
+    }
+
+    /// To be tried again so long after `now`, although nothing of ours has failed.
+    pub fn wait(&mut self, now: Timestamp, delay: TimeDelta) {
+        (self.failed_at, self.not_before) = (Some(now), Some(now + delay));
     }
 
     /// Starts over after a success.
@@ -62,10 +68,10 @@ impl Attempts {
         *self = Self::default();
     }
 
-    /// The moment to wait for, while there is one ahead. A moment further ahead than any backoff reaches is a clock
-    /// that was stepped back, and does not count.
+    /// The moment to wait for, while there is one ahead. It does not count once the clock has been stepped back past the
+    /// failure itself, which would make the wait longer by the step.
     pub fn waiting(&self, now: Timestamp) -> Option<Timestamp> {
-        ahead(self.not_before?, now)
+        ahead(self.not_before?, now).filter(|_| self.failed_at.is_none_or(|failed| now >= failed))
     }
 }
 
@@ -168,5 +174,6 @@ mod tests {
         let mut attempts = Attempts::default();
         attempts.fail(at(0), Tier::Normal, None);
         assert_eq!(attempts.waiting(at(-60 * 24 * 365)), None);
+        assert_eq!(attempts.waiting(at(-1)), None, "nor does one stepped back by a minute");
     }
 }

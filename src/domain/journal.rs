@@ -1,6 +1,6 @@
 //! The vault as a journal: the secret's versions, and what our labels on them say.
 //!
-//! Labels are written as tags. Eleven of Key Vault's fifteen are used, each at most 256 characters; records of several
+//! Labels are written as tags. Twelve of Key Vault's fifteen are used, each at most 256 characters; records of several
 //! fields are small JSON objects, so that a person can read them in the portal. A label is never removed, only
 //! overwritten: whether a tag write merges or replaces must not matter.
 
@@ -114,6 +114,8 @@ pub struct Labels {
     pub started: Option<StartNote>,
     /// Until when a person wants no rotation by policy.
     pub hold: Option<HoldNote>,
+    /// Who wrote this last, and when. Every write signs.
+    pub sign: Option<Sign>,
 }
 
 /// What is known of a stored token.
@@ -147,8 +149,6 @@ pub struct Intent {
     pub at: Timestamp,
     /// The mode of this rotation, whatever the configuration says later.
     pub mode: Mode,
-    /// Which process, where.
-    pub holder: String,
     /// Whether the job will be paused around the cutover.
     pub will_pause: bool,
     /// The name of the [`Reason`] for it.
@@ -236,6 +236,15 @@ pub struct HoldNote {
     pub until: Timestamp,
 }
 
+/// The last sign of life of a holder. Whoever has signed the newest version has the first say; see `decide::rivals`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sign {
+    /// Which process, where: the same after a restart on the same host.
+    pub holder: String,
+    /// When, by its clock.
+    pub at: Timestamp,
+}
+
 /// What has been seen of a token at Entra, each once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
@@ -260,13 +269,6 @@ impl Proof {
 }
 
 impl Labels {
-    /// The intent counts from `now` on.
-    pub fn renew_intent(&mut self, now: Timestamp) {
-        if let Some(intent) = &mut self.intent {
-            intent.at = now;
-        }
-    }
-
     /// The tags to write. Every tag that this version has ever borne is among them.
     pub fn to_tags(&self) -> Tags {
         let mut tags = Tags::from([
@@ -288,6 +290,7 @@ impl Labels {
         put("proof", (self.proof != Proof::default()).then(|| json(&self.proof)));
         put("started", self.started.as_ref().map(json));
         put("hold", self.hold.as_ref().map(json));
+        put("sign", self.sign.as_ref().map(json));
         tags
     }
 
@@ -327,6 +330,7 @@ impl Labels {
             proof: lenient(tags, "proof").filter(Proof::is_honest).unwrap_or_default(),
             started: lenient(tags, "started"),
             hold: lenient(tags, "hold").filter(|hold: &HoldNote| is_honest(hold.until)),
+            sign: lenient(tags, "sign").filter(|sign: &Sign| is_honest(sign.at)),
         };
         if labels.seq > MAX_SEQ {
             return Err("seq".to_owned());
@@ -460,6 +464,23 @@ impl Journal {
         self.unended_pause().filter(|_| self.held_pause().is_none())
     }
 
+    /// Whether a version may have told of a pause and does not any more, since somebody has edited its tags: they cannot be
+    /// read, or are gone although older ones of ours stand. Answers with when the newest whole version of ours was stored:
+    /// a pause that an edited one told of was made before that, or nothing follows it.
+    pub fn may_hide_a_pause(&self) -> Option<Timestamp> {
+        let whole = |v: &&Version| matches!(v.label, Label::Ours(_));
+        let [oldest, newest] = [
+            self.versions.iter().filter(whole).map(|v| v.created).min()?,
+            self.versions.iter().filter(whole).map(|v| v.created).max()?,
+        ];
+        let edited = self.versions.iter().any(|v| match v.label {
+            Label::Damaged(_) => true,
+            Label::Foreign => v.created > oldest,
+            Label::Ours(_) => false,
+        });
+        edited.then_some(newest)
+    }
+
     /// Until when a person has put rotations by policy off: the last word on it, which may lie in the past.
     pub fn hold(&self) -> Option<Timestamp> {
         self.ours().find_map(|entry| Some(entry.labels.hold?.until))
@@ -509,6 +530,21 @@ impl Journal {
         };
         let fit = newest.version.enabled && token.issued > current.issued && !token.is_over(now);
         (fit && !self.ours().any(|e| elsewhere(&e))).then_some(newest)
+    }
+
+    /// Whether another than `holder` has the first say: whoever signed the newest version of ours.
+    pub fn is_kept_by_another(&self, holder: &str) -> bool {
+        let newest = self.ours().next().and_then(|e| e.labels.sign.as_ref());
+        newest.is_some_and(|sign| sign.holder != holder)
+    }
+
+    /// The last sign that anybody but `holder` has given.
+    pub fn sign_of_another(&self, holder: &str) -> Option<Timestamp> {
+        self.ours()
+            .filter_map(|e| e.labels.sign.as_ref())
+            .filter(|sign| sign.holder != holder)
+            .map(|sign| sign.at)
+            .max()
     }
 
     /// The next free place in our order.

@@ -19,6 +19,7 @@ fn labels(stage: Stage, seq: u64) -> Labels {
         proof: Proof::default(),
         started: None,
         hold: None,
+        sign: None,
     }
 }
 
@@ -35,7 +36,6 @@ fn full() -> Labels {
         intent: Some(Intent {
             at: at(1),
             mode: Mode::RemoveCurrent,
-            holder: "a-host-with-quite-a-long-name.example.com/123456".to_owned(),
             will_pause: true,
             why: "PauseOfUnknownOrigin".to_owned(),
             end: IntentEnd::NotIssued,
@@ -45,6 +45,7 @@ fn full() -> Labels {
         proof: Proof { provisioned: Some(at(5)), again: Some(at(6)), confirmed: Some(at(7)), proven: Some(at(8)) },
         started: Some(StartNote { quarantine: at(9), failed: true }),
         hold: Some(HoldNote { until: at(10) }),
+        sign: Some(Sign { holder: "a-host-with-quite-a-long-name.example.com-012345/123456".to_owned(), at: at(11) }),
         ..labels(Stage::Current, 7)
     }
 }
@@ -76,10 +77,10 @@ fn garbage_that_nothing_irreversible_rests_on_counts_as_nothing() {
         ["{nonsense", r#"{"until":"+262142-12-31T23:59:59Z","quarantine":7,"proven":"1601-01-01T00:00:00Z"}"#]
     {
         let mut tags = full().to_tags();
-        for key in ["retry", "proof", "started", "hold"] {
+        for key in ["retry", "proof", "started", "hold", "sign"] {
             tags.insert(key.to_owned(), garbage.to_owned());
         }
-        let plain = Labels { retry: None, proof: Proof::default(), started: None, hold: None, ..full() };
+        let plain = Labels { retry: None, proof: Proof::default(), started: None, hold: None, sign: None, ..full() };
         assert_eq!(Label::parse(&tags), Label::Ours(Box::new(plain)), "{garbage}");
     }
 }
@@ -88,7 +89,7 @@ fn garbage_that_nothing_irreversible_rests_on_counts_as_nothing() {
 fn a_number_or_a_date_that_no_journal_reaches_is_damage_and_overflows_nothing() {
     for (key, value) in [
         ("seq", "18446744073709551615"),
-        ("intent", r#"{"at":"+262142-12-31T23:59:59Z","mode":"overlap","holder":"x","will_pause":true}"#),
+        ("intent", r#"{"at":"+262142-12-31T23:59:59Z","mode":"overlap","will_pause":true}"#),
         ("pause", r#"{"planned":"-262143-01-01T00:00:00Z"}"#),
         ("token", r#"{"id":"12345678","issued":"9999-01-01T00:00:00Z"}"#),
     ] {

@@ -64,6 +64,10 @@ reasons! {
     JustBegun => "this process has just begun, and what a former one asked for may not show yet",
     /// Another process is rotating this connection.
     AnotherHolder => "another process is rotating this connection",
+    /// Another process has the first say, and this one waits whether it does what is to be done.
+    StandingBy => "another process has tended this connection so far, and is given some minutes to do what is to be done",
+    /// The process that had the first say is gone, or asked to step back.
+    Claimed => "no other process tends this connection any more, so this one does",
     /// The issuer wants a minute between two rotations.
     IssueFloor => "the last issue was less than a minute ago",
     /// Four issues in a day: something is wrong that issuing does not cure.

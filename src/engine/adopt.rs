@@ -98,7 +98,18 @@ impl Run<'_> {
 
     fn supplied_labels(&self, stage: Stage, seq: u64, token: Option<TokenNote>) -> Labels {
         let rotation = self.rotation_id(seq);
-        let proof = Proof::default();
-        Labels { stage, seq, token, rotation, intent: None, pause: None, retry: None, proof, started: None, hold: None }
+        Labels {
+            stage,
+            seq,
+            token,
+            rotation,
+            intent: None,
+            pause: None,
+            retry: None,
+            proof: Proof::default(),
+            started: None,
+            hold: None,
+            sign: None,
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::Run;
 use super::halt::{Halt, chain};
 use super::issue::Held;
 use super::run::{PATIENCE, Record};
-use crate::domain::journal::{Journal, Labels, Stage};
+use crate::domain::journal::{Labels, Stage};
 use crate::domain::settings::SecretsUpdate;
 use crate::domain::{Reason, Settings, Timestamp, Token, Verdict};
 use crate::ports::CallError;
@@ -94,6 +94,7 @@ impl Run<'_> {
             if self.elapsed() + delay > until {
                 return Ok(false);
             }
+            self.keep_signed().await?;
             self.wait(delay).await;
             delay = (delay * 2).min(SLOWEST_POLL);
         }
@@ -177,7 +178,7 @@ impl Run<'_> {
         self.insist(PATIENCE, || async move {
             // A vault that is away tells of nobody else; provisioning lives on without it.
             if let Ok(versions) = self.ports.vault.list().await
-                && Journal::new(versions).is_overtaken(&place.rotation, place.seq)
+                && self.is_taken_over(versions, place)
             {
                 return Err(self.taken_over());
             }

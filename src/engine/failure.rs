@@ -53,7 +53,7 @@ impl Connection {
                 self.attempts.fail(now, Tier::Emergency, None);
             }
             // No failure of ours: only the other one is given time.
-            Reason::TakenOver => self.attempts.not_before = asked.map(|asked| now + asked),
+            Reason::TakenOver => self.attempts.wait(now, asked.unwrap_or_default()),
             _ => self.attempts.fail(now, tier, asked),
         }
         let next = self.attempts.not_before.unwrap_or(now).max(now);

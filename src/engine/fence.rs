@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::Run;
 use super::halt::Halt;
 use super::run::{PATIENCE, Record};
-use crate::domain::journal::PauseNote;
+use crate::domain::journal::{Labels, PauseNote};
 use crate::domain::{Job, JobState, Reason, Timestamp};
 use crate::ports::{CallError, Class};
 
@@ -24,8 +24,6 @@ const SAME_TIME: TimeDelta = TimeDelta::minutes(1);
 const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
 /// A pause is made within this time of its plan, or planned anew.
 const STALE_PLAN: TimeDelta = TimeDelta::seconds(10);
-/// How often the intent is renewed meanwhile: well within the grace that others give it.
-const RENEWAL: TimeDelta = TimeDelta::minutes(1);
 
 impl Run<'_> {
     /// Waits for the gap after a finished cycle, until `deadline` at the latest. Nothing is held meanwhile.
@@ -73,18 +71,17 @@ impl Run<'_> {
     }
 
     /// Waits until no cycle can be running that began before `since`, when the job was paused (by Graph's clock): Graph
-    /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait. The intent is kept young meanwhile,
-    /// so that no other process takes it for that of a dead one.
+    /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "drain"))]
-    pub async fn drain(&self, record: &mut Record, since: Timestamp) -> Result<(), Halt> {
+    pub async fn drain(&self, record: &Record, since: Timestamp) -> Result<(), Halt> {
         self.progress.enter("let a running cycle end");
         let mut waited = TimeDelta::zero();
-        let mut renewed = self.now();
         loop {
             let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
             let last = job.last_execution.as_ref();
             let length = last.map_or(BLIND_DRAIN, |e| (e.length() * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
-            if record.labels.pause.is_some_and(|pause| pause.is_overrun(last)) {
+            // One that is over may still be told of: a version is used again for another try.
+            if record.labels.pause.is_some_and(|pause| pause.is_held() && pause.is_overrun(last)) {
                 return Err(somebody_started_it());
             }
             // One that ended as the pause was made may have been followed by another just before it.
@@ -99,10 +96,7 @@ impl Run<'_> {
             let nap = POLL.min(length - waited);
             self.wait_unless_stopping(nap).await?;
             waited += nap;
-            if self.now() - renewed >= RENEWAL && record.labels.intent.is_some() {
-                renewed = self.now();
-                self.write(record, |labels| labels.renew_intent(renewed)).await?;
-            }
+            self.keep_signed().await?;
         }
     }
 
@@ -114,17 +108,30 @@ impl Run<'_> {
         };
         self.progress.enter("start the provisioning job");
         let at = self.start_if(JobState::Paused, Some(pause)).await?;
-        self.write(record, |labels| labels.pause = Some(PauseNote { ended: Some(at), ..pause })).await
+        let ended = Some(PauseNote { ended: Some(at), ..pause });
+        let written = self.write(record, |labels| labels.pause = ended).await;
+        if written.is_err() {
+            // A person may pause it from here on, and must not have his pause taken for ours.
+            record.labels.pause = ended;
+            let labels = Labels { sign: self.sign(), ..record.labels.clone() };
+            self.memory.owed(&record.id, &labels, self.elapsed());
+        }
+        written
     }
 
     /// `start`, only in this state, never on a job that runs, nor on one that has run since it was paused: then somebody has
-    /// started it, and paused it again. Before each repetition the job is read anew.
+    /// started it, and paused it again. Before each try the job is read anew, and
+    /// the vault: whoever has been overtaken starts nothing.
     pub async fn start_if(&self, state: JobState, pause: Option<PauseNote>) -> Result<Timestamp, Halt> {
         self.insist(PATIENCE, || async {
+            // A vault that is away tells of nobody else; provisioning lives on without it.
+            if self.ports.vault.list().await.is_ok_and(|versions| self.is_kept_by_another(versions)) {
+                return Err(self.taken_over());
+            }
             let job = self.ports.provisioner.job().await?;
             let overrun = pause.is_some_and(|pause| pause.is_overrun(job.last_execution.as_ref()));
             match job.state == state && !overrun {
-                true => self.ports.provisioner.start().await,
+                true => Ok(self.ports.provisioner.start().await?),
                 false => Ok(job.seen_at),
             }
         })

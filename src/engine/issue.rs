@@ -70,7 +70,6 @@ impl Run<'_> {
         let intent = Some(Intent {
             at: now,
             mode: plan.mode,
-            holder: self.spec.holder.clone(),
             will_pause: fence != Planned::None,
             why: plan.reason.name().to_owned(),
             end: IntentEnd::Planned,
@@ -102,6 +101,7 @@ impl Run<'_> {
                     proof: base.map_or(Proof::default(), |b| b.proof),
                     started: base.and_then(|b| b.started),
                     hold: None,
+                    sign: None,
                 };
                 let expires = labels.token.as_ref().and_then(|t| t.expiry).map(|e| e.at).filter(|at| *at > now);
                 let id = self.store_version(token, &labels, expires, PATIENCE).await?;
@@ -116,15 +116,15 @@ impl Run<'_> {
         Ok(record)
     }
 
-    /// Whether a version is the latest of all and carries an intent of ours, a day old at most, that came to nothing.
+    /// Whether a version is the latest of all and carries an intent, a day old at most, that came to nothing.
     fn is_reusable(&self, entry: Entry<'_>, seen: &Observed) -> bool {
         let journal = &seen.journal;
-        let ours = |intent: &Intent| intent.end != IntentEnd::Open && intent.holder == self.spec.holder;
+        let came_to_nothing = |intent: &Intent| intent.end != IntentEnd::Open;
         let latest = journal.latest().is_some_and(|latest| latest.id == entry.version.id)
             && !journal.is_overtaken(&entry.labels.rotation, entry.labels.seq);
         // By the far side's clocks: ours may be off by days.
         let young = (seen.job.seen_at - entry.version.created).abs() < ISSUE_PERIOD;
-        latest && young && entry.labels.intent.as_ref().is_some_and(ours)
+        latest && young && entry.labels.intent.as_ref().is_some_and(came_to_nothing)
     }
 
     /// What a reader of "latest" gets now: the current token, or whatever stands there before there is one of ours.
@@ -182,6 +182,7 @@ impl Run<'_> {
             proof: Proof::default(),
             started: None,
             hold: None,
+            sign: None,
         };
         let mut held = Held { token: issued.token, labels, version: None };
         self.store_held(&mut held, PATIENCE).await?;
@@ -259,6 +260,7 @@ impl Run<'_> {
         expires: Option<Timestamp>,
         patience: TimeDelta,
     ) -> Result<VersionId, Halt> {
+        let labels = &Labels { sign: self.sign(), ..labels.clone() };
         let mut new = NewVersion { token, tags: labels.to_tags(), expires };
         let until = self.elapsed() + patience;
         let mut delay = TimeDelta::seconds(1);

@@ -1,13 +1,14 @@
 //! What this process has just written to the vault, for as long as a list may not show it yet.
 //!
 //! A list that lags behind would have a pending token issued a second time. This is no journal: it forgets after minutes,
-//! and whatever it holds stands in the vault already.
+//! and whatever it holds stands in the vault already; but for what could not be written there, which is written at the next
+//! look. A process that dies with such a debt leaves what the vault shows, and that is survived like any other crash.
 
 use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 
-use crate::domain::journal::{Label, Labels};
+use crate::domain::journal::{Label, Labels, Sign};
 use crate::domain::{Timestamp, Version, VersionId};
 
 /// How long a list may lag behind.
@@ -23,37 +24,59 @@ struct Written {
     version: Version,
     /// Stored by us: a list that lacks it is behind. Otherwise only its labels are ours.
     stored: bool,
+    /// The vault could not be told. It is as true, and kept until it can.
+    owed: bool,
     enabled: Option<bool>,
 }
 
 impl Memory {
     /// A version has been stored.
     pub fn stored(&self, version: Version, at: TimeDelta) {
-        self.push(Written { at, version, stored: true, enabled: None });
+        self.push(Written { at, version, stored: true, owed: false, enabled: None });
     }
 
     /// Labels have been written onto a version, and whether it is enabled, if that was written as well.
     pub fn labelled(&self, id: &VersionId, labels: &Labels, enabled: Option<bool>, at: TimeDelta) {
-        let version = Version {
-            id: id.clone(),
-            created: Timestamp::UNIX_EPOCH, // Never looked at: the listed version keeps its own.
-            enabled: true,
-            expires: None,
-            label: Label::Ours(Box::new(labels.clone())),
-        };
-        self.push(Written { at, version, stored: false, enabled });
+        self.push(Written { at, version: relabelled(id, labels), stored: false, owed: false, enabled });
+    }
+
+    /// Labels could not be written that tell what has been done already.
+    pub fn owed(&self, id: &VersionId, labels: &Labels, at: TimeDelta) {
+        self.push(Written { at, version: relabelled(id, labels), stored: false, owed: true, enabled: None });
+    }
+
+    /// Nothing is owed any more: another process has the say, or there is nothing left to write onto.
+    pub fn forgive(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|w| !w.owed);
+    }
+
+    /// The oldest labels that are still to be written.
+    pub fn debt(&self) -> Option<(VersionId, Labels)> {
+        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        written.iter().find(|w| w.owed).and_then(Written::labels)
+    }
+
+    /// What was written last: onto which version, and when.
+    pub fn last(&self) -> Option<(VersionId, Labels, TimeDelta)> {
+        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = written.iter().rfind(|w| !w.owed)?;
+        last.labels().map(|(id, labels)| (id, labels, last.at))
     }
 
     fn push(&self, written: Written) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(written);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever writes onto a version again knows what was owed to it.
+        all.retain(|w| !w.owed || w.version.id != written.version.id);
+        all.push(written);
     }
 
     /// The list as it will be once it has caught up with what we know.
     pub fn complete(&self, mut versions: Vec<Version>, now: TimeDelta) -> Vec<Version> {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        written.retain(|w| now - w.at < LAG);
+        written.retain(|w| w.owed || now - w.at < LAG);
         for w in written.iter() {
             match versions.iter_mut().find(|v| v.id == w.version.id) {
+                Some(listed) if is_anothers(&listed.label, &w.version.label) => (),
                 Some(listed) => {
                     listed.label = w.version.label.clone();
                     listed.enabled = w.enabled.unwrap_or(listed.enabled);
@@ -67,5 +90,38 @@ impl Memory {
             }
         }
         versions
+    }
+}
+
+impl Written {
+    fn labels(&self) -> Option<(VersionId, Labels)> {
+        match &self.version.label {
+            Label::Ours(labels) => Some((self.version.id.clone(), (**labels).clone())),
+            _ => None,
+        }
+    }
+}
+
+fn relabelled(id: &VersionId, labels: &Labels) -> Version {
+    Version {
+        id: id.clone(),
+        created: Timestamp::UNIX_EPOCH, // Never looked at: the listed version keeps its own.
+        enabled: true,
+        expires: None,
+        label: Label::Ours(Box::new(labels.clone())),
+    }
+}
+
+/// Whether another process has signed `listed` no earlier than we signed what we wrote there.
+fn is_anothers(listed: &Label, written: &Label) -> bool {
+    let sign = |label: &Label| -> Option<Sign> {
+        match label {
+            Label::Ours(labels) => labels.sign.clone(),
+            _ => None,
+        }
+    };
+    match (sign(listed), sign(written)) {
+        (Some(listed), Some(written)) => listed.holder != written.holder && listed.at >= written.at,
+        _ => false,
     }
 }

@@ -109,6 +109,8 @@ pub struct Connection {
     unsaved: Option<Held>,
     introduced: bool,
     order: Option<Order>,
+    /// Since when (by `elapsed`) it has been leaving things to another process.
+    standing_by: Option<TimeDelta>,
     /// The first action since the last order was taken up: what came of it.
     obeyed: Option<LastAction>,
     memory: Arc<Memory>,
@@ -130,6 +132,7 @@ impl Connection {
             unsaved: None,
             introduced: false,
             order: None,
+            standing_by: None,
             obeyed: None,
             memory: Arc::default(),
         }
@@ -204,10 +207,22 @@ impl Connection {
         let settled = settled.min(run.now() + LIST_LAG);
         for _ in 0..MOST_ACTIONS {
             progress.beat();
-            let (seen, decision) = match self.see(&run, settled).await {
+            let (seen, decision) = match self.see(&run, settled, act).await {
                 Ok(seen) => seen,
-                Err(halt) => return self.failed(report, None, "look", halt),
+                Err(halt) => {
+                    self.standing_by = None; // What another one did meanwhile could not be seen.
+                    return self.failed(report, None, "look", halt);
+                }
             };
+            let has_say =
+                !matches!(decision, Decision::StandBy { .. }) && decision.reason() != Some(Reason::AnotherHolder);
+            if !has_say {
+                run.memory.forgive();
+            } else if act == Act::CarryOut
+                && let Err(halt) = run.settle_debts(&seen.journal).await
+            {
+                return self.failed(report, Some(&seen), "look", halt);
+            }
             if act == Act::CarryOut && self.unsaved.is_some() {
                 match self.bring_home(&run, &seen).await {
                     Ok(()) => continue,
@@ -227,6 +242,12 @@ impl Connection {
             }
             let now = run.now();
             report = Report::new(&spec, &seen, &decision, &progress, now);
+            self.standing_by = match &decision {
+                Decision::StandBy { .. } | Decision::Wait { reason: Reason::AnotherHolder, .. } => {
+                    self.standing_by.or(Some(run.elapsed()))
+                }
+                _ => None,
+            };
             let until = match &decision {
                 Decision::Wait { until, reason } => {
                     match &self.failure {
@@ -239,6 +260,10 @@ impl Connection {
                         _ => self.recovered(),
                     }
                     tracing::info!(decision = "wait", %reason, %until, "{}", report.standing.sentence());
+                    *until
+                }
+                Decision::StandBy { until, wish } => {
+                    tracing::info!(decision = "wait", reason = %Reason::StandingBy, %until, wish, "{}", report.standing.sentence());
                     *until
                 }
                 Decision::NeedsHuman { until, reason } => {
@@ -272,13 +297,15 @@ impl Connection {
     }
 
     /// One observation, and the decision that follows from it once every question of it is answered.
-    async fn see(&self, run: &Run<'_>, settled: Timestamp) -> Result<(Observed, Decision), Halt> {
+    async fn see(&self, run: &Run<'_>, settled: Timestamp, act: Act) -> Result<(Observed, Decision), Halt> {
         let seen = run.observe().await?;
         let mut answers = Answers::default();
         loop {
             let facts = Facts {
                 now: run.now(),
                 holder: &self.spec.holder,
+                acting: act == Act::CarryOut,
+                stood_by: self.standing_by.map_or(TimeDelta::zero(), |since| run.elapsed() - since),
                 policy: &self.spec.policy,
                 journal: &seen.journal,
                 job: &seen.job,
@@ -311,11 +338,15 @@ impl Connection {
             Decision::Provision { reason } => run.provision_again(seen, *reason).await,
             Decision::Start { version, labels, reason } => run.start(version, labels, seen, *reason).await,
             Decision::Retire(versions) => run.retire(versions, seen).await,
-            Decision::Note { version, labels, .. } => {
+            Decision::Note { version, labels, reason } => {
                 let mut record = Record { id: version.clone(), labels: (**labels).clone() };
-                run.write(&mut record, |_| ()).await
+                run.write(&mut record, |_| ()).await?;
+                match reason {
+                    Reason::Claimed => run.wait_unless_stopping(decide::SETTLE).await,
+                    _ => Ok(()),
+                }
             }
-            Decision::Ask(_) | Decision::Wait { .. } | Decision::NeedsHuman { .. } => Ok(()),
+            Decision::Ask(_) | Decision::Wait { .. } | Decision::StandBy { .. } | Decision::NeedsHuman { .. } => Ok(()),
         }
     }
 

@@ -172,6 +172,7 @@ impl Report {
         let kind = match decision {
             Decision::Wait { reason: Reason::NoVerdict | Reason::QuarantineStands, .. } => Kind::Unknown,
             Decision::Wait { .. } if seen.is_unfinished() => Kind::Unfinished,
+            Decision::StandBy { .. } => Kind::Unfinished,
             Decision::Wait { .. } | Decision::Ask(_) => Kind::Idle,
             Decision::Note { reason: Reason::PauseToRecord | Reason::PendingSuperseded, .. } => Kind::Unfinished,
             Decision::Note { reason: Reason::Confirmed | Reason::Proven, .. } => Kind::Idle,
@@ -186,7 +187,9 @@ impl Report {
             Decision::NeedsHuman { .. } => Kind::NeedsHuman,
         };
         let next = match decision {
-            Decision::Wait { until, .. } | Decision::NeedsHuman { until, .. } => Some(*until),
+            Decision::Wait { until, .. } | Decision::StandBy { until, .. } | Decision::NeedsHuman { until, .. } => {
+                Some(*until)
+            }
             _ => None,
         };
         let reason = decision.reason().unwrap_or(Reason::NotDue);

@@ -32,7 +32,9 @@ impl Run<'_> {
         };
         self.unless_stopping()?;
         // The wait may have taken hours, and somebody else may have rotated meanwhile.
-        if self.list().await?.next_seq() != seen.journal.next_seq() {
+        let versions = self.insist(super::run::PATIENCE, || self.ports.vault.list()).await?;
+        let is_kept = self.is_kept_by_another(versions.clone());
+        if is_kept || self.journal(versions).next_seq() != seen.journal.next_seq() {
             return Err(self.taken_over());
         }
         let mut intent = self.intend(plan, seen, fence).await?;
@@ -198,7 +200,7 @@ impl Run<'_> {
     pub async fn retire(&self, versions: &[VersionId], seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("disable old versions");
         for version in versions.iter().rev() {
-            let labels = labels_of(seen, version)?;
+            let labels = &Labels { sign: self.sign(), ..labels_of(seen, version)?.clone() };
             let tags = labels.to_tags();
             self.insist(super::run::PATIENCE, || self.ports.vault.label(version, &tags, Some(false))).await?;
             self.memory.labelled(version, labels, Some(false), self.elapsed());

@@ -10,12 +10,14 @@ use super::halt::Halt;
 use super::memory::Memory;
 use super::progress::Progress;
 use super::{Ports, Spec};
-use crate::domain::journal::{Journal, Labels};
+use crate::domain::journal::{Journal, Labels, Sign};
 use crate::domain::{Reason, Timestamp, Version, VersionId};
 use crate::ports::Class;
 
 /// How long an idempotent call is repeated before the run gives up and leaves the rest to a later look.
 pub(super) const PATIENCE: TimeDelta = TimeDelta::minutes(2);
+/// How often a run signs in a long wait: well within the grace that others give it.
+const SIGN_AGAIN: TimeDelta = TimeDelta::minutes(1);
 /// No sleep is longer: the wall clock is compared at least so often.
 pub(super) const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
 
@@ -110,10 +112,64 @@ impl Run<'_> {
         }
     }
 
+    /// What every write is signed with.
+    pub fn sign(&self) -> Option<Sign> {
+        Some(Sign { holder: self.spec.holder.clone(), at: self.now() })
+    }
+
+    /// In a wait that others would take for silence: signs what was written last once more, if that was a minute ago. Fails
+    /// when another process has taken over meanwhile; a vault that is away tells of nobody.
+    pub async fn keep_signed(&self) -> Result<(), Halt> {
+        let Some((id, labels, _)) = self.memory.last().filter(|(_, _, at)| self.elapsed() - *at >= SIGN_AGAIN) else {
+            return Ok(());
+        };
+        let Ok(versions) = self.ports.vault.list().await else { return Ok(()) };
+        if self.is_taken_over(versions, &labels) {
+            return Err(self.taken_over());
+        }
+        let labels = Labels { sign: self.sign(), ..labels };
+        if self.ports.vault.label(&id, &labels.to_tags(), None).await.is_ok() {
+            self.memory.labelled(&id, &labels, None, self.elapsed());
+        }
+        Ok(())
+    }
+
+    /// Whether another process has the say, in a list as the vault shows it.
+    pub fn is_kept_by_another(&self, versions: Vec<Version>) -> bool {
+        Journal::new(versions).is_kept_by_another(&self.spec.holder)
+    }
+
+    /// Whether a list, as the vault shows it, lets this run go on: nobody has written past the place that `labels` took, nor
+    /// claimed the say.
+    pub fn is_taken_over(&self, versions: Vec<Version>, labels: &Labels) -> bool {
+        let journal = Journal::new(versions);
+        journal.is_overtaken(&labels.rotation, labels.seq) || journal.is_kept_by_another(&self.spec.holder)
+    }
+
+    /// Writes what could not be written when it was done, as long as there is something to write it onto.
+    pub async fn settle_debts(&self, journal: &Journal) -> Result<(), Halt> {
+        while let Some((id, labels)) = self.memory.debt() {
+            if !journal.versions().iter().any(|version| version.id == id) {
+                self.memory.forgive();
+                break;
+            }
+            match self.write(&mut Record { id: id.clone(), labels }, |_| ()).await {
+                Err(halt) if halt.class == Class::Human => {
+                    let error = super::halt::chain(&halt);
+                    tracing::warn!(version = %id, error, "what was done could not be written down and never will be");
+                    self.memory.forgive();
+                }
+                written => written?,
+            }
+        }
+        Ok(())
+    }
+
     /// Writes labels onto a version, and remembers them once they are written.
     pub async fn write(&self, record: &mut Record, change: impl FnOnce(&mut Labels)) -> Result<(), Halt> {
         let mut labels = record.labels.clone();
         change(&mut labels);
+        labels.sign = self.sign();
         let tags = labels.to_tags();
         self.insist(PATIENCE, || self.ports.vault.label(&record.id, &tags, None)).await?;
         self.memory.labelled(&record.id, &labels, None, self.elapsed());
@@ -135,7 +191,7 @@ impl Run<'_> {
     pub async fn still_ours(&self, labels: &Labels) -> Result<Journal, Halt> {
         // As the vault shows it: what we know on top of it is ours in any case.
         let versions = self.insist(PATIENCE, || self.ports.vault.list()).await?;
-        match Journal::new(versions.clone()).is_overtaken(&labels.rotation, labels.seq) {
+        match self.is_taken_over(versions.clone(), labels) {
             true => Err(self.taken_over()),
             false => Ok(self.journal(versions)),
         }

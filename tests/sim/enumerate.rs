@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode};
 
 use super::drive::{Drive, policy};
-use super::{Crash, Side, known};
+use super::{Crash, Side};
 use crate::world::{Fault, Op, PutReading, Schedule, Settings, TakesEffect, World};
 
 const LIFE: TimeDelta = TimeDelta::days(100);
@@ -46,12 +46,9 @@ fn readings_of(begins: Begins, puts: &[PutReading], verification: &[i64]) -> Vec
     let mut all = Vec::new();
     for mode in [Mode::Overlap, Mode::RemoveCurrent] {
         for fence in [Fence::Auto, Fence::Never] {
-            let mut effects =
-                vec![TakesEffect::FirstUse, TakesEffect::Delay(TimeDelta::minutes(4)), TakesEffect::OwnExpiry];
-            if !known::LONG_DELAYS {
-                effects.push(TakesEffect::Delay(TimeDelta::minutes(25)));
-            }
-            for takes_effect in effects {
+            for takes_effect in
+                [TakesEffect::FirstUse, TakesEffect::Delay(TimeDelta::minutes(4)), TakesEffect::OwnExpiry]
+            {
                 for put in puts.iter().copied() {
                     for pause_ends_cycle in [false, true] {
                         for verification_delay in verification.iter().copied().map(TimeDelta::minutes) {
@@ -175,6 +172,61 @@ fn a_crash_before_or_after_any_call_is_survived_under_every_reading() {
     });
     println!("{schedules} schedules with one crash, {} failures", failures.len());
     assert!(failures.is_empty(), "{} of {schedules} schedules fail; the first:\n{}", failures.len(), failures[0]);
+}
+
+/// So many pairs of crashes are played under each reading in every test run, spread over all; with `SIM_PAIRS=all`, each.
+const PAIRS: usize = 60;
+/// The second process is killed within so many calls.
+const SECOND: usize = 40;
+
+/// Two crashes, the second while the first is being made good.
+fn pairs(calls: usize, reading: usize) -> impl Iterator<Item = [Crash; 2]> {
+    let sides = [Side::Before, Side::After];
+    let all = (1..=calls).flat_map(move |first| {
+        (1..=SECOND).flat_map(move |second| {
+            sides.into_iter().flat_map(move |a| {
+                sides.map(|b| [Crash { at_call: first, side: a }, Crash { at_call: second, side: b }])
+            })
+        })
+    });
+    let every = std::env::var("SIM_PAIRS").is_ok_and(|pairs| pairs == "all");
+    let step = if every { 1 } else { (calls * SECOND * 4 / PAIRS).max(1) };
+    // Another set of pairs under each reading: the step is coprime to the number of second calls and sides.
+    let step = if every || step % 2 == 1 { step } else { step + 1 };
+    all.skip(reading % step).step_by(step)
+}
+
+fn two_crashes(readings: impl Iterator<Item = (usize, Reading)>) {
+    let mut schedules = 0;
+    let mut failures = Vec::new();
+    runtime().block_on(async {
+        for (n, reading) in readings.filter(|(n, _)| chosen(*n)) {
+            let prepared = about_to_rotate(reading).await;
+            let until = prepared.world().now() + REST;
+            let begin = prepared.world().clone();
+            let calls = Drive::new(begin.clone(), prepared.policy.clone()).live(&[], until).await;
+            for crashes in pairs(calls.min(80), n) {
+                let drive = Drive::new(begin.clone(), prepared.policy.clone());
+                drive.live(&crashes, until).await;
+                schedules += 1;
+                if let Err(why) = judge(&drive, reading, 2) {
+                    failures.push(format!("reading {n}: {reading:?}\n{crashes:?}\n{why}"));
+                }
+            }
+        }
+    });
+    println!("{schedules} schedules with two crashes, {} failures", failures.len());
+    assert!(failures.is_empty(), "{} of {schedules} schedules fail; the first:\n{}", failures.len(), failures[0]);
+}
+
+#[test]
+fn two_crashes_are_survived_under_every_even_reading() {
+    two_crashes(readings().into_iter().enumerate().filter(|(n, _)| n % 2 == 0));
+}
+
+#[test]
+fn two_crashes_are_survived_under_every_odd_reading() {
+    two_crashes(readings().into_iter().enumerate().filter(|(n, _)| n % 2 == 1));
 }
 
 #[test]

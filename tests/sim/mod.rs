@@ -5,7 +5,6 @@ pub mod drive;
 mod enumerate;
 mod face;
 mod face_tests;
-mod known;
 mod orders;
 mod random;
 mod told;

@@ -16,6 +16,13 @@ pub enum Decision {
         /// Why to wait.
         reason: Reason,
     },
+    /// Nothing, until then: another process has the first say, and should be doing this.
+    StandBy {
+        /// The name of what there is to be done.
+        wish: &'static str,
+        /// When to look again.
+        until: Timestamp,
+    },
     /// Find this out and decide again.
     Ask(Question),
     /// Write these labels onto a version, and nothing else.
@@ -95,6 +102,7 @@ impl Decision {
             | Self::NeedsHuman { reason, .. } => Some(*reason),
             Self::Rotate(plan) => Some(plan.reason),
             Self::Retire(_) => Some(Reason::OldVersions),
+            Self::StandBy { .. } => Some(Reason::StandingBy),
             Self::Ask(_) => None,
         }
     }
@@ -102,7 +110,7 @@ impl Decision {
     /// One word for status and logs.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Wait { .. } => "wait",
+            Self::Wait { .. } | Self::StandBy { .. } => "wait",
             Self::Ask(_) => "ask",
             Self::Note { .. } => "note",
             Self::Rotate(_) => "rotate",

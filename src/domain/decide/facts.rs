@@ -23,8 +23,12 @@ pub(super) const SECOND_PUT: TimeDelta = TimeDelta::hours(1);
 pub struct Facts<'a> {
     /// The wall clock.
     pub now: Timestamp,
-    /// Who we are, as intents name it.
+    /// Who we are, as signs name it.
     pub holder: &'a str,
+    /// Whether what is decided will be carried out.
+    pub acting: bool,
+    /// How long this process has been leaving things to another one.
+    pub stood_by: TimeDelta,
     /// The rules of this connection.
     pub policy: &'a Policy,
     /// The vault.
@@ -200,6 +204,13 @@ impl<'a> Facts<'a> {
     /// A pause that was planned, if the job is paused and nothing says by whom.
     pub(super) fn unrecorded(&self) -> Option<(Entry<'a>, PauseNote)> {
         self.journal.unrecorded_pause().filter(|_| self.job.state == JobState::Paused)
+    }
+
+    /// Whether the job is paused, nothing says by whom, and what could say it has been edited.
+    pub(super) fn has_hidden_pause(&self) -> bool {
+        let paused = self.job.state == JobState::Paused && self.journal.held_pause().is_none();
+        let since = self.journal.may_hide_a_pause().filter(|_| paused);
+        since.is_some_and(|since| !self.ran_since(since + TimeDelta::minutes(1)))
     }
 
     /// Whether a cycle has begun after `moment`, both by Graph's clock.

@@ -9,12 +9,14 @@ mod facts;
 mod health;
 mod ordered;
 mod pause;
+mod rivals;
 mod unfinished;
 
 use chrono::TimeDelta;
 
 pub use self::decision::{Decision, Plan};
 pub use self::facts::{Answers, CurrentHealth, Facts, Question};
+pub use self::rivals::SETTLE;
 use super::job::JobState;
 use super::reason::Reason;
 
@@ -29,11 +31,11 @@ type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// The chain. The order is the specification.
 const RULES: &[(&str, Rule)] = &[
+    ("another process at work is left to it", rivals::rival),
     ("a damaged journal is touched by nobody but a person", unfinished::damaged),
     ("a pending token that is overtaken or dead is put aside", unfinished::superseded),
     ("a pause that somebody ended, or that never came, is over", pause::pause_ended),
     ("a pause that could not be written down is written down", pause::unrecorded_pause),
-    ("another process at work is left to it", unfinished::rival),
     ("what a person asks for is done", ordered::ordered),
     ("a pause of ours ends when Entra's saved token passes", pause::end_pause),
     ("after a failure, wait", unfinished::backing_off),
@@ -57,7 +59,7 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
     let longest = facts.now + longest_wait(facts);
     match RULES.iter().find_map(|(_, rule)| rule(facts)) {
         Some(Decision::Wait { until, reason }) => Decision::Wait { until: until.min(longest), reason },
-        Some(other) => other,
+        Some(other) => rivals::stand_by(facts, other),
         None => Decision::Wait { until: longest, reason: Reason::NotDue },
     }
 }

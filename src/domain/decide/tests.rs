@@ -3,6 +3,7 @@
 mod ordered;
 mod paused;
 mod rejected;
+mod rivals;
 mod supplied;
 
 use super::*;
@@ -34,6 +35,8 @@ struct Seen {
     versions: Vec<Version>,
     job: Job,
     attempts: Attempts,
+    acting: bool,
+    stood_by: TimeDelta,
     settled: Timestamp,
     order: Option<Order>,
     tenant_shared: bool,
@@ -46,6 +49,8 @@ impl Seen {
         decide(&Facts {
             now: self.now,
             holder: HOLDER,
+            acting: self.acting,
+            stood_by: self.stood_by,
             policy: &self.policy,
             journal: &journal,
             job: &self.job,
@@ -84,6 +89,7 @@ fn labels(stage: Stage, seq: u64, issued: Timestamp) -> Labels {
         proof: Proof::default(),
         started: None,
         hold: None,
+        sign: None,
     }
 }
 
@@ -132,6 +138,8 @@ fn well() -> Seen {
             seen_at: day(10),
         },
         attempts: Attempts::default(),
+        acting: true,
+        stood_by: TimeDelta::zero(),
         settled: day(-1),
         order: None,
         tenant_shared: false,
@@ -140,20 +148,13 @@ fn well() -> Seen {
 }
 
 /// An intent written at minute 0, seen at `minute`.
-fn intended(minute: i64, mode: Mode, holder: &str) -> Seen {
+fn intended(minute: i64, mode: Mode) -> Seen {
     let mut seen = well();
     seen.now = minutes(minute);
     seen.job.seen_at = seen.now;
     seen.job.last_execution = None;
     let mut labels = labels(Stage::Current, 2, day(-71));
-    labels.intent = Some(Intent {
-        at: minutes(0),
-        mode,
-        holder: holder.into(),
-        will_pause: true,
-        why: String::new(),
-        end: IntentEnd::Open,
-    });
+    labels.intent = Some(Intent { at: minutes(0), mode, will_pause: true, why: String::new(), end: IntentEnd::Open });
     labels.pause = Some(PauseNote::planned(minutes(0)));
     labels.retry = Some(RetryNote { attempts: 1, not_before: minutes(1) });
     seen.versions.push(version(labels, minutes(0)));
@@ -252,43 +253,31 @@ fn a_pending_version_that_is_dead_or_overtaken_is_rejected() {
 
 #[test]
 fn an_intent_without_a_token_is_taken_for_a_lost_answer_in_its_own_mode() {
-    let seen = intended(1, Mode::Overlap, HOLDER);
+    let seen = intended(1, Mode::Overlap);
     assert!(is_rotation(&seen.decide(), Mode::Overlap, Reason::AnswerLost), "{:?}", seen.decide());
 }
 
 #[test]
 fn after_a_lost_answer_in_remove_current_mode_the_old_token_is_assumed_dead() {
-    let decision = intended(1, Mode::RemoveCurrent, HOLDER).decide();
+    let decision = intended(1, Mode::RemoveCurrent).decide();
     assert!(matches!(decision, Decision::Rotate(Plan { current_doubtful: true, .. })), "{decision:?}");
 }
 
 #[test]
 fn the_minute_after_an_intent_is_waited_out() {
-    assert_eq!(
-        intended(0, Mode::Overlap, HOLDER).decide(),
-        Decision::Wait { until: minutes(1), reason: Reason::AnswerLost }
-    );
-}
-
-#[test]
-fn an_intent_of_another_holder_is_left_alone_for_two_minutes() {
-    assert_eq!(
-        intended(1, Mode::Overlap, "there").decide(),
-        Decision::Wait { until: minutes(2), reason: Reason::AnotherHolder }
-    );
-    assert_eq!(intended(2, Mode::Overlap, "there").reason(), Some(Reason::AnswerLost));
+    assert_eq!(intended(0, Mode::Overlap).decide(), Decision::Wait { until: minutes(1), reason: Reason::AnswerLost });
 }
 
 #[test]
 fn an_intent_that_certainly_failed_is_no_lost_answer() {
-    let mut seen = intended(1, Mode::Overlap, HOLDER);
+    let mut seen = intended(1, Mode::Overlap);
     seen.last().intent.as_mut().unwrap().end = IntentEnd::NotIssued;
     assert_eq!(seen.reason(), Some(Reason::NearingExpiry));
 }
 
 #[test]
 fn the_fifth_issue_within_a_day_needs_a_human_and_the_pause_does_not_wait_for_him() {
-    let mut seen = intended(1, Mode::Overlap, HOLDER);
+    let mut seen = intended(1, Mode::Overlap);
     for seq in 3..=5 {
         let mut next = seen.last().clone();
         next.seq = seq;
@@ -316,13 +305,13 @@ fn a_pause_of_ours_ends_once_entras_saved_token_passes() {
 
 #[test]
 fn a_pause_of_ours_stands_while_the_next_attempt_is_near() {
-    let seen = held_pause(intended(1, Mode::Overlap, HOLDER), minutes(0));
+    let seen = held_pause(intended(1, Mode::Overlap), minutes(0));
     assert_eq!(seen.reason(), Some(Reason::AnswerLost));
 }
 
 #[test]
 fn a_pause_of_ours_stands_for_an_hour_after_a_lost_answer_and_no_longer() {
-    let mut seen = held_pause(intended(59, Mode::Overlap, HOLDER), minutes(0));
+    let mut seen = held_pause(intended(59, Mode::Overlap), minutes(0));
     seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(90) });
     assert_eq!(seen.reason(), Some(Reason::AnswerLost));
     (seen.now, seen.job.seen_at) = (minutes(60), minutes(60));
@@ -358,10 +347,10 @@ fn a_pause_that_somebody_ended_is_written_off_but_not_before_graph_can_show_it()
 
 #[test]
 fn a_pause_without_a_tag_is_ours_within_the_hour_and_a_persons_business_after_it() {
-    let mut seen = intended(30, Mode::Overlap, HOLDER);
+    let mut seen = intended(30, Mode::Overlap);
     seen.job.state = JobState::Paused;
     assert_eq!(seen.reason(), Some(Reason::PauseToRecord));
-    let mut late = intended(90, Mode::Overlap, HOLDER);
+    let mut late = intended(90, Mode::Overlap);
     late.job.state = JobState::Paused;
     late.last().intent.as_mut().unwrap().end = IntentEnd::NotIssued;
     late.policy.rotate_before = Before::Time(TimeDelta::days(20));

@@ -1,16 +1,11 @@
 //! What is unfinished, and how a connection begins.
 
-use chrono::TimeDelta;
-
 use super::decision::note;
 use super::{Decision, Facts};
-use crate::domain::attempts::{IssueBound, LONGEST_ASK, ahead, issue_bound};
+use crate::domain::attempts::{IssueBound, LONGEST_ASK, issue_bound};
 use crate::domain::journal::{Entry, Stage};
 use crate::domain::policy::{Bootstrap, Mode};
 use crate::domain::reason::Reason;
-
-/// How long an unfinished intent of another process is respected.
-const RIVAL_GRACE: TimeDelta = TimeDelta::minutes(2);
 
 /// A person's `rotate` or `adopt` writes a whole version over the damage; and so does a token about to die, rather than
 /// dying unattended.
@@ -24,17 +19,6 @@ pub(super) fn superseded(f: &Facts<'_>) -> Option<Decision> {
     let dead = |e: &Entry<'_>| e.labels.token.as_ref().is_some_and(|token| token.is_over(f.now));
     let entry = f.journal.superseded().or_else(|| f.journal.pending().filter(dead))?;
     Some(note(entry, Reason::PendingSuperseded, |labels| labels.stage = Stage::Rejected))
-}
-
-pub(super) fn rival(f: &Facts<'_>) -> Option<Decision> {
-    let rotation = match (f.journal.pending(), f.journal.newest_intent()) {
-        (Some(pending), _) => &pending.labels.rotation,
-        (None, Some((entry, _))) => &entry.labels.rotation,
-        (None, None) => return None,
-    };
-    let intent = f.journal.intent_of(rotation)?;
-    let until = ahead(intent.at + RIVAL_GRACE, f.now)?;
-    (intent.holder != f.holder).then_some(Decision::Wait { until, reason: Reason::AnotherHolder })
 }
 
 pub(super) fn backing_off(f: &Facts<'_>) -> Option<Decision> {

@@ -6,7 +6,6 @@ use scim_rotator::domain::Policy;
 use super::dice::Dice;
 use super::people::{Deed, Edit, Pasted};
 use super::plan::{Accident, Level, What, When};
-use crate::sim::known;
 use crate::world::{Fault, Op, Service, Settings};
 
 /// What a rotation calls, in its order.
@@ -59,9 +58,7 @@ fn accident(dice: &mut Dice, level: Level, settings: &Settings, policy: &Policy,
         (_, 62..70) => What::Stop { away: away(dice, policy) },
         (_, 70..78) => step(dice, policy),
         (_, 78..82) => What::Lag(TimeDelta::seconds(dice.pick(&[0, 10, 60, 200]))),
-        (_, 82..88) if !known::TWO_HOSTS => {
-            What::Second { lasts: dice.span(TimeDelta::minutes(5), settings.token_life) }
-        }
+        (_, 82..86) => What::Second { lasts: dice.span(TimeDelta::minutes(5), settings.token_life) },
         (_, 78..90) => What::Spoil,
         _ => What::Person(harmless(dice)),
     };

@@ -6,9 +6,8 @@ use scim_rotator::domain::{Fence, Mode, Policy, TakesEffect as Pinned};
 
 use super::accidents;
 use super::dice::Dice;
-use super::plan::{Level, Plan};
+use super::plan::{Level, Plan, What};
 use crate::sim::drive;
-use crate::sim::known;
 use crate::world::{AnswerShape, Delayed, PutReading, Settings, TagWrites, TakesEffect};
 
 /// What a far side that answers readably may answer.
@@ -23,11 +22,14 @@ const READABLE: [AnswerShape; 8] = [
     AnswerShape::JsonString,
 ];
 
+/// The longest lag of a list under which two hosts are promised anything.
+const LAG_OF_TWO: TimeDelta = TimeDelta::seconds(30);
+
 impl Plan {
     /// The plan of this seed.
     pub fn draw(level: Level, seed: u64) -> Self {
         let dice = &mut Dice::new(seed);
-        let settings = far_side(dice, seed);
+        let mut settings = far_side(dice, seed);
         let policy = policy(dice, &settings);
         let lives = 2 + dice.small(3);
         let eventful = settings.token_life * i32::try_from(lives).unwrap_or(2);
@@ -35,7 +37,16 @@ impl Plan {
             0 => dice.span(-policy.min_slack / 4, policy.min_slack / 4),
             _ => TimeDelta::zero(),
         };
-        let accidents = accidents::draw(dice, level, &settings, &policy, eventful);
+        let mut accidents = accidents::draw(dice, level, &settings, &policy, eventful);
+        // Two hosts see each other in the vault's list only.
+        if accidents.iter().any(|accident| matches!(accident.what, What::Second { .. })) {
+            settings.list_lag = settings.list_lag.min(LAG_OF_TWO);
+            for accident in &mut accidents {
+                if let What::Lag(lag) = &mut accident.what {
+                    *lag = (*lag).min(LAG_OF_TWO);
+                }
+            }
+        }
         // Long enough for the bound of four issues a day to be over, and for a proof.
         let quiet = TimeDelta::days(3);
         Self { seed, level, settings, policy, skew, accidents, eventful, quiet }
@@ -57,7 +68,6 @@ fn far_side(dice: &mut Dice, seed: u64) -> Settings {
     };
     let takes_effect = match dice.small(3) {
         0 => TakesEffect::FirstUse,
-        1 if known::LONG_DELAYS => TakesEffect::Delay(minutes(dice, &[1, 2, 4, 8])),
         1 => TakesEffect::Delay(minutes(dice, &[1, 2, 4, 8, 9, 15, 45])),
         _ => TakesEffect::OwnExpiry,
     };

@@ -17,7 +17,7 @@ use super::bounds::Bounds;
 use super::host::{CHECK, Desk};
 use super::plan::{Level, Plan, What};
 pub use super::summary::Tally;
-use crate::world::{Schedule, TakesEffect, Who, World};
+use crate::world::{PutReading, Schedule, TakesEffect, Who, World};
 
 /// A deed so shortly before a call of ours is seen by nobody.
 const RACE: TimeDelta = TimeDelta::seconds(10);
@@ -38,6 +38,8 @@ pub struct Judge<'a> {
     /// Time taken away by accidents, in which nothing could be rotated.
     taken: TimeDelta,
     last_deed: Option<Timestamp>,
+    /// Until when a second host is at work, whose looks nobody reports.
+    second_until: Option<Timestamp>,
     /// Calls against a deed that came too shortly before them to be seen.
     violations: u32,
     /// A person changed a setting between our reading it and our writing it.
@@ -66,6 +68,7 @@ impl<'a> Judge<'a> {
             bounds: Bounds::new(plan),
             taken: TimeDelta::zero(),
             last_deed: None,
+            second_until: None,
             violations: 0,
             setting_raced: false,
             unknown_pause: false,
@@ -92,6 +95,9 @@ impl<'a> Judge<'a> {
             What::Kill { .. } | What::Stop { .. } | What::Second { .. } => self.bounds.crashes += 1,
             What::Spoil => self.bounds.refused += 1,
             _ => {}
+        }
+        if let What::Second { lasts } = what {
+            self.second_until = self.second_until.max(Some(now + *lasts));
         }
         if let What::Person(_) = what {
             self.last_deed = Some(now);
@@ -145,6 +151,9 @@ impl<'a> Judge<'a> {
         self.counters(world, now)?;
         self.bounds.skew = self.bounds.skew.max(skew.abs());
         let human = self.needs_human(desk, now);
+        if human {
+            self.calm = now; // What he is called for is his; after it, there is time as after any accident.
+        }
         self.called_for_nothing(desk)?;
         let reason = desk.report.as_ref().map(|report| report.standing.reason);
         self.unknown_pause |= reason == Some(Reason::PauseOfUnknownOrigin);
@@ -177,7 +186,7 @@ impl<'a> Judge<'a> {
             (true, Some(since)) => {
                 let for_so_long = (now - since).min(calm);
                 // A person has been called for this very pause.
-                let excused = human || self.unknown_pause || self.edited();
+                let excused = human || self.unknown_pause;
                 if !excused {
                     self.tally.worst_pause = self.tally.worst_pause.max(for_so_long);
                 }
@@ -186,13 +195,17 @@ impl<'a> Judge<'a> {
                 }
             }
         }
-        if calm > self.patience() && !desk.looking {
+        if calm > self.patience() && !desk.looking && !self.is_second_there(now) {
             if !human {
                 self.at_rest(world)?;
             }
             self.late(world, desk, now)?;
         }
         Ok(())
+    }
+
+    fn is_second_there(&self, now: Timestamp) -> bool {
+        self.second_until.is_some_and(|until| now < until)
     }
 
     fn is_strict(&self) -> bool {
@@ -203,9 +216,14 @@ impl<'a> Judge<'a> {
     fn late(&self, world: &World, desk: &Desk, now: Timestamp) -> Result<(), String> {
         let Some(made) = world.saved_token().and_then(|token| self.made.get(&token)) else { return Ok(()) };
         let last_safe = *made + self.plan.settings.token_life - self.plan.policy.min_slack;
-        let late = now - last_safe - self.bounds.skew - self.patience();
+        // That a PUT was ignored shows after an hour, where the old token lives on.
+        let unseen = match self.plan.settings.put {
+            PutReading::IgnoresFirst => TimeDelta::minutes(65),
+            _ => TimeDelta::zero(),
+        };
+        let late = now - last_safe - self.bounds.skew - self.patience() - unseen;
         let reason = desk.report.as_ref().map(|report| report.standing.reason);
-        match self.is_strict() && late > TimeDelta::zero() {
+        match self.is_strict() && !self.takes_too_long() && late > TimeDelta::zero() {
             true => Err(format!(
                 "(9) the last safe moment has passed by {} minutes; the daemon: {reason:?}",
                 late.num_minutes()
@@ -217,7 +235,7 @@ impl<'a> Judge<'a> {
     fn counters(&self, world: &World, now: Timestamp) -> Result<(), String> {
         let ledger = &world.ledger;
         let started = ledger.started_a_persons_pause + ledger.started_while_active;
-        if started > self.violations {
+        if started > self.violations && !self.takes_too_long() {
             return Err("(5) start is called on a running job, or against a person's pause".to_owned());
         }
         if ledger.masks_sent > 0 {
@@ -250,7 +268,8 @@ impl<'a> Judge<'a> {
     /// After the quiet everything must have come to rest.
     pub fn at_the_end(&mut self, world: &World, desk: &Desk) -> Result<(), String> {
         let report = desk.report.as_ref().ok_or("the daemon has never reported")?;
-        if self.asks_for_a_token(report.standing.reason) {
+        let spent = self.takes_too_long() && report.standing.reason == Reason::IssueBudgetSpent;
+        if spent || self.asks_for_a_token(report.standing.reason) {
             return Ok(());
         }
         let ours = |tags: &Tags| tags.contains_key("scim-rotator");

@@ -37,14 +37,8 @@ fn an_order_never_goes_past_the_bounds_on_issuing() {
     for n in 0..4 {
         let mut labels = labels(Stage::Current, 2 + n, day(9));
         let at = seen.now - TimeDelta::hours(i64::try_from(n).unwrap() + 1);
-        labels.intent = Some(Intent {
-            at,
-            mode: Mode::Overlap,
-            holder: HOLDER.into(),
-            will_pause: true,
-            why: String::new(),
-            end: IntentEnd::Open,
-        });
+        labels.intent =
+            Some(Intent { at, mode: Mode::Overlap, will_pause: true, why: String::new(), end: IntentEnd::Open });
         labels.rotation = format!("spent{n}");
         seen.versions.push(version(labels, at));
     }

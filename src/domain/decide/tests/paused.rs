@@ -27,7 +27,7 @@ fn the_end_of_a_pause_is_written_down_with_its_moment() {
 
 #[test]
 fn a_pause_without_a_tag_is_written_down_as_made_when_it_was_planned_and_for_less_than_an_hour() {
-    let mut seen = intended(59, Mode::Overlap, HOLDER);
+    let mut seen = intended(59, Mode::Overlap);
     seen.job.state = JobState::Paused;
     assert_eq!(noted(&seen.decide()).and_then(|pause| pause.at), Some(minutes(0)));
     (seen.now, seen.job.seen_at) = (minutes(60), minutes(60));
@@ -51,7 +51,7 @@ fn a_process_that_has_just_begun_leaves_the_pause_of_a_rotation_that_may_have_as
     let mut seen = held_pause(well(), day(10) - TimeDelta::minutes(15));
     seen.settled = seen.now + TimeDelta::minutes(3);
     assert_eq!(seen.decide(), Decision::Ask(Question::Saved), "no rotation may have asked");
-    let intent = intended(0, Mode::Overlap, HOLDER).last().intent.take();
+    let intent = intended(0, Mode::Overlap).last().intent.take();
     seen.last().intent = intent.map(|intent| Intent { end: IntentEnd::Planned, ..intent });
     assert_ne!(seen.decide(), Decision::Ask(Question::Saved));
     seen.now = seen.settled;

@@ -61,7 +61,7 @@ fn a_proven_token_that_is_refused_is_replaced_once_and_the_second_time_within_a_
     replaced.intent = Some(Intent {
         at: day(5),
         mode: Mode::Overlap,
-        holder: HOLDER.into(),
+
         will_pause: true,
         why: Reason::TokenRefused.name().into(),
         end: IntentEnd::Open,
@@ -112,7 +112,7 @@ fn two_connections_of_one_tenant_are_told_at_once_and_issue_nothing() {
 
 #[test]
 fn an_old_token_that_is_only_assumed_to_be_dead_may_still_carry_a_cycle() {
-    let seen = intended(10, Mode::RemoveCurrent, HOLDER);
+    let seen = intended(10, Mode::RemoveCurrent);
     let Decision::Rotate(plan) = seen.decide() else { panic!("{:?}", seen.decide()) };
     assert!(plan.current_doubtful && !plan.current_dead, "{plan:?}");
 }

@@ -43,7 +43,6 @@ impl Judge<'_> {
                 {
                     self.violations += 1;
                 }
-                Event::Violation { .. } if self.unwritten() => self.violations += 1,
                 Event::Violation { .. } if self.last_deed.is_some_and(|deed| *at - deed <= RACE) => {
                     self.violations += 1;
                 }
@@ -65,12 +64,13 @@ impl Judge<'_> {
         }
     }
 
-    /// (2), (3): no cycle fails where the fence stands, nor where the old token lives on.
+    /// (2), (3): no cycle fails where the fence stands, nor where the old token lives on; unless the new one takes longer to
+    /// take effect than anybody waits for it, or two hosts are at work.
     fn cycle_fails(&self, token: Option<u32>) -> Result<(), String> {
         let policy = &self.plan.policy;
         let overlap = policy.mode == Mode::Overlap;
         let lives_on = overlap && self.plan.settings.takes_effect == TakesEffect::OwnExpiry;
-        let promised = policy.fences(policy.mode) || lives_on;
+        let promised = (policy.fences(policy.mode) && !self.takes_too_long()) || lives_on;
         // A token that dies of old age has had its slack: it is excused only if accidents have used that up.
         let slack_used = token.is_some_and(|token| self.expired.contains(&token))
             && self.taken + self.bounds.skew >= self.plan.policy.min_slack;

@@ -6,27 +6,11 @@ use scim_rotator::engine::report::Kind;
 
 use super::super::host::Desk;
 use super::super::people::Deed;
-use super::super::plan::{Accident, What};
+use super::super::plan::What;
 use super::Judge;
-use crate::sim::known;
-use crate::world::Service;
+use crate::world::TakesEffect;
 
 impl Judge<'_> {
-    /// A person has edited tags: the record of a pause may be gone with them.
-    pub(super) fn edited(&self) -> bool {
-        let edits = |accident: &Accident| matches!(accident.what, What::Person(Deed::Edits(..)));
-        known::EDITED_PAUSE && self.plan.accidents.iter().any(edits)
-    }
-
-    /// The vault was away: a start of ours may not stand in it.
-    pub(super) fn unwritten(&self) -> bool {
-        let away = |accident: &Accident| {
-            matches!(accident.what, What::Outage { service: Service::Vault | Service::EntraLogin, .. })
-        };
-        let deletes = |accident: &Accident| accident.what == What::Person(Deed::DeletesSecret);
-        known::UNWRITTEN_START && self.plan.accidents.iter().any(|a| away(a) || deletes(a))
-    }
-
     /// Whose journal a person has edited, he may be asked for a token.
     pub(super) fn asks_for_a_token(&self, reason: Reason) -> bool {
         let asks = matches!(reason, Reason::NothingToAdopt | Reason::JournalDamaged);
@@ -43,10 +27,20 @@ impl Judge<'_> {
         needed || self.human.is_some_and(|at| now - at < TimeDelta::minutes(30))
     }
 
-    /// Accidents alone are no reason to call a person, but for these two.
+    /// Tokens take longer to take effect than the configuration says that anybody should wait: what follows converges, but
+    /// cycles fail, more tokens than one are needed, and one that dies when the next takes effect looks stolen.
+    pub(super) fn takes_too_long(&self) -> bool {
+        matches!(self.plan.settings.takes_effect, TakesEffect::Delay(delay) if delay > self.plan.policy.settle_for)
+    }
+
+    /// Accidents alone are no reason to call a person, but for these.
     pub(super) fn called_for_nothing(&self, desk: &Desk) -> Result<(), String> {
         let Some(standing) = desk.report.as_ref().map(|report| &report.standing) else { return Ok(()) };
-        let legitimate = matches!(standing.reason, Reason::IssueBudgetSpent | Reason::PauseOfUnknownOrigin);
+        let legitimate = match standing.reason {
+            Reason::IssueBudgetSpent | Reason::PauseOfUnknownOrigin => true,
+            Reason::RotatedElsewhere => self.takes_too_long(),
+            _ => false,
+        };
         match standing.kind == Kind::NeedsHuman && self.is_strict() && !legitimate {
             true => Err(format!("a person is called for nothing: {} {:?}", standing.reason, standing.error)),
             false => Ok(()),
