@@ -107,3 +107,51 @@ impl Job {
         Some(self.last_execution.as_ref()?.began + self.interval?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_800_000_000 + 60 * minutes, 0).unwrap()
+    }
+
+    fn job() -> Job {
+        Job {
+            id: "job".into(),
+            state: JobState::Active,
+            quarantine: None,
+            last_execution: Some(Execution { began: at(0), ended: at(5), state: ExecutionState::Succeeded }),
+            interval: Some(chrono::TimeDelta::minutes(40)),
+            seen_at: at(7),
+        }
+    }
+
+    #[test]
+    fn a_cycle_takes_from_its_beginning_to_its_end_and_the_next_begins_an_interval_after_its_beginning() {
+        assert_eq!(job().last_execution.map(|last| last.length()), Some(chrono::TimeDelta::minutes(5)));
+        assert_eq!(job().next_cycle(), Some(at(40)));
+        assert_eq!(Job { last_execution: None, ..job() }.next_cycle(), None);
+    }
+
+    #[test]
+    fn a_cycle_that_began_at_the_very_moment_of_a_put_shows_nothing_of_it() {
+        assert!(job().succeeded_since(at(-1)) && !job().succeeded_since(at(0)));
+    }
+
+    #[test]
+    fn neither_a_failed_cycle_nor_one_before_a_quarantine_shows_that_the_token_is_accepted() {
+        let mut failed = job();
+        failed.last_execution.as_mut().unwrap().state = ExecutionState::Failed;
+        assert!(!failed.succeeded_since(at(-1)));
+        let quarantine = Quarantine { reason: String::new(), began: Some(at(6)), next_attempt: None };
+        assert!(!Job { quarantine: Some(quarantine), ..job() }.succeeded_since(at(-1)));
+    }
+
+    #[test]
+    fn a_job_is_given_up_four_weeks_after_its_quarantine_began() {
+        let quarantine = Quarantine { reason: String::new(), began: Some(at(0)), next_attempt: None };
+        assert_eq!(quarantine.given_up_at(), Some(at(28 * 24 * 60)));
+        assert_eq!(Quarantine { began: None, ..quarantine }.given_up_at(), None);
+    }
+}

@@ -1,3 +1,6 @@
+#[path = "journal_edge_tests.rs"]
+mod edges;
+
 use super::*;
 use crate::domain::{Execution, ExecutionState, ExpirySource};
 

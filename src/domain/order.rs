@@ -44,3 +44,19 @@ impl Order {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_called_like_the_command_that_gives_it() {
+        let orders = [
+            Order::Rotate { mode: None, compromised: true },
+            Order::Adopt { token: Token::parse("some-token").unwrap(), expires: None },
+            Order::Hold { until: Timestamp::UNIX_EPOCH },
+            Order::Release,
+        ];
+        assert_eq!(orders.map(|order| order.name()), ["rotate", "adopt", "hold", "release"]);
+    }
+}

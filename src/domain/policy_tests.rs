@@ -126,3 +126,33 @@ fn slack_runs_out_at_the_last_safe_moment() {
     assert!(!policy().is_urgent(Some(&year()), moment("2027-12-24T23:59:59Z")));
     assert!(policy().is_urgent(Some(&year()), moment("2027-12-25T00:00:00Z")));
 }
+
+#[test]
+fn a_window_that_closes_as_the_token_comes_due_is_over() {
+    let policy = Policy { windows: vec![saturdays(chrono_tz::UTC)], ..policy() };
+    let token = token("2027-01-01T00:00:00Z", Some("2028-01-03T06:00:00Z"));
+    assert_eq!(policy.due(&token).unwrap().at, moment("2027-12-11T02:00:00Z"));
+}
+
+#[test]
+fn jitter_spreads_tokens_over_all_of_the_window_but_never_to_its_very_end() {
+    let policy = Policy { jitter: TimeDelta::days(3), windows: vec![saturdays(chrono_tz::UTC)], ..policy() };
+    let opens = moment("2027-12-04T02:00:00Z");
+    let spread = [0, 1 << 31, u32::MAX].map(|seed| policy.spread(moment("2027-12-02T00:00:00Z"), seed) - opens);
+    assert_eq!(spread, [TimeDelta::zero(), TimeDelta::hours(2), TimeDelta::hours(4) - TimeDelta::seconds(1)]);
+}
+
+#[test]
+fn a_token_that_comes_due_at_its_last_safe_moment_is_due_for_its_own_reason_and_nothing_is_clamped() {
+    let due = Policy { min_slack: TimeDelta::days(30), ..policy() }.due(&year()).unwrap();
+    let at = moment("2027-12-02T00:00:00Z");
+    assert_eq!(due, Due { at, reason: Reason::NearingExpiry, last_safe: Some(at), clamped: false });
+}
+
+#[test]
+fn a_slack_that_is_longer_than_the_token_lives_is_clamped_to_half_of_what_remains_when_it_is_due() {
+    let policy = Policy { min_slack: TimeDelta::days(40), ..policy() };
+    let due = policy.due(&token("2027-01-01T00:00:00Z", Some("2027-02-05T00:00:00Z"))).unwrap();
+    assert!(due.clamped);
+    assert_eq!((due.at, due.last_safe), (moment("2027-01-06T00:00:00Z"), Some(moment("2027-01-21T00:00:00Z"))));
+}

@@ -219,4 +219,46 @@ mod tests {
         assert!(remedy.contains("scim-rotator release prod`") && !remedy.contains("NAME"), "{remedy}");
         assert_eq!(Reason::NotDue.remedy_for("prod"), None);
     }
+
+    fn those(fits: impl Fn(Reason) -> bool) -> Vec<Reason> {
+        Reason::ALL.iter().copied().filter(|reason| fits(*reason)).collect()
+    }
+
+    #[test]
+    fn whatever_only_a_person_ends_comes_with_a_remedy_and_nothing_else_does() {
+        let remedied = [
+            Reason::PauseOfUnknownOrigin,
+            Reason::IssueBudgetSpent,
+            Reason::NotAdopted,
+            Reason::NothingToAdopt,
+            Reason::JournalDamaged,
+            Reason::PreflightFailed,
+            Reason::TenantShared,
+            Reason::RotatedElsewhere,
+            Reason::SupplyNeeded,
+            Reason::NoKnownEnd,
+            Reason::Held,
+        ];
+        let mut told = those(|reason| reason.remedy().is_some());
+        told.sort_by_key(|reason| remedied.iter().position(|known| known == reason));
+        assert_eq!(told, remedied);
+    }
+
+    #[test]
+    fn a_failure_is_shown_while_its_repetition_is_waited_for_and_under_no_other_wait() {
+        let shown = [
+            Reason::TokenExpired,
+            Reason::TokenRefused,
+            Reason::AnswerLost,
+            Reason::BackingOff,
+            Reason::IssueFloor,
+            Reason::CurrentUnreadable,
+        ];
+        assert_eq!(those(Reason::is_retry), shown);
+    }
+
+    #[test]
+    fn four_reasons_are_a_persons_order() {
+        assert_eq!(those(Reason::is_order), [Reason::Ordered, Reason::Compromised, Reason::Held, Reason::Released]);
+    }
 }

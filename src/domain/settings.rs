@@ -170,4 +170,27 @@ mod tests {
         let before = settings(&[("SyncAll", "true"), ("Other", "x"), (SECRET_TOKEN, "*")]);
         assert_eq!(before.lost_in(&settings(&[("SyncAll", "false"), ("Other", "x")])), ["SyncAll"]);
     }
+
+    #[test]
+    fn neither_a_mask_nor_nothing_is_a_value() {
+        let seen = settings(&[("Masked", "*"), ("Empty", ""), ("Full", "x")]);
+        assert_eq!(["Masked", "Empty", "Full", "Missing"].map(|key| seen.get(key)), [None, None, Some("x"), None]);
+    }
+
+    #[test]
+    fn a_masked_token_and_a_masked_url_keep_nobody_from_writing_and_are_not_sent_again() {
+        let seen = settings(&[(BASE_ADDRESS, "*"), (SECRET_TOKEN, "*"), ("SyncAll", "true")]);
+        assert_eq!(seen.check(URL), Ok(()));
+        let update = SecretsUpdate::new(&seen, URL, Token::parse("12345678").unwrap(), false);
+        let keys: Vec<_> = update.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(keys, [(BASE_ADDRESS, URL), ("SyncAll", "true")]);
+    }
+
+    #[test]
+    fn a_refusal_names_what_stands_in_the_way_and_not_at_any_length() {
+        let refused = settings(&[("ClientSecret", "*")]).check(URL);
+        assert_eq!(refused, Err(SettingsRefusal::UnreadableSibling("ClientSecret".to_owned())));
+        let refused = settings(&[(&"x".repeat(1000), "*")]).check(URL);
+        assert_eq!(refused, Err(SettingsRefusal::UnreadableSibling("x".repeat(200))));
+    }
 }

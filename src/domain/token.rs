@@ -183,4 +183,17 @@ mod tests {
         assert_eq!(jwt.jwt_expiry().unwrap().timestamp(), 1_800_000_000);
         assert_eq!(Token::parse("opaque.but.dotted").unwrap().jwt_expiry(), None);
     }
+
+    #[test]
+    fn a_token_has_as_many_characters_as_a_vault_takes_and_no_fewer_than_eight() {
+        let length = |n: usize| Token::parse(&"x".repeat(n)).map(drop);
+        assert_eq!((length(7), length(8)), (Err(NotAToken::TooShort(7)), Ok(())));
+        assert_eq!((length(25_000), length(25_001)), (Ok(()), Err(NotAToken::TooLong(25_001))));
+    }
+
+    #[test]
+    fn two_tokens_are_one_if_their_values_are() {
+        let [one, same, other] = ["token-one", "Bearer token-one", "token-two"].map(|text| Token::parse(text).unwrap());
+        assert!(one == same && one != other);
+    }
 }

@@ -105,16 +105,10 @@ impl<'a> Facts<'a> {
         ahead(self.journal.current()?.labels.retry?.not_before, self.now)
     }
 
-    /// When an unfinished rotation can be taken up again; `None` while the bounds on issuing forbid it.
-    pub(super) fn next_try(&self) -> Option<Timestamp> {
+    /// When a pending token is tried again: the bounds on issuing do not bound that.
+    pub(super) fn next_try(&self) -> Timestamp {
         let waits = [self.retry_wait(), self.attempts.waiting(self.now)];
-        let next = waits.into_iter().flatten().fold(self.now, Timestamp::max);
-        match issue_bound(self.journal, self.now) {
-            _ if self.journal.pending().is_some() => Some(next),
-            IssueBound::Spent(_) => None,
-            IssueBound::TooSoon(free) => Some(next.max(free)),
-            IssueBound::Free => Some(next),
-        }
+        waits.into_iter().flatten().fold(self.now, Timestamp::max)
     }
 
     /// A rejected token may merely have been late: it is looked at once more, and taken back if it works by now.

@@ -59,10 +59,7 @@ pub(super) fn trouble(f: &Facts<'_>) -> Option<Decision> {
         (Some(Verdict::NotAccepted), Some(CurrentHealth::Unreadable)) if quarantine.is_some() || failed => {
             Some(f.replace(Reason::CurrentUnreadable))
         }
-        (Some(Verdict::NotAccepted), Some(CurrentHealth::Unreadable)) => {
-            Some(Decision::Wait { until: f.now + NO_VERDICT_WAIT, reason: Reason::NoVerdict })
-        }
-        (Some(Verdict::NotAccepted), Some(CurrentHealth::Unclear)) => {
+        (Some(Verdict::NotAccepted), Some(CurrentHealth::Unreadable | CurrentHealth::Unclear)) => {
             Some(Decision::Wait { until: f.now + NO_VERDICT_WAIT, reason: Reason::NoVerdict })
         }
     }

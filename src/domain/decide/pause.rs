@@ -41,7 +41,7 @@ pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
     let stands = match (f.journal.pending(), f.journal.open_intent()) {
         (Some(_), _) => {
             let young = f.job.seen_at - pause.at.unwrap_or(pause.planned) < LONGEST_STAND;
-            young && f.next_try().is_some_and(|next| next - f.now < WORTH_STANDING)
+            young && f.next_try() - f.now < WORTH_STANDING
         }
         (None, Some((_, intent))) => f.now - intent.at < LONGEST_STAND,
         // The list may not show yet that a former process has asked.

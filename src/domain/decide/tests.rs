@@ -1,9 +1,14 @@
 //! A table of sentences: each sets up what is seen, and says what is decided.
 
+mod begun;
+mod bounds;
+mod milestones;
 mod ordered;
 mod paused;
+mod plan;
 mod rejected;
 mod rivals;
+mod restated;
 mod supplied;
 
 use super::*;
@@ -38,6 +43,7 @@ struct Seen {
     acting: bool,
     stood_by: TimeDelta,
     settled: Timestamp,
+    hurried: bool,
     order: Option<Order>,
     tenant_shared: bool,
     answers: Answers,
@@ -56,7 +62,7 @@ impl Seen {
             job: &self.job,
             attempts: &self.attempts,
             settled: self.settled,
-            hurried: false,
+            hurried: self.hurried,
             order: self.order.as_ref(),
             tenant_shared: self.tenant_shared,
             answers: self.answers,
@@ -141,6 +147,7 @@ fn well() -> Seen {
         acting: true,
         stood_by: TimeDelta::zero(),
         settled: day(-1),
+        hurried: false,
         order: None,
         tenant_shared: false,
         answers: Answers::default(),
@@ -205,6 +212,8 @@ fn policy_alone_never_issues_twice_within_a_day() {
     seen.policy.max_age = Some(TimeDelta::hours(1));
     seen.now = day(0) + TimeDelta::hours(2);
     assert_eq!(seen.decide(), Decision::Wait { until: day(1), reason: Reason::IssuedRecently });
+    seen.now = day(1);
+    assert_eq!(seen.reason(), Some(Reason::MaxAgeReached));
 }
 
 #[test]
@@ -472,7 +481,8 @@ fn a_supplied_token_is_taken_over_only_where_that_is_allowed() {
 fn a_token_without_a_known_end_needs_a_human() {
     let mut seen = well();
     seen.last().token.as_mut().unwrap().expiry = None;
-    assert!(matches!(seen.decide(), Decision::NeedsHuman { reason: Reason::NoKnownEnd, .. }));
+    let until = day(10) + TimeDelta::hours(1);
+    assert_eq!(seen.decide(), Decision::NeedsHuman { until, reason: Reason::NoKnownEnd });
 }
 
 #[test]

@@ -57,3 +57,28 @@ fn a_process_that_has_just_begun_leaves_the_pause_of_a_rotation_that_may_have_as
     seen.now = seen.settled;
     assert_eq!(seen.decide(), Decision::Ask(Question::Saved), "all that was written must show by now");
 }
+
+#[test]
+fn a_cycle_that_began_after_the_pause_shows_at_once_that_it_is_over_and_one_that_began_with_it_does_not() {
+    let since = day(10) - TimeDelta::minutes(5);
+    let began = |seconds| {
+        let mut seen = held_pause(well(), since);
+        seen.job.state = JobState::Active;
+        let began = since + TimeDelta::seconds(seconds);
+        let ended = began + TimeDelta::minutes(1);
+        seen.job.last_execution = Some(Execution { began, ended, state: ExecutionState::Succeeded });
+        seen.reason()
+    };
+    assert_eq!([-1, 0, 1].map(began), [Reason::NotDue, Reason::NotDue, Reason::PauseEnded].map(Some));
+}
+
+#[test]
+fn a_pause_without_a_tag_under_which_a_cycle_began_is_not_taken_for_ours() {
+    let mut seen = intended(30, Mode::Overlap, HOLDER);
+    seen.job.state = JobState::Paused;
+    let cycle = |began| Some(Execution { began, ended: minutes(15), state: ExecutionState::Succeeded });
+    seen.job.last_execution = cycle(minutes(0));
+    assert_eq!(seen.reason(), Some(Reason::PauseToRecord), "it began no later than the pause was planned");
+    seen.job.last_execution = cycle(minutes(0) + TimeDelta::seconds(1));
+    assert_ne!(seen.reason(), Some(Reason::PauseToRecord));
+}

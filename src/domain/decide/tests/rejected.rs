@@ -68,7 +68,7 @@ fn a_proven_token_that_is_refused_is_replaced_once_and_the_second_time_within_a_
     });
     seen.versions.insert(0, version(replaced, day(5)));
     assert!(matches!(seen.decide(), Decision::NeedsHuman { reason: Reason::RotatedElsewhere, .. }));
-    seen.now = day(13);
+    seen.now = day(12);
     assert_eq!(seen.reason(), Some(Reason::TokenRefused), "a week later it may be an accident again");
 }
 
@@ -78,7 +78,11 @@ fn a_current_version_that_cannot_be_read_is_replaced_only_when_entra_has_nothing
     assert_eq!(seen.reason(), Some(Reason::NotDue));
     seen.answers.saved = Some(Verdict::NotAccepted);
     seen.answers.current = Some(CurrentHealth::Unreadable);
-    assert_eq!(seen.reason(), Some(Reason::NoVerdict), "it may be the endpoint");
+    let until = day(10) + TimeDelta::minutes(5);
+    assert_eq!(seen.decide(), Decision::Wait { until, reason: Reason::NoVerdict }, "it may be the endpoint");
+    seen.answers.current = Some(CurrentHealth::Unclear);
+    assert_eq!(seen.decide(), Decision::Wait { until, reason: Reason::NoVerdict });
+    seen.answers.current = Some(CurrentHealth::Unreadable);
     seen.job.last_execution.as_mut().unwrap().state = ExecutionState::Failed;
     assert_eq!(seen.reason(), Some(Reason::CurrentUnreadable));
 }
@@ -136,4 +140,16 @@ fn whoever_reads_the_latest_version_finds_the_current_token_unless_somebody_else
     seen.versions.push(Version { label: Label::Foreign, id: VersionId("f".into()), ..seen.versions[0].clone() });
     seen.versions.last_mut().unwrap().created = day(9) + TimeDelta::hours(1);
     assert_eq!(seen.reason(), Some(Reason::NotDue), "a person's version is left where it is");
+}
+
+#[test]
+fn a_start_for_a_quarantine_is_written_down_as_given_and_looked_after_within_the_hour() {
+    let mut seen = quarantined(well());
+    seen.answers.saved = Some(Verdict::Accepted);
+    let Decision::Start { labels, .. } = seen.decide() else { panic!("{:?}", seen.decide()) };
+    assert_eq!(labels.started, Some(StartNote { quarantine: day(9), failed: false }));
+    *seen.last() = *labels;
+    seen.job.quarantine.as_mut().unwrap().next_attempt = None;
+    let until = day(10) + TimeDelta::hours(1);
+    assert_eq!(seen.decide(), Decision::Wait { until, reason: Reason::QuarantineStands });
 }
