@@ -410,11 +410,9 @@ impl Journal {
         self.ours().find(|e| e.labels.stage == Stage::Pending)
     }
 
-    /// Pending versions that a newer current one, or a newer pending one, has overtaken, or that share their place.
+    /// A pending version that somebody has written past, or that shares its place.
     pub fn superseded(&self) -> Option<Entry<'_>> {
-        let newest = self.ours().find(|e| matches!(e.labels.stage, Stage::Current | Stage::Pending))?;
-        let beaten =
-            |e: &Entry<'_>| e.labels.seq < newest.labels.seq || self.is_overtaken(&e.labels.rotation, e.labels.seq);
+        let beaten = |e: &Entry<'_>| self.is_overtaken(&e.labels.rotation, e.labels.seq);
         self.ours().find(|e| e.labels.stage == Stage::Pending && beaten(e))
     }
 
@@ -552,9 +550,9 @@ impl Journal {
         self.ours().map(|e| e.labels.seq).max().unwrap_or(0) + 1
     }
 
-    /// The version that a reader of "latest" gets: the one created last.
+    /// The version that a reader of "latest" gets: the one created last; within one second, the last in our order.
     pub fn latest(&self) -> Option<&Version> {
-        self.versions.iter().max_by_key(|v| (v.created, seq_of(v)))
+        self.versions.iter().max_by_key(|v| v.created)
     }
 
     /// A version stored by somebody else after everything of ours, if it is the latest.
@@ -589,13 +587,6 @@ impl Journal {
     /// The intent that a rotation wrote, whatever has become of it.
     pub fn intent_of(&self, rotation: &str) -> Option<&Intent> {
         self.ours().find_map(|e| e.labels.intent.as_ref().filter(|_| e.labels.rotation == rotation))
-    }
-}
-
-fn seq_of(version: &Version) -> u64 {
-    match &version.label {
-        Label::Ours(labels) => labels.seq,
-        _ => 0,
     }
 }
 

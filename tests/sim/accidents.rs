@@ -11,14 +11,14 @@ use super::drive::{Drive, policy};
 use super::{Crash, FaceOptions, Side};
 use crate::world::{AnswerShape, Event, Fault, Op, Schedule, Service, Settings, TagWrites, TakesEffect, World};
 
-const LIFE: TimeDelta = TimeDelta::days(100);
+pub(super) const LIFE: TimeDelta = TimeDelta::days(100);
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings { token_life: LIFE, ..Settings::default() }
 }
 
 /// A world whose token was adopted long ago and comes due within the hour.
-async fn about_to_rotate(settings: Settings, policy: Policy) -> Drive {
+pub(super) async fn about_to_rotate(settings: Settings, policy: Policy) -> Drive {
     let start = settings.start;
     let drive = Drive::new(World::new(settings), policy);
     drive.live(&[], start + TimeDelta::days(70) - TimeDelta::minutes(47)).await;
@@ -26,7 +26,7 @@ async fn about_to_rotate(settings: Settings, policy: Policy) -> Drive {
 }
 
 /// What must hold at the end; `spare` is how many issues beyond the first are excused.
-fn judge(drive: &Drive, spare: u32) -> Result<(), String> {
+pub(super) fn judge(drive: &Drive, spare: u32) -> Result<(), String> {
     let world = drive.world();
     let ledger = &world.ledger;
     let checks = [

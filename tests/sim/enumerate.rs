@@ -131,9 +131,10 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
 }
 
-/// The bounds of the enumeration, so that a printed failure can be run alone: `SIM_READING=17`.
+/// The bounds of the enumeration, so that a printed failure can be run alone (`SIM_READING=17`), or a few of them as a
+/// sample (`SIM_READING=1,205`).
 fn chosen(n: usize) -> bool {
-    std::env::var("SIM_READING").ok().and_then(|v| v.parse().ok()).is_none_or(|only: usize| only == n)
+    std::env::var("SIM_READING").ok().is_none_or(|only| only.split(',').any(|only| only.trim().parse() == Ok(n)))
 }
 
 #[test]

@@ -5,8 +5,10 @@ pub mod drive;
 mod enumerate;
 mod face;
 mod face_tests;
+mod issuing;
 mod orders;
 mod random;
 mod told;
+mod written;
 
 pub use face::{Crash, Face, FaceOptions, Side};

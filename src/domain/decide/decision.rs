@@ -151,3 +151,27 @@ pub(super) fn note(entry: Entry<'_>, reason: Reason, change: impl FnOnce(&mut La
     change(&mut labels);
     Decision::Note { version: entry.version.id.clone(), labels: Box::new(labels), reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_decision_has_a_word_of_its_own() {
+        let (until, reason, version) = (Timestamp::UNIX_EPOCH, Reason::NotDue, || VersionId("v".to_owned()));
+        let named = [
+            (Decision::Wait { until, reason }, "wait"),
+            (Decision::Ask(Question::Saved), "ask"),
+            (Decision::Resume { version: version(), reason }, "resume"),
+            (Decision::Adopt { version: version(), reason }, "adopt"),
+            (Decision::Reinstate { version: version(), reason }, "reinstate"),
+            (Decision::Restate { reason }, "restate"),
+            (Decision::Provision { reason }, "provision"),
+            (Decision::Retire(vec![version()]), "retire"),
+            (Decision::NeedsHuman { until, reason }, "needs-human"),
+        ];
+        for (decision, name) in named {
+            assert_eq!(decision.name(), name);
+        }
+    }
+}

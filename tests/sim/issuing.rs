@@ -1,0 +1,101 @@
+//! Asking the issuer: what it says no to, what it asks to wait for, and what becomes of the record of it.
+
+use chrono::TimeDelta;
+use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy};
+
+use super::accidents::{about_to_rotate, judge, settings};
+use super::drive::{Drive, policy};
+use crate::world::{Begin, Event, Fault, Op, Service, Settings, TakesEffect, World};
+
+fn issues_asked(drive: &Drive) -> u32 {
+    drive.world().faults.calls(Op::Issue)
+}
+
+/// The moments at which an issue went wrong, from the first on.
+fn refusals(drive: &Drive) -> Vec<TimeDelta> {
+    let world = drive.world();
+    let at: Vec<_> = world
+        .ledger
+        .events()
+        .filter(|(_, event)| matches!(event, Event::Fault { op: Op::Issue, .. }))
+        .map(|(at, _)| *at)
+        .collect();
+    at.iter().map(|moment| *moment - at[0]).collect()
+}
+
+async fn refusing(fault: Fault, policy: Policy, time: TimeDelta) -> Drive {
+    let drive = about_to_rotate(Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }, policy).await;
+    let begin = drive.world().now();
+    drive.world().faults.during(Service::Hpe, begin, begin + time, fault);
+    drive
+}
+
+#[tokio::test]
+async fn an_issuer_that_says_no_for_days_fills_no_vault_and_is_asked_ever_less_often() {
+    let rules = policy(Mode::Overlap, Fence::Auto);
+    let drive = refusing(Fault::Status(409, None), rules, TimeDelta::days(4)).await;
+    let before = drive.world().versions().len();
+    let until = drive.world().now() + TimeDelta::days(4);
+    drive.live(&[], until).await;
+    let stored = drive.world().versions().len() - before;
+    assert!((4..=6).contains(&stored), "one intent a day: {stored}");
+    let asked = refusals(&drive);
+    let gaps: Vec<_> = asked.windows(2).map(|two| (two[1] - two[0]).num_minutes()).collect();
+    // The first one came under a fence that had to wait for a cycle.
+    assert!(gaps[1..9].is_sorted() && gaps[1] < 10, "{gaps:?}");
+    assert!(gaps[9..].iter().all(|gap| (360..480).contains(gap)), "six hours in the end: {gaps:?}");
+    assert_eq!(drive.world().ledger.issued, 0);
+    drive.live(&[], until + TimeDelta::days(1)).await;
+    judge(&drive, 0).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[tokio::test]
+async fn once_slack_has_run_out_an_issuer_that_says_no_is_asked_every_quarter_of_an_hour() {
+    let rules = Policy { min_slack: TimeDelta::days(30), ..policy(Mode::Overlap, Fence::Auto) };
+    let drive = refusing(Fault::Status(409, None), rules, TimeDelta::hours(12)).await;
+    let until = drive.world().now() + TimeDelta::hours(11);
+    drive.live(&[], until).await;
+    let asked = refusals(&drive);
+    let gaps: Vec<_> = asked.windows(2).map(|two| (two[1] - two[0]).num_minutes()).collect();
+    assert!(gaps.len() > 20 && gaps[6..].iter().all(|gap| (15..30).contains(gap)), "{gaps:?}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_asks_for_time_is_given_it() {
+    let rules = policy(Mode::Overlap, Fence::Auto);
+    let drive = refusing(Fault::Status(429, Some(5 * 3600)), rules, TimeDelta::hours(7)).await;
+    let until = drive.world().now() + TimeDelta::hours(24);
+    drive.live(&[], until).await;
+    let asked = refusals(&drive);
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!((TimeDelta::hours(5)..TimeDelta::hours(6)).contains(&asked[1]), "{asked:?}");
+    judge(&drive, 0).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[tokio::test]
+async fn the_first_token_is_created_where_the_configuration_says_so_and_nowhere_else() {
+    for (bootstrap, issued) in [(Bootstrap::Create, 1), (Bootstrap::Rotate, 0)] {
+        let rules = Policy { bootstrap: Some(bootstrap), ..policy(Mode::Overlap, Fence::Auto) };
+        let drive = Drive::new(World::new(Settings { begin: Begin::Empty, ..settings() }), rules);
+        let until = drive.world().now() + TimeDelta::hours(3);
+        drive.live(&[], until).await;
+        assert!(issues_asked(&drive) > 0);
+        let world = drive.world();
+        assert_eq!(world.ledger.issued, issued, "{bootstrap:?}\n{}", world.ledger.trace());
+        assert_eq!(world.entra_holds_a_working_token(), issued == 1, "{bootstrap:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_somebody_has_deleted_the_token_no_first_one_is_created_behind_his_back() {
+    let rules = Policy { bootstrap: Some(Bootstrap::Create), ..policy(Mode::Overlap, Fence::Auto) };
+    let drive = about_to_rotate(Settings { begin: Begin::AtEntraAndVault, ..settings() }, rules).await;
+    let issued = drive.world().ledger.issued;
+    let asked = issues_asked(&drive);
+    drive.world().person_deletes_tokens();
+    let until = drive.world().now() + TimeDelta::days(2);
+    drive.live(&[], until).await;
+    assert!(issues_asked(&drive) > asked);
+    let world = drive.world();
+    assert_eq!(world.ledger.issued, issued, "{}", world.ledger.trace());
+}
