@@ -1,10 +1,12 @@
 //! The engine against the world in virtual time. `face` is the world in memory, `drive` lets processes live and die.
 
 mod accidents;
+mod cutover;
 pub mod drive;
 mod enumerate;
 mod face;
 mod face_tests;
+mod fenced;
 mod issuing;
 mod orders;
 mod random;
