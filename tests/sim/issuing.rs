@@ -1,11 +1,15 @@
 //! Asking the issuer: what it says no to, what it asks to wait for, and what becomes of the record of it.
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy};
+use scim_rotator::domain::journal::{Intent, IntentEnd, Label};
+use scim_rotator::domain::{Bootstrap, Fence, Labels, Mode, Order, Policy};
+use scim_rotator::engine::Act;
+use tokio_util::sync::CancellationToken;
 
+use super::FaceOptions;
 use super::accidents::{about_to_rotate, judge, settings};
 use super::drive::{Drive, policy};
-use crate::world::{Begin, Event, Fault, Op, Service, Settings, TakesEffect, World};
+use crate::world::{Begin, Event, Fault, Op, Schedule, Service, Settings, TakesEffect, World};
 
 fn issues_asked(drive: &Drive) -> u32 {
     drive.world().faults.calls(Op::Issue)
@@ -98,4 +102,96 @@ async fn where_somebody_has_deleted_the_token_no_first_one_is_created_behind_his
     assert!(issues_asked(&drive) > asked);
     let world = drive.world();
     assert_eq!(world.ledger.issued, issued, "{}", world.ledger.trace());
+}
+
+/// All that our versions say, oldest first.
+fn written(drive: &Drive) -> Vec<Labels> {
+    let ours = |stored: &crate::world::Stored| match Label::parse(&stored.tags) {
+        Label::Ours(labels) => Some(*labels),
+        _ => None,
+    };
+    drive.world().versions().iter().filter_map(ours).collect()
+}
+
+fn intents(drive: &Drive) -> Vec<Intent> {
+    written(drive).into_iter().filter_map(|labels| labels.intent).collect()
+}
+
+/// Due, and the issuer has just said no to it once.
+async fn refused_once() -> Drive {
+    let rules = policy(Mode::Overlap, Fence::Auto);
+    let drive = about_to_rotate(Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }, rules).await;
+    drive.world().advance(TimeDelta::minutes(50));
+    drive.world().faults.at_call(Op::Issue, 1, Fault::Status(409, None));
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.look(Act::CarryOut).await;
+    assert_eq!(intents(&drive).iter().map(|intent| intent.end).collect::<Vec<_>>(), [IntentEnd::NotIssued]);
+    drive
+}
+
+#[tokio::test]
+async fn an_intent_that_is_used_again_says_what_is_done_this_time() {
+    let drive = refused_once().await;
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.obey(Order::Rotate { mode: Some(Mode::RemoveCurrent), compromised: false }).await;
+    let all = intents(&drive);
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!((all[0].mode, all[0].why.as_str(), all[0].end), (Mode::RemoveCurrent, "Ordered", IntentEnd::Open));
+    assert_eq!(drive.world().saved_token(), Some(2));
+}
+
+#[tokio::test]
+async fn an_intent_of_another_host_or_under_a_version_of_somebody_elses_is_not_used_again() {
+    let drive = refused_once().await;
+    let (_face, mut connection) = drive.host("other-host", FaceOptions::default(), CancellationToken::new());
+    connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    let holders: Vec<_> = intents(&drive).into_iter().map(|intent| intent.holder).collect();
+    assert_eq!(holders, ["one-host", "other-host"]);
+
+    let drive = refused_once().await;
+    drive.world().person_stores("a-token-that-nobody-asked-for");
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    assert_eq!(intents(&drive).len(), 2);
+}
+
+#[tokio::test]
+async fn an_intent_whose_answer_was_lost_stays_written_since_it_counts_as_an_issue() {
+    let rules = policy(Mode::Overlap, Fence::Auto);
+    let drive = about_to_rotate(Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }, rules).await;
+    drive.world().faults.at_calls(Op::Issue, 1, 2, Fault::LoseAnswer);
+    let until = drive.world().now() + TimeDelta::hours(6);
+    drive.live(&[], until).await;
+    let open = intents(&drive).iter().filter(|intent| intent.end == IntentEnd::Open).count();
+    assert_eq!(open, 3);
+    assert_eq!(drive.world().ledger.issued, 3);
+}
+
+#[tokio::test]
+async fn a_shutdown_before_the_issue_leaves_the_job_running_and_is_no_failed_attempt() {
+    let rules = policy(Mode::Overlap, Fence::Auto);
+    let drive = about_to_rotate(Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }, rules).await;
+    drive.world().advance(TimeDelta::minutes(50));
+    let stop = CancellationToken::new();
+    let before = drive.world().faults.calls(Op::Pause);
+    let (_face, mut connection) = drive.host("one-host", FaceOptions::default(), stop.clone());
+    let manager = async {
+        while drive.world().faults.calls(Op::Pause) == before {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        biased;
+        () = manager => (),
+        _ = connection.look(Act::CarryOut) => (),
+    }
+    let last = written(&drive).pop().expect("an intent");
+    assert_eq!(last.intent.map(|intent| intent.end), Some(IntentEnd::NotIssued));
+    let retry = last.retry.expect("a retry");
+    let world = drive.world();
+    assert!(retry.attempts == 0 && retry.not_before <= world.now(), "{retry:?}");
+    assert_eq!((world.ledger.issued, world.ledger.paused > TimeDelta::zero()), (0, true));
+    assert_eq!(world.jobs()[0].schedule, Schedule::Active);
 }
