@@ -3,11 +3,12 @@
 use chrono::TimeDelta;
 use scim_rotator::domain::journal::Label;
 use scim_rotator::domain::{Fence, Mode, Order, Policy};
+use scim_rotator::engine::Act;
 
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, judge, settings};
 use super::drive::{Drive, policy};
-use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, Timestamp, Who};
+use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, Timestamp, Who, World};
 
 /// Cycles that take all but a minute of the time, so that no gap is one.
 fn busy() -> Settings {
@@ -20,6 +21,15 @@ async fn just_due(settings: Settings, policy: Policy) -> (Drive, Timestamp) {
     let drive = about_to_rotate(settings, policy).await;
     drive.world().advance_to(due);
     (drive, due)
+}
+
+/// Lets time pass until so long after the beginning of a cycle.
+fn into_a_cycle(drive: &Drive, time: TimeDelta) -> Timestamp {
+    let mut world = drive.world();
+    let last = world.jobs()[0].last.clone().expect("a cycle has ended");
+    let begin = last.began + TimeDelta::minutes(80);
+    world.advance_to(begin + time);
+    begin
 }
 
 async fn live(drive: &Drive, time: TimeDelta) {
@@ -94,11 +104,88 @@ async fn a_compromised_token_and_a_dead_one_wait_for_no_gap() {
 #[tokio::test]
 async fn a_cycle_that_outlives_a_persons_pause_is_waited_for_before_its_token_dies() {
     let (drive, _) = just_due(busy(), policy(Mode::RemoveCurrent, Fence::Auto)).await;
+    into_a_cycle(&drive, TimeDelta::minutes(1));
     drive.world().person_pauses();
     live(&drive, TimeDelta::hours(5)).await;
     let world = drive.world();
     assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(2), 0), "{}", world.ledger.trace());
     assert_eq!((world.jobs()[0].schedule, world.ledger.started_a_persons_pause), (Schedule::Paused, 0));
+}
+
+#[tokio::test]
+async fn a_cycle_that_ended_just_before_a_pause_may_have_been_followed_by_another_which_is_waited_for() {
+    let close = Settings { cycle_length: TimeDelta::seconds(39 * 60 + 40), ..busy() };
+    let (drive, _) = just_due(close, policy(Mode::RemoveCurrent, Fence::Auto)).await;
+    into_a_cycle(&drive, TimeDelta::seconds(10));
+    drive.world().person_pauses();
+    live(&drive, TimeDelta::hours(5)).await;
+    let world = drive.world();
+    assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(2), 0), "{}", world.ledger.trace());
+}
+
+#[tokio::test]
+async fn a_cycle_that_is_seen_to_end_is_waited_for_no_longer() {
+    let (drive, _) = just_due(busy(), policy(Mode::RemoveCurrent, Fence::Auto)).await;
+    let began = into_a_cycle(&drive, TimeDelta::minutes(20));
+    drive.world().person_pauses();
+    live(&drive, TimeDelta::hours(5)).await;
+    let time = after(&drive, began, issued).expect("a token is issued");
+    assert!(time > TimeDelta::minutes(39) && time < TimeDelta::minutes(42), "{time}");
+}
+
+/// The world whenever the engine sleeps, from its first pause on, until `until` says that it has seen enough.
+async fn watch(drive: &Drive, mut until: impl FnMut(&mut World) -> bool) {
+    let before = drive.world().faults.calls(Op::Pause);
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let watcher = async {
+        loop {
+            {
+                let world = &mut *drive.world();
+                if world.faults.calls(Op::Pause) > before && until(world) {
+                    break;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = watcher => (),
+        _ = connection.look(Act::CarryOut) => panic!("it was to be watched for longer"),
+    }
+}
+
+#[tokio::test]
+async fn while_a_cycle_is_waited_for_the_intent_is_kept_young_for_those_on_other_hosts() {
+    let (drive, _) = just_due(busy(), policy(Mode::RemoveCurrent, Fence::Auto)).await;
+    into_a_cycle(&drive, TimeDelta::minutes(2));
+    let mut oldest = TimeDelta::zero();
+    let mut since = None;
+    watch(&drive, |world| {
+        let now = world.now();
+        let Label::Ours(labels) = Label::parse(&world.versions()[1].tags) else { panic!("ours") };
+        oldest = oldest.max(now - labels.intent.expect("an intent").at);
+        now - *since.get_or_insert(now) > TimeDelta::minutes(20)
+    })
+    .await;
+    assert!(oldest < TimeDelta::seconds(100), "{oldest}");
+}
+
+#[tokio::test]
+async fn a_job_that_a_person_starts_under_our_pause_is_not_taken_for_a_paused_one() {
+    for cycle_length in [4, 30] {
+        let cycle_length = TimeDelta::minutes(cycle_length);
+        let (drive, _) = just_due(Settings { cycle_length, ..busy() }, policy(Mode::RemoveCurrent, Fence::Auto)).await;
+        watch(&drive, |world| {
+            world.person_starts();
+            true
+        })
+        .await;
+        live(&drive, TimeDelta::hours(5)).await;
+        let world = drive.world();
+        assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(2), 0), "{}", world.ledger.trace());
+        assert_eq!(world.jobs()[0].schedule, Schedule::Active);
+    }
 }
 
 #[tokio::test]
