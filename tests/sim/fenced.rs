@@ -118,7 +118,9 @@ async fn a_cycle_that_ended_just_before_a_pause_may_have_been_followed_by_anothe
     let (drive, _) = just_due(close, policy(Mode::RemoveCurrent, Fence::Auto)).await;
     into_a_cycle(&drive, TimeDelta::seconds(10));
     drive.world().person_pauses();
-    live(&drive, TimeDelta::hours(5)).await;
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.look(Act::CarryOut).await;
+    live(&drive, TimeDelta::hours(1)).await;
     let world = drive.world();
     assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(2), 0), "{}", world.ledger.trace());
 }

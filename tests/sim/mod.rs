@@ -1,6 +1,7 @@
 //! The engine against the world in virtual time. `face` is the world in memory, `drive` lets processes live and die.
 
 mod accidents;
+mod adopted;
 mod cutover;
 pub mod drive;
 mod enumerate;
