@@ -42,7 +42,10 @@ async fn a_token_that_is_new_to_us_is_taken_over_when_somebody_stores_it() {
     let new = drive.world().person_rotates(false);
     drive.world().person_stores(&new);
     live(&drive, TimeDelta::hours(3)).await;
-    assert_eq!(drive.world().saved_token(), Some(3));
+    let world = drive.world();
+    assert_eq!(world.saved_token(), Some(3));
+    let stages = world.versions().iter().map(|stored| stored.tags.get("stage").map(String::as_str));
+    assert!(stages.clone().all(|stage| stage == Some("current")), "{:?}", stages.collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -177,13 +177,18 @@ async fn while_a_cycle_is_waited_for_the_intent_is_kept_young_for_those_on_other
 async fn a_job_that_a_person_starts_under_our_pause_is_not_taken_for_a_paused_one() {
     for cycle_length in [4, 30] {
         let cycle_length = TimeDelta::minutes(cycle_length);
-        let (drive, _) = just_due(Settings { cycle_length, ..busy() }, policy(Mode::RemoveCurrent, Fence::Auto)).await;
+        let (drive, due) =
+            just_due(Settings { cycle_length, ..busy() }, policy(Mode::RemoveCurrent, Fence::Auto)).await;
+        let mut started = due;
         watch(&drive, |world| {
             world.person_starts();
+            started = world.now();
             true
         })
         .await;
         live(&drive, TimeDelta::hours(5)).await;
+        let again = after(&drive, started, |event| matches!(event, Event::Paused { by: Who::Daemon }));
+        assert!(again.is_some() && again < after(&drive, started, issued), "it is paused once more before the issue");
         let world = drive.world();
         assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(2), 0), "{}", world.ledger.trace());
         assert_eq!(world.jobs()[0].schedule, Schedule::Active);
