@@ -97,15 +97,17 @@ async fn a_write_that_is_dropped_is_made_again_in_the_same_run() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_vault_could_not_take_is_stored_as_soon_as_it_is_back() {
-    let drive = prepared(Mode::Overlap, own_expiry()).await;
-    // The first store is that of the intent.
-    drive.world().faults.at_calls(Op::VaultStore, 2, 20, Fault::Status(503, None));
-    live(&drive, TimeDelta::hours(5)).await;
-    judge(&drive, 0).unwrap_or_else(|why| panic!("{why}"));
-    let world = drive.world();
-    let latest = world.versions().last().expect("a version");
-    assert_eq!(world.token_number(&latest.value), Some(2), "{}", world.ledger.trace());
+async fn a_token_that_the_vault_could_not_take_is_stored_as_soon_as_it_is_back_in_the_same_run_or_at_a_later_look() {
+    for failures in [20, 60] {
+        let drive = prepared(Mode::Overlap, own_expiry()).await;
+        // The first store is that of the intent.
+        drive.world().faults.at_calls(Op::VaultStore, 2, failures, Fault::Status(503, None));
+        live(&drive, TimeDelta::hours(12)).await;
+        judge(&drive, 0).unwrap_or_else(|why| panic!("{failures}\n{why}"));
+        let world = drive.world();
+        let latest = world.versions().last().expect("a version");
+        assert_eq!(world.token_number(&latest.value), Some(2), "{failures}\n{}", world.ledger.trace());
+    }
 }
 
 #[tokio::test]
@@ -164,4 +166,14 @@ async fn what_a_person_pasted_over_a_good_token_is_replaced_by_it_without_anothe
     let world = drive.world();
     assert_eq!((world.saved_token(), world.ledger.issued), (Some(2), 1), "{}", world.ledger.trace());
     assert!(world.entra_holds_a_working_token());
+}
+
+#[tokio::test]
+async fn where_entra_provisions_somewhere_else_nothing_is_issued_and_no_token_is_sent_there() {
+    let drive = prepared(Mode::Overlap, own_expiry()).await;
+    drive.world().person_sets("BaseAddress", "https://elsewhere.example.com/scim");
+    let before = calls(&drive, Op::SettingsPut);
+    live(&drive, TimeDelta::days(2)).await;
+    assert_eq!(calls(&drive, Op::SettingsPut), before);
+    assert_eq!(calls(&drive, Op::Issue), 0);
 }
