@@ -177,8 +177,7 @@ async fn while_a_cycle_is_waited_for_the_intent_is_kept_young_for_those_on_other
 async fn a_job_that_a_person_starts_under_our_pause_is_not_taken_for_a_paused_one() {
     for cycle_length in [4, 30] {
         let cycle_length = TimeDelta::minutes(cycle_length);
-        let (drive, due) =
-            just_due(Settings { cycle_length, ..busy() }, policy(Mode::RemoveCurrent, Fence::Auto)).await;
+        let (drive, _) = just_due(Settings { cycle_length, ..busy() }, policy(Mode::RemoveCurrent, Fence::Auto)).await;
         let before = drive.world().faults.calls(Op::Pause);
         let (_face, mut connection) = drive.process(FaceOptions::default());
         let person = async {
