@@ -74,6 +74,8 @@ mod tests {
         tenants.introduce("b", Some("t"));
         assert_eq!(tenants.rival_of("a"), Some("b".to_owned()));
         assert_eq!(tenants.rival_of("b"), Some("a".to_owned()));
+        tenants.introduce("c", Some("u"));
+        assert_eq!(tenants.rival_of("c"), None);
         tenants.release("b");
         assert_eq!(tenants.rival_of("a"), None);
     }
