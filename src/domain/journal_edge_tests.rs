@@ -91,7 +91,7 @@ fn of_versions_of_one_second_the_latest_is_the_one_with_the_highest_number() {
 fn a_period_counts_neither_what_lies_at_its_very_beginning_nor_what_lies_as_far_ahead() {
     let open = with(1, |labels| {
         labels.intent = full().intent.map(|intent| Intent { end: IntentEnd::Open, ..intent });
-        labels.renew_intent(at(0));
+        labels.intent.as_mut().unwrap().at = at(0);
     });
     let journal = Journal::new(vec![open]);
     let counted = |second| journal.issues_within(TimeDelta::hours(1), at(second)).len();

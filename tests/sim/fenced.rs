@@ -158,7 +158,7 @@ async fn watch(drive: &Drive, mut until: impl FnMut(&mut World) -> bool) {
 }
 
 #[tokio::test]
-async fn while_a_cycle_is_waited_for_the_intent_is_kept_young_for_those_on_other_hosts() {
+async fn while_a_cycle_is_waited_for_the_intent_is_signed_again_and_again_for_those_on_other_hosts() {
     let (drive, _) = just_due(busy(), policy(Mode::RemoveCurrent, Fence::Auto)).await;
     into_a_cycle(&drive, TimeDelta::minutes(2));
     let mut oldest = TimeDelta::zero();
@@ -166,7 +166,7 @@ async fn while_a_cycle_is_waited_for_the_intent_is_kept_young_for_those_on_other
     watch(&drive, |world| {
         let now = world.now();
         let Label::Ours(labels) = Label::parse(&world.versions()[1].tags) else { panic!("ours") };
-        oldest = oldest.max(now - labels.intent.expect("an intent").at);
+        oldest = oldest.max(now - labels.sign.expect("a sign").at);
         now - *since.get_or_insert(now) > TimeDelta::minutes(20)
     })
     .await;

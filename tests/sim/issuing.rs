@@ -141,13 +141,19 @@ async fn an_intent_that_is_used_again_says_what_is_done_this_time() {
 }
 
 #[tokio::test]
-async fn an_intent_of_another_host_or_under_a_version_of_somebody_elses_is_not_used_again() {
+async fn another_host_waits_until_the_first_is_silent_then_signs_and_uses_its_intent_again() {
     let drive = refused_once().await;
     let (_face, mut connection) = drive.host("other-host", FaceOptions::default(), CancellationToken::new());
+    let asked = drive.world().now();
     connection.obey(Order::Rotate { mode: None, compromised: false }).await;
-    let holders: Vec<_> = intents(&drive).into_iter().map(|intent| intent.holder).collect();
-    assert_eq!(holders, ["one-host", "other-host"]);
+    let intent = written(&drive).into_iter().rfind(|labels| labels.intent.is_some()).expect("an intent");
+    assert_eq!(intent.sign.map(|sign| sign.holder).as_deref(), Some("other-host"));
+    assert!(intent.intent.expect("an intent").at - asked > TimeDelta::minutes(3), "the first had signed just before");
+    assert_eq!((intents(&drive).len(), drive.world().saved_token()), (1, Some(2)));
+}
 
+#[tokio::test]
+async fn an_intent_under_a_version_of_somebody_elses_is_not_used_again() {
     let drive = refused_once().await;
     drive.world().person_stores("a-token-that-nobody-asked-for");
     let (_face, mut connection) = drive.process(FaceOptions::default());

@@ -7,8 +7,8 @@ mod ordered;
 mod paused;
 mod plan;
 mod rejected;
-mod rivals;
 mod restated;
+mod rivals;
 mod supplied;
 
 use super::*;

@@ -8,7 +8,7 @@ fn begun() -> Seen {
 }
 
 fn with_intent(mut seen: Seen, end: IntentEnd) -> Seen {
-    let intent = intended(0, Mode::Overlap, HOLDER).last().intent.take();
+    let intent = intended(0, Mode::Overlap).last().intent.take();
     seen.last().intent = intent.map(|intent| Intent { end, ..intent });
     seen
 }

@@ -7,8 +7,8 @@ use crate::domain::attempts::{IssueBound, issue_bound, written_ahead};
 fn asked(at: &[i64]) -> Journal {
     let versions = at.iter().zip(1..).map(|(minute, seq)| {
         let mut labels = labels(Stage::Current, seq, day(0));
-        labels.intent = intended(0, Mode::Overlap, HOLDER).last().intent.take();
-        labels.renew_intent(minutes(*minute));
+        labels.intent = intended(0, Mode::Overlap).last().intent.take();
+        labels.intent.as_mut().unwrap().at = minutes(*minute);
         version(labels, minutes(*minute))
     });
     Journal::new(versions.collect())
@@ -46,7 +46,7 @@ fn a_job_that_is_paused_is_looked_at_every_half_hour() {
 #[test]
 fn a_lost_answer_is_waited_out_for_an_hour_at_most_since_a_longer_wait_was_written_by_a_clock_that_is_right_by_now() {
     let waited = |minute: i64| {
-        let mut seen = intended(1, Mode::Overlap, HOLDER);
+        let mut seen = intended(1, Mode::Overlap);
         seen.last().retry = Some(RetryNote { attempts: 1, not_before: minutes(1 + minute) });
         seen.decide()
     };
@@ -56,7 +56,7 @@ fn a_lost_answer_is_waited_out_for_an_hour_at_most_since_a_longer_wait_was_writt
 
 #[test]
 fn that_the_issues_of_a_day_are_spent_is_told_at_once_and_not_when_the_wait_for_a_lost_answer_is_over() {
-    let mut seen = intended(1, Mode::Overlap, HOLDER);
+    let mut seen = intended(1, Mode::Overlap);
     for seq in 3..=5 {
         let mut next = seen.last().clone();
         next.seq = seq;

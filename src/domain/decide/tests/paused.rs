@@ -74,7 +74,7 @@ fn a_cycle_that_began_after_the_pause_shows_at_once_that_it_is_over_and_one_that
 
 #[test]
 fn a_pause_without_a_tag_under_which_a_cycle_began_is_not_taken_for_ours() {
-    let mut seen = intended(30, Mode::Overlap, HOLDER);
+    let mut seen = intended(30, Mode::Overlap);
     seen.job.state = JobState::Paused;
     let cycle = |began| Some(Execution { began, ended: minutes(15), state: ExecutionState::Succeeded });
     seen.job.last_execution = cycle(minutes(0));

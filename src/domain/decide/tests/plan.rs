@@ -40,7 +40,7 @@ fn the_first_token_may_be_created_only_where_there_was_none_and_the_configuratio
 #[test]
 fn the_fence_follows_the_policy_and_the_rotation_whose_answer_was_lost() {
     let fenced = |will_pause, fence| {
-        let mut seen = intended(10, Mode::Overlap, HOLDER);
+        let mut seen = intended(10, Mode::Overlap);
         seen.last().intent.as_mut().unwrap().will_pause = will_pause;
         seen.policy.fence = fence;
         plan(&seen).fenced
