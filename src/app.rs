@@ -39,12 +39,16 @@ impl App {
     pub fn build(config: &Config, tenants: Arc<Tenants>) -> anyhow::Result<Self> {
         let clock = clock(config);
         let http = Http::build(&HttpOptions {
+            proxy: config.http.proxy.proxy().cloned(),
             ca_file: config.http.ca_file.clone(),
+            dns_timeout: config.http.dns_timeout,
             connect_timeout: config.http.connect_timeout,
             timeout: config.http.timeout,
+            idle_timeout: config.http.idle_timeout,
             sandbox: config.sandbox.as_ref().map(|sandbox| sandbox.address),
         })
         .context("the HTTP client cannot be built")?;
+        tracing::info!("requests go {}", config.http.proxy);
         let credential = match &config.azure.credential {
             Credential::ManagedIdentity { client_id } => {
                 AzureCredential::ManagedIdentity { client_id: client_id.map(|id| id.to_string()) }

@@ -12,6 +12,7 @@ pub mod edge;
 pub mod engine;
 pub mod logging;
 pub mod ports;
+pub mod proxy;
 pub mod secret_file;
 mod stderr;
 pub mod words;

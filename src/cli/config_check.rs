@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use crate::cli::exit::Exit;
-use crate::config::{ConnectionConfig, Credential, Issuing, Loaded};
+use crate::config::{Config, ConnectionConfig, Credential, Issuing, Loaded};
 use crate::domain::policy::{Before, Policy};
 use crate::words::span;
 
@@ -22,6 +22,7 @@ pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
         writeln!(out, "  SANDBOX: every host is {}, time runs {} times as fast", sandbox.address, sandbox.clock_speed)?;
     }
     writeln!(out, "  as {who}, from {}", config.azure.authority.host_str().unwrap_or_default())?;
+    writeln!(out, "  {}{}", config.http.proxy, directly(config))?;
     for connection in &config.connections {
         describe(connection, out)?;
     }
@@ -33,6 +34,16 @@ pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// The hosts of this configuration that its proxy is not asked for.
+fn directly(config: &Config) -> String {
+    let Some(proxy) = config.http.proxy.proxy() else { return String::new() };
+    let mut hosts: Vec<_> =
+        config.urls().into_iter().filter(|url| !proxy.carries(url)).filter_map(url::Url::host_str).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    if hosts.is_empty() { "; every host".to_owned() } else { format!("; directly to {}", hosts.join(", ")) }
 }
 
 fn describe(connection: &ConnectionConfig, out: &mut impl Write) -> io::Result<()> {
@@ -83,7 +94,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{Config, Environment};
+    use crate::config::Environment;
 
     fn check(file: &Path) -> String {
         let mut out = Vec::new();

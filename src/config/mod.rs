@@ -11,6 +11,7 @@ mod azure;
 mod blot;
 mod connection;
 mod cross;
+mod http;
 mod policy;
 mod problem;
 mod process;
@@ -23,9 +24,12 @@ use std::path::{Path, PathBuf};
 
 pub use azure::{Azure, Cloud, Credential};
 pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GlcsClient, GreenLake, Issuing, VaultSecret};
+pub use http::{Http, ProxyChoice};
 pub use problem::{ConfigErrors, Place, Problem, Shown};
-pub use process::{Http, Log, LogFilter, LogFormat, SANDBOX_PURPOSE, Sandbox};
+pub use process::{Log, LogFilter, LogFormat, SANDBOX_PURPOSE, Sandbox};
 pub use source::Environment;
+
+use url::Url;
 
 use crate::secret_file::SecretFile;
 use raw::{Report, Section};
@@ -98,6 +102,16 @@ impl Config {
         }
     }
 
+    /// Every URL that requests are sent to.
+    pub fn urls(&self) -> Vec<&Url> {
+        let of_connection = self.connections.iter().flat_map(|connection| {
+            let issuer = connection.issuer.greenlake();
+            let issuer = issuer.into_iter().flat_map(|greenlake| [&greenlake.url, &greenlake.auth.issuer]);
+            issuer.chain([&connection.vault.url, &connection.entra.tenant_url])
+        });
+        [&self.azure.authority, &self.azure.graph].into_iter().chain(of_connection).collect()
+    }
+
     /// Every file that holds a secret, with who needs it.
     pub fn secret_files(&self) -> Vec<(String, &SecretFile)> {
         let azure = match &self.azure.credential {
@@ -108,14 +122,15 @@ impl Config {
             let secret = &connection.issuer.greenlake()?.auth.client_secret;
             Some((format!("connection `{}`", connection.name), secret))
         });
-        azure.into_iter().chain(issuers).collect()
+        let proxy = self.http.proxy.login().map(|login| ("http.proxy".to_owned(), &login.password));
+        azure.into_iter().chain(proxy).chain(issuers).collect()
     }
 }
 
 fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> Option<Config> {
     let sandbox = if folder.sandboxed { root.table("sandbox", process::read_sandbox) } else { None };
     let azure = root.table("azure", |section| azure::read(section, folder));
-    let http = root.table("http", |section| process::read_http(section, folder));
+    let http = root.table("http", |section| http::read(section, folder, environment));
     let log = root.table("log", process::read_log);
     let runtime_dir = process::read_runtime_dir(root, folder, environment);
     let (cloud, azure) = azure?;

@@ -1,31 +1,17 @@
-//! The tables that concern the process and not a connection: `[http]`, `[log]`, `[sandbox]` and `runtime_dir`.
+//! The tables that concern the process and not a connection: `[log]`, `[sandbox]` and `runtime_dir`.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use chrono::TimeDelta;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
 use super::Folder;
-use super::policy::std;
 use super::raw::Section;
 use super::scalar;
 use super::source::Environment;
 use crate::domain::Timestamp;
-
-/// How every request is made.
-#[derive(Clone, Debug)]
-pub struct Http {
-    /// A PEM file of CA certificates that are trusted beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// The time limit for a connection to stand.
-    pub connect_timeout: Duration,
-    /// The time limit of a whole request, its answer included.
-    pub timeout: Duration,
-}
 
 /// What is logged, and how.
 #[derive(Clone, Debug)]
@@ -97,19 +83,6 @@ pub struct Sandbox {
 
 /// What `purpose` must say, letter by letter, so that no sandbox begins by accident.
 pub const SANDBOX_PURPOSE: &str = "this is not production";
-
-pub(super) fn read_http(section: &Section<'_>, folder: &Folder<'_>) -> Option<Http> {
-    let (second, longest) = (TimeDelta::seconds(1), TimeDelta::minutes(5));
-    let limit = |name, default| section.get(name, scalar::duration_in(second, longest)).unwrap_or(default);
-    let connect_timeout = limit("connect_timeout", TimeDelta::seconds(5));
-    let timeout = limit("timeout", TimeDelta::seconds(30));
-    if connect_timeout > timeout {
-        let what = "is longer than `timeout`, which bounds the whole request: lower it";
-        section.report().problem(&section.key("connect_timeout"), what);
-    }
-    let ca_file = section.get("ca_file", scalar::path(folder.path));
-    Some(Http { ca_file, connect_timeout: std(connect_timeout), timeout: std(timeout) })
-}
 
 pub(super) fn read_log(section: &Section<'_>) -> Option<Log> {
     Some(Log {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use ::config::{Map, Value, ValueKind};
 
 use super::blot::names_a_secret;
-use super::problem::Problem;
+use super::problem::{Place, Problem};
 use super::source::{Key, Part, Source};
 
 /// A value that is neither table nor list.
@@ -48,6 +48,16 @@ impl<'a> Report<'a> {
         self.warnings.borrow_mut().push(self.entry(key, Part::Value, what));
     }
 
+    /// The value of a variable that stands for no key cannot be used.
+    pub fn variable_problem(&self, name: &str, what: impl Into<String>) {
+        self.problems.borrow_mut().push(of_variable(name, what));
+    }
+
+    /// The value of a variable that stands for no key can be used in part.
+    pub fn variable_warning(&self, name: &str, what: impl Into<String>) {
+        self.warnings.borrow_mut().push(of_variable(name, what));
+    }
+
     /// Problems and warnings.
     pub fn finish(self) -> (Vec<Problem>, Vec<Problem>) {
         (self.problems.into_inner(), self.warnings.into_inner())
@@ -56,6 +66,10 @@ impl<'a> Report<'a> {
     fn entry(&self, key: &Key, part: Part, what: impl Into<String>) -> Problem {
         Problem { place: self.source.place(key, part), key: Some(key.to_string()), what: what.into() }
     }
+}
+
+fn of_variable(name: &str, what: impl Into<String>) -> Problem {
+    Problem { place: Place::Variable(name.to_owned()), key: None, what: what.into() }
 }
 
 /// One table, being read.
@@ -175,6 +189,49 @@ impl<'a> Section<'a> {
                 .collect(),
             Some(_) => vec![self.refuse(name, "expected a table, or a list of tables")],
         }
+    }
+
+    /// A list of strings, each parsed by itself; one string counts as a list of what stands between its commas, as a
+    /// variable has to write it. None when it is not set, and when any of it cannot be used (which is then reported).
+    pub fn list<T>(&self, name: &'static str, parse: impl Fn(Scalar<'_>) -> Result<T, String>) -> Option<Vec<T>> {
+        let value = self.value(name)?;
+        let mut texts = Vec::new();
+        match &value.kind {
+            ValueKind::String(text) => {
+                texts.extend(
+                    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(|text| Ok((None, text))),
+                );
+            }
+            ValueKind::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    texts.push(match &item.kind {
+                        ValueKind::String(text) => Ok((Some(index), text.as_str())),
+                        _ => Err(index),
+                    });
+                }
+            }
+            _ => return self.refuse(name, "expected a list of strings"),
+        }
+        let key = |index: Option<usize>| match index {
+            Some(index) => self.key(name).element(index),
+            None => self.key(name),
+        };
+        let mut parsed = Vec::new();
+        let mut whole = true;
+        for text in texts {
+            let outcome = match text {
+                Ok((index, text)) => parse(Scalar::Text(text)).map_err(|what| (index, what)),
+                Err(index) => Err((Some(index), "expected a string, in quotes".to_owned())),
+            };
+            match outcome {
+                Ok(value) => parsed.push(value),
+                Err((index, what)) => {
+                    self.report.problem(&key(index), what);
+                    whole = false;
+                }
+            }
+        }
+        whole.then_some(parsed)
     }
 
     fn value(&self, name: &'static str) -> Option<&'a Value> {

@@ -197,7 +197,7 @@ pub(super) fn https_with_query(sandboxed: bool) -> impl Fn(Scalar<'_>) -> Parsed
 }
 
 /// Whether the URL points to this machine; none for a name that says nothing about it.
-fn is_loopback(url: &Url) -> Option<bool> {
+pub(super) fn is_loopback(url: &Url) -> Option<bool> {
     match url.host()? {
         Host::Domain(name) => {
             let name = name.trim_end_matches('.');

@@ -16,8 +16,9 @@ use super::problem::{Place, Problem};
 
 /// What every variable of ours begins with. Two underscores, so that `SCIM_ROTATOR_CONFIG` is none of them.
 const PREFIX: &str = "SCIM_ROTATOR__";
-/// Of all others, these name folders of the running process.
-const FOLDERS: [&str; 3] = ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR"];
+/// Of all others, these name folders of the running process, and the way into the network.
+const OTHERS: [&str; 7] =
+    ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
 
 /// The part of a process's environment that concerns the configuration. Without `Debug`: anything may stand in there.
 #[derive(Clone, Default)]
@@ -27,7 +28,7 @@ impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Self {
         let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        let ours = named.filter(|(name, _)| is_ours(name) || FOLDERS.contains(&name.as_str()));
+        let ours = named.filter(|(name, _)| is_ours(name) || OTHERS.contains(&name.as_str()));
         Self(ours.map(|(name, value)| (name, value.into_string().ok())).collect())
     }
 

@@ -12,7 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::server::TlsStream;
 use url::Url;
 
@@ -24,6 +24,11 @@ pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A throwaway CA, and an acceptor for `kv.fake.test` that it vouches for.
 pub fn tls() -> (tempfile::TempDir, HttpOptions, TlsAcceptor) {
+    tls_of(tokio_rustls::rustls::DEFAULT_VERSIONS)
+}
+
+/// The same, for these versions of TLS only.
+pub fn tls_of(versions: &[&'static SupportedProtocolVersion]) -> (tempfile::TempDir, HttpOptions, TlsAcceptor) {
     let mut ca = CertificateParams::default();
     // Two CAs of one name would be told apart by the signature only.
     ca.distinguished_name.push(rcgen::DnType::CommonName, uuid::Uuid::new_v4().to_string());
@@ -33,7 +38,7 @@ pub fn tls() -> (tempfile::TempDir, HttpOptions, TlsAcceptor) {
     let certificate = CertificateParams::new(vec!["kv.fake.test".into()]).unwrap().signed_by(&key, &ca).unwrap();
     let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())

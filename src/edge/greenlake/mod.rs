@@ -114,7 +114,7 @@ impl GreenLake {
             HeaderValue::from_str(&format!("bearer {}", bearer.expose_secret())).map_err(refused)?;
         authorization.set_sensitive(true);
         let request = self.http.request(Method::POST, url.clone());
-        self.http.send(request.header(AUTHORIZATION, authorization).header(CONTENT_LENGTH, "0")).await
+        self.http.send_once(request.header(AUTHORIZATION, authorization).header(CONTENT_LENGTH, "0")).await
     }
 
     fn read(&self, answer: &Answer) -> Result<Issued, IssuerError> {

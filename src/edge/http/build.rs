@@ -1,29 +1,39 @@
-//! Building the client: TLS by rustls, time limits, CA, and the walls of the sandbox.
+//! Building the client: TLS by rustls, time limits, CA, proxy, and the walls of the sandbox.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder};
+use secrecy::{ExposeSecret as _, SecretString};
+use tower::util::MapResponseLayer;
 
 use super::Http;
+use super::client::Clients;
+use super::names::{Everything, Names};
+use crate::proxy::Proxy;
 
-/// Some machines reset what idles longer, and a reset in the middle of a request leaves its fate open.
-const IDLE: Duration = Duration::from_secs(15);
 const USER_AGENT: &str = concat!("scim-rotator/", env!("CARGO_PKG_VERSION"));
 
 /// How the client is built.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
+    /// The proxy that requests go through.
+    pub proxy: Option<Proxy>,
     /// A PEM file with CA certificates that are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// The time for a connection to stand, TLS included.
+    /// The time for a host name to be resolved.
+    pub dns_timeout: Duration,
+    /// The time for a connection to stand once the name is resolved, proxy and TLS included.
     pub connect_timeout: Duration,
     /// The time for a whole request.
     pub timeout: Duration,
+    /// How long a connection that nobody uses is kept: shorter than any machine on the way does.
+    pub idle_timeout: Duration,
     /// The loopback address that every host name stands for, so that nothing else can be reached.
     pub sandbox: Option<IpAddr>,
 }
@@ -31,7 +41,15 @@ pub struct HttpOptions {
 impl Default for HttpOptions {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { ca_file: None, connect_timeout: seconds(5), timeout: seconds(20), sandbox: None }
+        Self {
+            proxy: None,
+            ca_file: None,
+            dns_timeout: seconds(10),
+            connect_timeout: seconds(5),
+            timeout: seconds(20),
+            idle_timeout: seconds(15),
+            sandbox: None,
+        }
     }
 }
 
@@ -47,12 +65,24 @@ pub enum BuildError {
         #[source]
         source: io::Error,
     },
-    /// The CA file holds no certificate.
-    #[error("ca_file {} holds no PEM certificate (BEGIN CERTIFICATE); convert it with openssl x509", .0.display())]
-    BadPem(PathBuf),
+    /// The CA file is none.
+    #[error(
+        "ca_file {} {why}; expected one or more CA certificates in PEM, each from -----BEGIN CERTIFICATE----- to \
+         -----END CERTIFICATE----- (from DER: openssl x509 -inform der -in FILE -out FILE.pem)",
+        .path.display()
+    )]
+    BadPem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The sandbox may reach loopback only.
     #[error("the sandbox address {0} is not loopback; use 127.0.0.1")]
     NotLoopback(IpAddr),
+    /// The proxy's URL cannot be used.
+    #[error("the proxy cannot be used; write scheme, host and port only, as in http://proxy.corp.example:3128")]
+    Proxy(#[source] reqwest::Error),
     /// TLS could not be set up.
     #[error(
         "TLS cannot be set up; install the system's CA certificates (package ca-certificates), or name them in ca_file"
@@ -61,51 +91,84 @@ pub enum BuildError {
 }
 
 impl Http {
-    /// Builds the client. No request is made.
+    /// Builds the client. No request is made, and no secret is read.
     pub fn build(options: &HttpOptions) -> Result<Self, BuildError> {
-        let mut builder = limits(options)?.https_only(true).tls_version_min(reqwest::tls::Version::TLS_1_2);
-        if let Some(path) = &options.ca_file {
-            let pem = std::fs::read(path).map_err(|source| BuildError::CaFile { path: path.clone(), source })?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| BuildError::BadPem(path.clone()))?;
-            if certificates.is_empty() {
-                return Err(BuildError::BadPem(path.clone()));
-            }
-            builder = builder.tls_certs_merge(certificates);
+        if let Some(ip) = options.sandbox.filter(|ip| !ip.is_loopback()) {
+            return Err(BuildError::NotLoopback(ip));
         }
-        let client = builder.build().map_err(BuildError::Tls)?;
-        Ok(Self { client, options: options.clone() })
+        let certificates = options.ca_file.as_deref().map(super::ca::read).transpose()?.unwrap_or_default();
+        Clients::new(Recipe { options: options.clone(), certificates, local: false }).map(Self::of)
     }
 
     /// A second client for a cloud machine's own identity endpoint, which speaks plain http on this very machine. It
     /// trusts no CA and uses no proxy; `SdkTransport` keeps it from going anywhere else.
     pub fn local(&self) -> Result<Self, BuildError> {
-        let client = limits(&self.options)?.no_proxy().tls_certs_only([]).build().map_err(BuildError::Tls)?;
-        Ok(Self { client, options: self.options.clone() })
+        let options = HttpOptions { proxy: None, ..self.options().clone() };
+        Clients::new(Recipe { options, certificates: Vec::new(), local: true }).map(Self::of)
     }
 }
 
-fn limits(options: &HttpOptions) -> Result<ClientBuilder, BuildError> {
-    let builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .connect_timeout(options.connect_timeout)
-        .timeout(options.timeout)
-        .pool_idle_timeout(IDLE);
-    match options.sandbox {
-        None => Ok(builder),
-        Some(ip) if !ip.is_loopback() => Err(BuildError::NotLoopback(ip)),
-        Some(ip) => Ok(builder.no_proxy().dns_resolver(Everything(ip))),
-    }
+/// Everything that a client is made of but the proxy's password.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    pub options: HttpOptions,
+    certificates: Vec<Certificate>,
+    local: bool,
 }
 
-/// Every name is this address; the port comes from the URL.
-struct Everything(IpAddr);
+impl Recipe {
+    /// A client that keeps its connections for a while.
+    pub fn build(&self, password: Option<&SecretString>) -> Result<reqwest::Client, BuildError> {
+        self.builder(password)?.pool_idle_timeout(self.options.idle_timeout).build().map_err(BuildError::Tls)
+    }
 
-impl Resolve for Everything {
-    fn resolve(&self, _name: Name) -> Resolving {
-        let addresses: Addrs = Box::new(std::iter::once(SocketAddr::new(self.0, 0)));
-        Box::pin(std::future::ready(Ok(addresses)))
+    /// A client for one request, on a connection of its own, and whether that connection has ever stood.
+    pub fn build_for_one(
+        &self,
+        password: Option<&SecretString>,
+    ) -> Result<(reqwest::Client, Arc<AtomicBool>), BuildError> {
+        let stood = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stood);
+        let layer = MapResponseLayer::new(move |connection| {
+            seen.store(true, Ordering::SeqCst);
+            connection
+        });
+        let builder = self.builder(password)?.pool_max_idle_per_host(0).connector_layer(layer);
+        Ok((builder.build().map_err(BuildError::Tls)?, stood))
+    }
+
+    fn builder(&self, password: Option<&SecretString>) -> Result<ClientBuilder, BuildError> {
+        let options = &self.options;
+        let builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            // The resolver keeps its own limit within this one, and says so when it is over.
+            .connect_timeout(options.dns_timeout.saturating_add(options.connect_timeout))
+            .timeout(options.timeout)
+            // The library reads no environment: what that says is read by the configuration, and shown.
+            .no_proxy();
+        let builder = match options.sandbox {
+            None => builder.dns_resolver(Names { limit: options.dns_timeout }),
+            Some(ip) => builder.dns_resolver(Everything(ip)),
+        };
+        if self.local {
+            return Ok(builder.tls_certs_only([]));
+        }
+        let builder = builder.https_only(true).tls_version_min(reqwest::tls::Version::TLS_1_2);
+        let builder = match self.certificates.as_slice() {
+            [] => builder,
+            certificates => builder.tls_certs_merge(certificates.iter().cloned()),
+        };
+        let Some(proxy) = &options.proxy else { return Ok(builder) };
+        // Parsed once for its faults: the closure below has no way to tell them.
+        reqwest::Proxy::https(proxy.url.as_str()).map_err(BuildError::Proxy)?;
+        let way = proxy.clone();
+        let mut made = reqwest::Proxy::custom(move |url| way.carries(url).then(|| way.url.clone()));
+        if let (Some(login), Some(password)) = (&proxy.login, password) {
+            made = made.basic_auth(&login.user, password.expose_secret());
+        }
+        Ok(builder.proxy(made))
     }
 }

@@ -2,9 +2,10 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 
+use super::words::{NO_ANSWER, NO_CONNECTION, Words};
 use crate::ports::{CallError, Class};
+use crate::proxy::Proxy;
 
 /// Whether the far side may have seen the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +42,17 @@ impl fmt::Display for Cause {
 impl StdError for Cause {}
 
 impl Failure {
-    /// Sorts a failed exchange.
-    pub fn sort(target: &str, error: reqwest::Error) -> Self {
-        Self::sort_ref(target, &error)
-    }
-
-    /// Sorts a failed exchange that the SDK holds on to.
-    pub fn sort_ref(target: &str, error: &reqwest::Error) -> Self {
-        let (how, advice) = describe(error);
+    /// Sorts a failed exchange, which went through `proxy` if there is one.
+    pub fn sort_by_way_of(target: &str, error: &reqwest::Error, proxy: Option<&Proxy>) -> Self {
+        let Words { how, advice } = Words::of(error, proxy);
         let sent = if error.is_connect() || error.is_builder() { Sent::No } else { Sent::Maybe };
         Self { sent, what: format!("{target}: {how}"), advice, source: cause_of(error) }
+    }
+
+    /// The same, where it is known from elsewhere that no connection has ever stood.
+    pub(super) fn never_sent(self) -> Self {
+        let what = self.what.replace(NO_ANSWER, NO_CONNECTION);
+        Self { sent: Sent::No, what, ..self }
     }
 
     /// The answer began and could not be read to its end.
@@ -101,65 +103,4 @@ pub fn cause_of(error: &reqwest::Error) -> Option<Cause> {
         next = error.source();
     }
     (!words.is_empty()).then(|| Cause(words.join(": ")))
-}
-
-fn describe(error: &reqwest::Error) -> (&'static str, Option<String>) {
-    let say = |how, advice: &str| (how, (!advice.is_empty()).then(|| advice.to_owned()));
-    match tls_error(error) {
-        Some(tls) if error.is_connect() => return (tls_words(tls), tls_advice(tls)),
-        _ => {}
-    }
-    if error.is_dns() {
-        say("the host name cannot be resolved", "check the name in the configuration, and this machine's resolver")
-    } else if error.is_connect() && error.is_timeout() {
-        say("no connection in time", "check that firewalls and the proxy (HTTPS_PROXY) let it through")
-    } else if error.is_connect() {
-        say(
-            "no connection",
-            "check that the service is up, and that firewalls and the proxy (HTTPS_PROXY) let it through",
-        )
-    } else if error.is_timeout() {
-        say("no answer in time", "")
-    } else {
-        say("the connection broke before the answer", "")
-    }
-}
-
-/// The TLS error in a chain. It hides within an `io::Error` (or two), whose `source()` skips what it wraps.
-fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut next = error.source();
-    while let Some(error) = next {
-        let mut inner = error;
-        while let Some(wrapped) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            inner = wrapped;
-        }
-        if let Some(tls) = inner.downcast_ref() {
-            return Some(tls);
-        }
-        next = error.source();
-    }
-    None
-}
-
-fn tls_words(error: &rustls::Error) -> &'static str {
-    match error {
-        rustls::Error::InvalidCertificate(_) => "the server's certificate is not accepted",
-        _ => "no TLS connection could be made",
-    }
-}
-
-fn tls_advice(error: &rustls::Error) -> Option<String> {
-    use rustls::CertificateError as Bad;
-    let rustls::Error::InvalidCertificate(bad) = error else {
-        return Some("the far side must speak TLS 1.2 or 1.3".to_owned());
-    };
-    let advice = match bad {
-        Bad::UnknownIssuer => "if a private CA or an inspecting proxy signs it, name that CA's PEM file as ca_file",
-        Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-            "check this machine's clock, then the server's certificate"
-        }
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "check the host name in the configuration",
-        _ => "check the server's certificate, and ca_file",
-    };
-    Some(advice.to_owned())
 }

@@ -2,42 +2,89 @@
 //!
 //! Everything goes over TLS, follows no redirect, and is bounded in time and size. In the sandbox nothing but loopback
 //! can be reached. No error ever holds a header, a body, a query or the user part of a URL.
+//!
+//! What may be repeated goes down connections that are kept. One of those may be dead: a machine on the way forgets what
+//! idles, or resets it. A request that finds it closed is sent down a new one by the library, as it was never sent; one
+//! that is already on its way is lost. So what must not be repeated goes down a connection of its own ([`Http::send_once`]).
 
 mod answer;
 mod build;
+mod ca;
+mod client;
 mod failure;
+mod names;
 mod redact;
 mod sdk;
+mod words;
+
+use std::sync::Arc;
 
 pub use answer::{Answer, MAX_BODY};
 pub use build::{BuildError, HttpOptions};
 pub use failure::{Cause, Failure, Sent};
 pub use redact::{Redactor, shorten};
 pub use reqwest::Method;
-use reqwest::RequestBuilder;
+use reqwest::{Request, RequestBuilder};
 pub use sdk::{Reach, SdkTransport, retry_after_of};
 use url::{Host, Url};
+
+use self::client::Clients;
+use crate::proxy::Proxy;
 
 /// The client. Cheap to clone; clones share one pool of connections.
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: reqwest::Client,
-    options: HttpOptions,
+    clients: Arc<Clients>,
 }
 
 impl Http {
-    /// A request, to be finished and handed to [`Http::send`].
-    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.client.request(method, url)
+    fn of(clients: Clients) -> Self {
+        Self { clients: Arc::new(clients) }
     }
 
-    /// Sends once and reads the whole answer, whatever its status.
+    fn options(&self) -> &HttpOptions {
+        self.clients.options()
+    }
+
+    /// A request, to be finished and handed to [`Http::send`].
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.clients.any().request(method, url)
+    }
+
+    /// Sends and reads the whole answer, whatever its status. For what may be done twice.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        let (request, target) = self.checked(request)?;
+        let client = self.clients.lasting().map_err(|why| Failure::refused(&target, &why))?;
+        let proxy = self.proxy_for(request.url()).cloned();
+        let answer = client.execute(request).await;
+        let response = answer.map_err(|error| Failure::sort_by_way_of(&target, &error, proxy.as_ref()))?;
+        answer::read(target, response).await
+    }
+
+    /// As [`send`](Self::send), down a new connection that nothing else uses, and with certain knowledge of whether it
+    /// has ever stood. For what must not be done twice.
+    pub async fn send_once(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        let (request, target) = self.checked(request)?;
+        let (client, stood) = self.clients.for_one().map_err(|why| Failure::refused(&target, &why))?;
+        let proxy = self.proxy_for(request.url()).cloned();
+        let answer = client.execute(request).await;
+        let response = answer.map_err(|error| {
+            let failure = Failure::sort_by_way_of(&target, &error, proxy.as_ref());
+            if stood.yet() { Failure { sent: Sent::Maybe, ..failure } } else { failure.never_sent() }
+        })?;
+        answer::read(target, response).await
+    }
+
+    fn checked(&self, request: RequestBuilder) -> Result<(Request, String), Failure> {
         let request = request.build().map_err(|error| Failure::unbuilt(&error))?;
         let target = target(request.method(), request.url());
         self.guard(request.url()).map_err(|why| Failure::refused(&target, why))?;
-        let response = self.client.execute(request).await.map_err(|error| Failure::sort(&target, error))?;
-        answer::read(target, response).await
+        Ok((request, target))
+    }
+
+    /// The proxy that a request to `url` goes through.
+    fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
+        self.options().proxy.as_ref().filter(|proxy| proxy.carries(url))
     }
 
     /// In the sandbox names lead to loopback by the resolver; an address in the URL itself must be loopback too.
@@ -48,7 +95,7 @@ impl Http {
             Some(Host::Domain(_)) => false,
             None => true,
         };
-        if self.options.sandbox.is_some() && outside {
+        if self.options().sandbox.is_some() && outside {
             Err("this is a sandbox, only loopback may be reached")
         } else {
             Ok(())

@@ -11,6 +11,7 @@ use url::{Host, Origin, Url};
 
 use super::answer::{http_date, wait};
 use super::{Failure, Http, MAX_BODY, Sent};
+use crate::proxy::Proxy;
 
 /// Where the SDK may go.
 #[derive(Clone, Debug)]
@@ -53,12 +54,15 @@ impl SdkTransport {
 impl HttpClient for SdkTransport {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let url = request.url();
-        let refuse = |why: &'static str| azure_core::Error::with_message(ErrorKind::Connection, why);
+        let refuse = |why: String| azure_core::Error::with_message(ErrorKind::Connection, why);
         if !self.reach.allows(url) {
-            return Err(refuse("the SDK was led to another host, and no request was made"));
+            return Err(refuse("the SDK was led to another host, and no request was made".to_owned()));
         }
-        self.http.guard(url).map_err(refuse)?;
-        let (status, headers, body) = self.http.client.execute_request(request).await?.deconstruct();
+        self.http.guard(url).map_err(|why| refuse(why.to_owned()))?;
+        let client = self.http.clients.lasting().map_err(refuse)?;
+        let answer = client.execute_request(request).await;
+        let answer = answer.map_err(|error| by_way_of(error, self.http.proxy_for(url)))?;
+        let (status, headers, body) = answer.deconstruct();
         Ok(AsyncRawResponse::from_bytes(status, headers, capped(body).await?))
     }
 }
@@ -77,8 +81,9 @@ async fn capped(mut body: azure_core::http::AsyncResponseBody) -> azure_core::Re
 impl Failure {
     /// Sorts an exchange that failed within the SDK; none when there was an answer, or no exchange at all.
     pub fn of_sdk(target: &str, error: &azure_core::Error) -> Option<Self> {
-        if let Some(error) = wrapped(error) {
-            return Some(Self::sort_ref(target, error));
+        if let Some(exchange) = find::<reqwest::Error>(error) {
+            let proxy = find::<ByWayOf>(error).map(|way| &way.proxy);
+            return Some(Self::sort_by_way_of(target, exchange, proxy));
         }
         match error.kind() {
             ErrorKind::Connection => Some(Self::refused(target, &error.to_string())),
@@ -93,8 +98,23 @@ impl Failure {
     }
 }
 
-/// The `reqwest` error that an error of the SDK wraps.
-fn wrapped(error: &azure_core::Error) -> Option<&reqwest::Error> {
+/// A failed exchange, and the proxy that it went through.
+#[derive(Debug, thiserror::Error)]
+#[error("by way of the proxy {}", .proxy.shown())]
+struct ByWayOf {
+    proxy: Proxy,
+    source: azure_core::Error,
+}
+
+fn by_way_of(source: azure_core::Error, proxy: Option<&Proxy>) -> azure_core::Error {
+    match proxy.cloned() {
+        Some(proxy) => azure_core::Error::new(ErrorKind::Io, ByWayOf { proxy, source }),
+        None => source,
+    }
+}
+
+/// The first error of this kind in a chain of the SDK's.
+fn find<E: std::error::Error + 'static>(error: &azure_core::Error) -> Option<&E> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {

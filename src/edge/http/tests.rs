@@ -5,7 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 
 use super::*;
-use crate::edge::testing::{LOOPBACK, tls};
+use crate::edge::testing::{LOOPBACK, tls, tls_of};
 use crate::ports::Class;
 
 async fn listen() -> (TcpListener, Url) {
@@ -157,17 +157,131 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     assert_eq!(answer.date().unwrap().to_rfc3339(), "2026-11-15T08:00:00+00:00");
 }
 
+/// A server whose first connection answers once and then swallows whatever comes, as one that a machine on the way has
+/// forgotten; every later one answers.
+async fn forgotten_while_idle(listener: &TcpListener, acceptor: &tokio_rustls::TlsAcceptor) {
+    let mut first = true;
+    loop {
+        let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        read_head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        if std::mem::take(&mut first) {
+            tokio::spawn(async move {
+                let _swallowed = stream.read_u8().await;
+            });
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_must_not_be_done_twice_goes_down_no_connection_that_may_be_dead() {
+    for once in [false, true] {
+        let (_dir, options, acceptor) = tls();
+        let (listener, url) = listen().await;
+        let client = async {
+            let http = Http::build(&options).unwrap();
+            http.send(http.request(Method::GET, url.clone())).await.unwrap();
+            let second = http.request(Method::POST, url.clone());
+            if once { http.send_once(second).await } else { http.send(second).await }
+        };
+        let answer = tokio::select! {
+            answer = client => answer,
+            () = forgotten_while_idle(&listener, &acceptor) => unreachable!("it serves for ever"),
+        };
+        match answer {
+            Ok(answer) => assert_eq!((once, answer.status), (true, 200)),
+            // Nobody can know whether it arrived.
+            Err(failure) => assert_eq!((once, failure.sent), (false, Sent::Maybe), "{failure:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_is_over_before_the_connection_stands_means_that_nothing_was_sent() {
+    let (_dir, options, _) = tls();
+    // The limit of the whole comes before that of the connection, which would tell by itself.
+    let options = HttpOptions { timeout: std::time::Duration::from_millis(200), ..options };
+    let (_silent, url) = listen().await;
+    let http = Http::build(&options).unwrap();
+    let failure = http.send_once(http.request(Method::POST, url)).await.unwrap_err();
+    assert_eq!(failure.sent, Sent::No, "{failure:?}");
+    assert!(failure.what.ends_with("no connection in time"), "{}", failure.what);
+}
+
+#[tokio::test]
+async fn a_request_of_its_own_that_is_never_answered_may_have_been_carried_out() {
+    let (_dir, options, acceptor) = tls();
+    let options = HttpOptions { timeout: std::time::Duration::from_millis(500), ..options };
+    let (listener, url) = listen().await;
+    let server = async {
+        let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        read_head(&mut stream).await;
+        stream
+    };
+    let http = Http::build(&options).unwrap();
+    let (answer, _open) = tokio::join!(http.send_once(http.request(Method::POST, url)), server);
+    let failure = answer.unwrap_err();
+    assert_eq!(failure.sent, Sent::Maybe, "{failure:?}");
+    assert!(failure.what.ends_with("no answer in time"), "{}", failure.what);
+}
+
+#[tokio::test]
+async fn tls_1_2_is_spoken_and_less_is_told() {
+    let (_dir, options, _) = tls();
+    let (listener, url) = listen().await;
+    // What a server says that knows TLS 1.1 at most: alert 70, protocol_version.
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(&[21, 3, 1, 0, 2, 2, 70]).await.unwrap();
+        let mut rest = Vec::new();
+        let _reset = stream.read_to_end(&mut rest).await;
+    };
+    let (answer, ()) = tokio::join!(get_it(&options, url), server);
+    let failure = answer.unwrap_err();
+    assert_eq!(failure.sent, Sent::No, "{failure:?}");
+    assert!(failure.advice.as_deref().unwrap().contains("TLS 1.2 or 1.3"), "{failure:?}");
+
+    let (_dir, options, acceptor) = tls_of(&[&tokio_rustls::rustls::version::TLS12]);
+    let (listener, url) = listen().await;
+    let server = async {
+        let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        read_head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        stream
+    };
+    let (answer, _open) = tokio::join!(get_it(&options, url), server);
+    assert_eq!(answer.unwrap().status, 204);
+}
+
 #[test]
-fn a_bad_ca_file_is_reported_with_what_to_do() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("ca.pem");
+fn a_bad_ca_file_is_named_with_what_stands_in_it_and_what_is_expected() {
+    let (dir, _options, _) = tls();
+    let good = std::fs::read_to_string(dir.path().join("ca.pem")).unwrap();
+    let path = dir.path().join("other.pem");
     let options = HttpOptions { ca_file: Some(path.clone()), ..HttpOptions::default() };
     assert!(matches!(Http::build(&options), Err(BuildError::CaFile { .. })));
-    for content in ["", "not pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+    let table: [(&[u8], &str); 8] = [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"not pem", "without any PEM block"),
+        (b"\x30\x82\x01\x0a\xff", "looks like DER"),
+        (b"\xff\xfe\x00", "is binary"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "but: PRIVATE KEY"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "number 1 cannot be read"),
+        (b"-----BEGIN CERTIFICATE-----\nAA", "damaged"),
+    ];
+    for (content, why) in table {
         std::fs::write(&path, content).unwrap();
-        let error = Http::build(&options).unwrap_err();
-        assert!(error.to_string().contains("ca"), "{content:?}: {error}");
+        let error = Http::build(&options).unwrap_err().to_string();
+        for part in [why, &path.display().to_string(), "expected one or more CA certificates in PEM"] {
+            assert!(error.contains(part), "{why}: {error}");
+        }
     }
+    std::fs::write(&path, format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")).unwrap();
+    let error = Http::build(&options).unwrap_err().to_string();
+    assert!(error.contains("holds 2 certificates, and number 2 cannot be read"), "{error}");
+    std::fs::write(&path, format!("# ours\n{good}\n{good}")).unwrap();
+    Http::build(&options).unwrap();
 }
 
 #[test]
