@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::config::{Config, ConnectionConfig, Credential, Issuing};
+use crate::config::{self, ApiClient, Config, ConnectionConfig, Credential, HpeAuth, Issuing, TokenService};
 use crate::edge::azure::{AzureCredential, AzureLogin, AzureOptions};
 use crate::edge::clock::{SandboxClock, SystemClock};
 use crate::edge::graph::{Graph, GraphOptions};
-use crate::edge::greenlake::{ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
+use crate::edge::greenlake::{Auth, BearerCommand, ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
 use crate::edge::http::{Http, HttpOptions};
 use crate::edge::keyvault::{KeyVault, KeyVaultOptions};
 use crate::edge::login::Login;
@@ -123,12 +123,7 @@ impl App {
         };
         let options = GreenLakeOptions {
             url: issuer.url.clone(),
-            auth: ClientCredentials {
-                flavour: Flavour::Glcs,
-                issuer: issuer.auth.issuer.clone(),
-                client_id: issuer.auth.client_id.clone(),
-                client_secret: issuer.auth.client_secret.clone(),
-            },
+            auth: auth(&issuer.auth),
             reading: Reading {
                 token_pointer: issuer.token_pointer.clone(),
                 expiry_pointer: issuer.expiry_pointer.clone(),
@@ -136,6 +131,24 @@ impl App {
             },
         };
         Ok(Arc::new(GreenLake::new(options, self.http.clone(), Arc::clone(&self.clock))?))
+    }
+}
+
+/// Whence the bearer for HPE comes.
+fn auth(auth: &HpeAuth) -> Auth {
+    match auth.clone() {
+        HpeAuth::File(file) => Auth::File(file),
+        HpeAuth::Command(config::BearerCommand { program, arguments, time_limit }) => {
+            Auth::Command(BearerCommand { program, arguments, time_limit })
+        }
+        HpeAuth::Client(ApiClient { service, issuer, client_id, client_secret }) => {
+            let flavour = match service {
+                TokenService::Glcs => Flavour::Glcs,
+                TokenService::GlcsLegacy { tenant_id } => Flavour::GlcsLegacy { tenant_id },
+                TokenService::Glp => Flavour::Glp,
+            };
+            Auth::Client(ClientCredentials { flavour, issuer, client_id, client_secret })
+        }
     }
 }
 

@@ -9,13 +9,13 @@ use croner::Cron;
 use url::Url;
 use uuid::Uuid;
 
+use super::auth::{self, HpeAuth};
 use super::azure::Cloud;
 use super::policy::{Draft, Issuer};
 use super::raw::{Scalar, Section};
 use super::source::Key;
 use super::{Folder, scalar};
 use crate::domain::{Policy, TakesEffect};
-use crate::secret_file::SecretFile;
 
 /// One rotated token.
 #[derive(Clone, Debug)]
@@ -90,24 +90,13 @@ pub struct GreenLake {
     /// The base of the proxy-token API, such as `https://sps.us1.greenlake-hpe.com/v1alpha1`, without a slash at the end.
     pub url: Url,
     /// Where its bearer comes from.
-    pub auth: GlcsClient,
+    pub auth: HpeAuth,
     /// A JSON pointer to the token in the answer; none means: find it.
     pub token_pointer: Option<String>,
     /// A JSON pointer to the expiry in the answer; none means: find it.
     pub expiry_pointer: Option<String>,
     /// How long a token is taken to live when nothing else says so.
     pub assumed_lifetime: Option<TimeDelta>,
-}
-
-/// An API client of GreenLake Flex Solutions.
-#[derive(Clone, Debug)]
-pub struct GlcsClient {
-    /// The issuer of the tenant, such as `https://iam.us1.greenlake-hpe.com/oauth2/<tenant>/<id>`, without a slash at the end.
-    pub issuer: Url,
-    /// The client.
-    pub client_id: String,
-    /// The file that holds its secret.
-    pub client_secret: SecretFile,
 }
 
 /// One secret of one Key Vault.
@@ -177,34 +166,16 @@ fn read_lifetime(section: &Section<'_>) -> (Option<TimeDelta>, Key) {
 
 fn read_greenlake(section: &Section<'_>, folder: &Folder<'_>) -> Option<(Issuing, Issuer)> {
     let https = scalar::https(folder.sandboxed);
-    let url = section.need("url", "url = \"https://sps.us1.greenlake-hpe.com/v1alpha1\"", &https).map(bare);
+    let url = section.need("url", "url = \"https://sps.us1.greenlake-hpe.com/v1alpha1\"", &https).map(scalar::bare);
     let takes_effect = section.get("takes_effect", scalar::word).unwrap_or_default();
     let example = "auth = { kind = \"glcs\", issuer = \"https://…\", client_id = \"…\", client_secret_file = \"/…\" }";
-    let auth = section.need_table("auth", example, |section| read_glcs(section, folder));
+    let auth = section.need_table("auth", example, |section| auth::read(section, folder));
     let token_pointer = section.get("token_pointer", scalar::pointer);
     let expiry_pointer = section.get("expiry_pointer", scalar::pointer);
     let (assumed_lifetime, life_key) = read_lifetime(section);
     let rules = Issuer { supplied: false, takes_effect, life: assumed_lifetime, life_key };
     let greenlake = GreenLake { url: url?, auth: auth?, token_pointer, expiry_pointer, assumed_lifetime };
     Some((Issuing::GreenLake(Box::new(greenlake)), rules))
-}
-
-fn read_glcs(section: &Section<'_>, folder: &Folder<'_>) -> Option<GlcsClient> {
-    let kind = section.need("kind", "kind = \"glcs\"", |value| match scalar::text(value)? {
-        "glcs" => Ok(()),
-        _ => Err("is unknown: the one kind there is so far is \"glcs\", an API client".to_owned()),
-    });
-    if kind.is_none() {
-        section.tolerate_the_rest();
-        return None;
-    }
-    let example = "issuer = \"https://iam.us1.greenlake-hpe.com/oauth2/<tenant>/<id>\", as shown with the API client";
-    let issuer = section.need("issuer", example, scalar::https(folder.sandboxed)).map(bare);
-    let client_id =
-        section.need("client_id", "client_id = \"…\", as shown with the API client", scalar::id(256, "-_."));
-    let example = "client_secret_file = \"/…\", the path of a file that holds the client secret";
-    let client_secret = section.need("client_secret_file", example, scalar::secret_file(folder.path));
-    Some(GlcsClient { issuer: issuer?, client_id: client_id?, client_secret: client_secret? })
 }
 
 fn read_vault(section: &Section<'_>, folder: &Folder<'_>, cloud: Option<Cloud>) -> Option<VaultSecret> {
@@ -228,13 +199,6 @@ fn read_entra(section: &Section<'_>, folder: &Folder<'_>) -> Option<EntraApp> {
     let job_id = section.get("job_id", scalar::id(256, "-_."));
     let example = "tenant_url = \"https://…/scimproxy\", as it stands in the application's provisioning";
     // Entra takes feature flags as its query (`?aadOptscim062020`).
-    let tenant_url = section.need("tenant_url", example, scalar::https_with_query(folder.sandboxed)).map(bare);
+    let tenant_url = section.need("tenant_url", example, scalar::https_with_query(folder.sandboxed)).map(scalar::bare);
     Some(EntraApp { service_principal_id: service_principal_id?, job_id, tenant_url: tenant_url? })
-}
-
-/// Without the slash at the end, so that a path can be put behind it.
-fn bare(mut url: Url) -> Url {
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    url
 }

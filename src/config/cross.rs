@@ -33,15 +33,15 @@ const SHARED: [Shared; 5] = [
     },
     Shared {
         at: ["issuer", "auth"],
-        identity: |connection| Some(connection.issuer.greenlake()?.auth.issuer.to_string()),
-        why: "this auth issuer, which belongs to one HPE tenant: a tenant has one token, and each rotation would kill the \
+        identity: |connection| Some(connection.issuer.greenlake()?.auth.origin()),
+        why: "this origin of bearers (issuer.auth), which belongs to one HPE tenant: a tenant has one token, and each rotation would kill the \
               other's for ever. Use one connection for a tenant",
     },
     Shared {
         at: ["issuer", "auth"],
         identity: |connection| {
             let greenlake = connection.issuer.greenlake()?;
-            Some(format!("{} {}", greenlake.url, greenlake.auth.client_id))
+            Some(format!("{} {}", greenlake.url, greenlake.auth.client()?.client_id))
         },
         why: "this API client at the same issuer, so they are of one HPE tenant: a tenant has one token, and each rotation \
               would kill the other's for ever. Use one connection for a tenant",

@@ -7,6 +7,7 @@
 //! A variable is named `SCIM_ROTATOR__SECTION__KEY`, two underscores between levels: `SCIM_ROTATOR__LOG__FORMAT=json`.
 //! Lists of tables (`[[connections]]`) can be set in the file only. Relative paths count from the file's folder.
 
+mod auth;
 mod azure;
 mod blot;
 mod connection;
@@ -22,8 +23,9 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
+pub use auth::{ApiClient, BearerCommand, HpeAuth, TokenService};
 pub use azure::{Azure, Cloud, Credential};
-pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GlcsClient, GreenLake, Issuing, VaultSecret};
+pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GreenLake, Issuing, VaultSecret};
 pub use http::{Http, ProxyChoice};
 pub use problem::{ConfigErrors, Place, Problem, Shown};
 pub use process::{Log, LogFilter, LogFormat, SANDBOX_PURPOSE, Sandbox};
@@ -106,7 +108,10 @@ impl Config {
     pub fn urls(&self) -> Vec<&Url> {
         let of_connection = self.connections.iter().flat_map(|connection| {
             let issuer = connection.issuer.greenlake();
-            let issuer = issuer.into_iter().flat_map(|greenlake| [&greenlake.url, &greenlake.auth.issuer]);
+            let issuer = issuer
+                .into_iter()
+                .flat_map(|greenlake| [Some(&greenlake.url), greenlake.auth.client().map(|client| &client.issuer)]);
+            let issuer = issuer.flatten();
             issuer.chain([&connection.vault.url, &connection.entra.tenant_url])
         });
         [&self.azure.authority, &self.azure.graph].into_iter().chain(of_connection).collect()
@@ -119,7 +124,7 @@ impl Config {
             Credential::ManagedIdentity { .. } => None,
         };
         let issuers = self.connections.iter().filter_map(|connection| {
-            let secret = &connection.issuer.greenlake()?.auth.client_secret;
+            let secret = connection.issuer.greenlake()?.auth.secret_file()?;
             Some((format!("connection `{}`", connection.name), secret))
         });
         let proxy = self.http.proxy.login().map(|login| ("http.proxy".to_owned(), &login.password));

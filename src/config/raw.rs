@@ -234,6 +234,24 @@ impl<'a> Section<'a> {
         whole.then_some(parsed)
     }
 
+    /// A list of strings that must be set and hold something, each taken as it is; `example` shows how. Nothing is made
+    /// of one string: where its words end is not for us to say.
+    pub fn need_words(&self, name: &'static str, example: &str) -> Option<Vec<String>> {
+        let Some(value) = self.value(name) else { return self.missing(name, example) };
+        let ValueKind::Array(items) = &value.kind else {
+            return self.refuse(name, format!("expected a list of strings: write {example}"));
+        };
+        let word = |item: &Value| match &item.kind {
+            ValueKind::String(text) if !text.contains('\0') => Some(text.clone()),
+            _ => None,
+        };
+        match items.iter().map(word).collect::<Option<Vec<_>>>() {
+            Some(words) if !words.is_empty() => Some(words),
+            Some(_) => self.refuse(name, format!("is empty: write {example}")),
+            None => self.refuse(name, "expected strings only, each in quotes"),
+        }
+    }
+
     fn value(&self, name: &'static str) -> Option<&'a Value> {
         self.asked.borrow_mut().insert(name);
         self.table?.get(name).filter(|value| value.kind != ValueKind::Nil)

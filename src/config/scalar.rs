@@ -211,6 +211,13 @@ pub(super) fn is_loopback(url: &Url) -> Option<bool> {
     }
 }
 
+/// Without the slash at the end, so that a path can be put behind it.
+pub(super) fn bare(mut url: Url) -> Url {
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    url
+}
+
 /// As [`https`], and with nothing behind the host.
 pub(super) fn origin(sandboxed: bool) -> impl Fn(Scalar<'_>) -> Parsed<Url> {
     move |value| match https(sandboxed)(value)? {

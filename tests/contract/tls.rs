@@ -9,7 +9,7 @@ use chrono::{DurationRound as _, TimeDelta};
 use scim_rotator::domain::Timestamp;
 use scim_rotator::edge::azure::{AzureCredential, AzureLogin, AzureOptions};
 use scim_rotator::edge::graph::{Graph, GraphOptions};
-use scim_rotator::edge::greenlake::{ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
+use scim_rotator::edge::greenlake::{Auth, ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
 use scim_rotator::edge::http::{Http, HttpOptions};
 use scim_rotator::edge::keyvault::{KeyVault, KeyVaultOptions};
 use scim_rotator::edge::login::Login;
@@ -69,12 +69,12 @@ async fn begin(settings: Settings, terms: Terms) -> FarSide {
     let login: Arc<dyn Login> = Arc::new(AzureLogin::new(login, &http).expect("a login"));
     let greenlake = GreenLakeOptions {
         url: url("sps.sandbox.test/v1alpha1"),
-        auth: ClientCredentials {
+        auth: Auth::Client(ClientCredentials {
             flavour: Flavour::Glcs,
             issuer: url(&format!("iam.sandbox.test/oauth2/{}/aus1", settings.tenant)),
             client_id: settings.client_id.clone(),
             client_secret: SecretFile::new(file("hpe", &settings.client_secret)),
-        },
+        }),
         reading: Reading { assumed_lifetime: terms.assumed_lifetime, ..Reading::default() },
     };
     let keyvault = KeyVaultOptions {

@@ -7,7 +7,7 @@ use crate::edge::http::{Answer, Redactor};
 use crate::ports::{CallError, Class, IssueHow, IssuerError};
 
 const NO_ROLE: &str = "assign the role \"SCIM Proxy Token Contributor\", space \"All Resources\", \
-                       scope \"greenlake.service.user\" to the API client";
+                       scope \"greenlake.service.user\" to the API client, or to whoever the bearer speaks for";
 
 /// What a refusal says, cleaned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Problem {
 }
 
 /// What the refusal of a proxy token means.
-pub(super) fn sort(how: IssueHow, answer: &Answer, redactor: &Redactor<'_>) -> IssuerError {
+pub(super) fn sort(how: IssueHow, answer: &Answer, if_refused: &str, redactor: &Redactor<'_>) -> IssuerError {
     let problem = Problem::read(answer.body(), redactor);
     let retry = Class::Retry { after: answer.retry_after().or_else(|| answer.rate_limit_reset()) };
     let not_issued = |problem: Problem, class, advice| IssuerError::NotIssued(problem.into_call(answer, class, advice));
@@ -78,11 +78,7 @@ pub(super) fn sort(how: IssueHow, answer: &Answer, redactor: &Redactor<'_>) -> I
             IssuerError::NothingToRotate(problem.into_call(answer, Class::Human, Some(advice)))
         }
         404 => not_issued(problem, Class::Human, Some("check the issuer's url")),
-        401 => not_issued(
-            problem,
-            Class::Human,
-            Some("HPE does not take a fresh bearer: check that the API client belongs to this workspace and region"),
-        ),
+        401 => not_issued(problem, Class::Human, Some(if_refused)),
         403 => not_issued(problem, Class::Human, Some(NO_ROLE)),
         409 | 425 | 429 => not_issued(problem, retry, None),
         300..=399 => not_issued(problem, Class::Human, Some("check the issuer's url: it must not redirect")),
@@ -90,8 +86,8 @@ pub(super) fn sort(how: IssueHow, answer: &Answer, redactor: &Redactor<'_>) -> I
     }
 }
 
-/// What the refusal of a bearer means.
-pub(super) fn sort_login(answer: &Answer, secret_path: &str, redactor: &Redactor<'_>) -> CallError {
+/// What the refusal of a bearer means. `place` says what the issuer's URL looks like.
+pub(super) fn sort_login(answer: &Answer, secret_path: &str, place: &str, redactor: &Redactor<'_>) -> CallError {
     let problem = Problem::read(answer.body(), redactor);
     let retry = Class::Retry { after: answer.retry_after().or_else(|| answer.rate_limit_reset()) };
     let credentials = format!(
@@ -99,7 +95,7 @@ pub(super) fn sort_login(answer: &Answer, secret_path: &str, redactor: &Redactor
     );
     let (class, advice) = match answer.status {
         400 | 401 | 403 => (Class::Human, Some(credentials.as_str())),
-        404 | 300..=399 => (Class::Human, Some("check the token issuer's URL: it ends in /oauth2/<tenant>/<server>")),
+        404 | 300..=399 => (Class::Human, Some(place)),
         408 | 425 | 429 | 500.. => (retry, None),
         _ => (Class::Human, None),
     };

@@ -5,7 +5,11 @@
 
 mod answer;
 mod bearer;
+mod claims;
+mod command;
 mod errors;
+mod login;
+mod pasted;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +20,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+pub use self::bearer::Auth;
 use self::bearer::BearerSource;
-pub use self::bearer::{ClientCredentials, Flavour};
+pub use self::command::BearerCommand;
+pub use self::login::{ClientCredentials, Flavour};
 use super::http::{Answer, Failure, Http, Method, Redactor, Sent, join};
 use crate::domain::{Expiry, Timestamp, Token};
 use crate::ports::{CallError, Class, Clock, IssueHow, Issued, Issuer, IssuerError};
@@ -30,7 +36,7 @@ pub struct GreenLakeOptions {
     /// The proxy-token service, https (`https://sps.us1.greenlake-hpe.com/v1alpha1`).
     pub url: Url,
     /// Where the API bearer comes from.
-    pub auth: ClientCredentials,
+    pub auth: Auth,
     /// How the answer is to be read.
     pub reading: Reading,
 }
@@ -79,7 +85,11 @@ impl fmt::Debug for GreenLake {
 impl GreenLake {
     /// Checks the options. Nothing is read and nothing is sent yet.
     pub fn new(options: GreenLakeOptions, http: Http, clock: Arc<dyn Clock>) -> Result<Self, GreenLakeError> {
-        for (what, url) in [("the issuer's URL", &options.url), ("the token issuer", &options.auth.issuer)] {
+        let login = match &options.auth {
+            Auth::Client(credentials) => Some(("the token issuer", &credentials.issuer)),
+            Auth::File(_) | Auth::Command(_) => None,
+        };
+        for (what, url) in [("the issuer's URL", &options.url)].into_iter().chain(login) {
             if url.scheme() != "https" {
                 return Err(GreenLakeError::NotHttps { what, url: super::http::shown(url) });
             }
@@ -93,19 +103,21 @@ impl GreenLake {
         Ok(Self { options, http, bearer, clock })
     }
 
-    /// Sends once, and once more after a 401: that one certainly issued nothing, and the bearer may have been revoked.
+    /// Sends once, and once more after a 401 if another bearer can be had: that one certainly issued nothing, and the
+    /// bearer may have been revoked.
     async fn post(&self, url: &Url) -> Result<(Answer, SecretString), IssuerError> {
-        let mut may_renew = true;
-        loop {
-            let bearer = self.bearer.get().await.map_err(IssuerError::NotIssued)?.token;
-            let answer = self.send(url, &bearer).await.map_err(unanswered)?;
-            if answer.status == 401 && may_renew {
-                may_renew = false;
-                self.bearer.forget(&bearer).await;
-                continue;
-            }
+        let bearer = self.bearer.get().await.map_err(IssuerError::NotIssued)?.token;
+        let answer = self.send(url, &bearer).await.map_err(unanswered)?;
+        if answer.status != 401 {
             return Ok((answer, bearer));
         }
+        self.bearer.forget(&bearer).await;
+        let other = self.bearer.get().await.map_err(IssuerError::NotIssued)?.token;
+        if other.expose_secret() == bearer.expose_secret() {
+            return Ok((answer, bearer));
+        }
+        let answer = self.send(url, &other).await.map_err(unanswered)?;
+        Ok((answer, other))
     }
 
     async fn send(&self, url: &Url, bearer: &SecretString) -> Result<Answer, Failure> {
@@ -156,7 +168,8 @@ impl Issuer for GreenLake {
         if answer.is_success() {
             return self.read(&answer);
         }
-        Err(errors::sort(how, &answer, &Redactor::new([bearer.expose_secret()])))
+        let if_refused = self.bearer.if_refused();
+        Err(errors::sort(how, &answer, &if_refused, &Redactor::new([bearer.expose_secret()])))
     }
 
     fn expiry_of(&self, token: &Token, since: Timestamp) -> Option<Expiry> {

@@ -63,12 +63,12 @@ async fn greenlake(handler: Handler) -> (tempfile::TempDir, GreenLake, Hpe) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("secret");
     std::fs::write(&path, SECRET).unwrap();
-    let auth = ClientCredentials {
+    let auth = Auth::Client(ClientCredentials {
         flavour: Flavour::Glcs,
         issuer: url.join("oauth2/t/aus/").unwrap(),
         client_id: "client".into(),
         client_secret: SecretFile::new(path),
-    };
+    });
     let options = GreenLakeOptions { url: url.join("v1alpha1").unwrap(), auth, reading: Reading::default() };
     (dir, GreenLake::new(options, http, Arc::new(SystemClock)).unwrap(), hpe)
 }
