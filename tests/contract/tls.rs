@@ -20,7 +20,7 @@ use url::Url;
 
 use super::far_side::{self, FarSide, Terms};
 use crate::sandbox::{Sandbox, SandboxOptions, real_now};
-use crate::world::{Settings, World};
+use crate::world::{LoginKind, Settings, World};
 
 #[path = "rows/answer.rs"]
 mod answer;
@@ -70,8 +70,16 @@ async fn begin(settings: Settings, terms: Terms) -> FarSide {
     let greenlake = GreenLakeOptions {
         url: url("sps.sandbox.test/v1alpha1"),
         auth: Auth::Client(ClientCredentials {
-            flavour: Flavour::Glcs,
-            issuer: url(&format!("iam.sandbox.test/oauth2/{}/aus1", settings.tenant)),
+            flavour: match settings.login {
+                LoginKind::Glcs => Flavour::Glcs,
+                LoginKind::GlcsLegacy => Flavour::GlcsLegacy { tenant_id: settings.tenant.clone() },
+                LoginKind::Glp => Flavour::Glp,
+            },
+            issuer: url(&match settings.login {
+                LoginKind::Glcs => format!("iam.sandbox.test/oauth2/{}/aus1", settings.tenant),
+                LoginKind::GlcsLegacy => "iam.sandbox.test/api/iam/identity".to_owned(),
+                LoginKind::Glp => format!("iam.sandbox.test/authorization/v2/oauth2/{}/token", settings.tenant),
+            }),
             client_id: settings.client_id.clone(),
             client_secret: SecretFile::new(file("hpe", &settings.client_secret)),
         }),

@@ -3,32 +3,44 @@
 use serde_json::json;
 
 use super::State;
-use super::http::{Call, Reply, Routed, refuse};
-use crate::world::{Op, Refusal};
+use super::http::{Call, ErrorShape, Reply, Routed, refuse};
+use crate::world::{ErrorFamily, Grant, LoginKind, Op, Refusal, ThrottleTold, World};
 
-/// `iam.sandbox.test`.
+/// HPE's number of a refused request.
+pub const DEBUG_ID: &str = "3f2504e0-4f89-11d3-9a0c-0305e82c3301";
+
+/// `iam.sandbox.test`: all three services, told apart by path.
 pub fn login(state: &State, call: &Call) -> Routed {
     let (method, path) = call.parts();
-    let ("POST", ["oauth2", tenant, _, "v1", "token"]) = (method, path.as_slice()) else {
-        return Routed::Answer(Reply::empty(404));
+    let (form, json) = (call.form(), call.json());
+    let of_form = |name: &str| form.get(name).cloned();
+    let of_json = |name: &str| json[name].as_str().map(str::to_owned);
+    let (kind, tenant) = match (method, path.as_slice()) {
+        ("POST", ["oauth2", tenant, _, "v1", "token"]) => (LoginKind::Glcs, Some((*tenant).to_owned())),
+        ("POST", ["authorization", "v2", "oauth2", workspace, "token"]) => {
+            (LoginKind::Glp, Some((*workspace).to_owned()))
+        }
+        ("POST", ["api", "iam", "identity", "v1", "token"]) => (LoginKind::GlcsLegacy, of_json("tenant_id")),
+        _ => return Routed::Answer(Reply::empty(404)),
     };
-    let Some(world) = state.find(|world| world.settings.tenant == *tenant) else {
+    let Some(world) = state.find(|world| Some(&world.settings.tenant) == tenant.as_ref()) else {
         return Routed::Answer(login_error(&no(404, "not_found", "no such issuer")));
     };
-    let form = call.form();
-    let field = |name: &str| form.get(name).cloned().unwrap_or_default();
-    let (grant, id, secret, scope) = (field("grant_type"), field("client_id"), field("client_secret"), field("scope"));
+    let field = |name: &str| if kind == LoginKind::GlcsLegacy { of_json(name) } else { of_form(name) };
+    let grant_type = field("grant_type").unwrap_or_default();
+    let (client_id, secret) = (field("client_id").unwrap_or_default(), field("client_secret").unwrap_or_default());
+    let grant = Grant { kind, client_id, secret, scope: field("scope"), tenant };
     Routed::deed(world, Op::BearerMint, move |world| {
-        if grant != "client_credentials" {
+        if grant_type != "client_credentials" {
             return login_error(&no(400, "unsupported_grant_type", "the grant type is not supported"));
         }
-        match world.mint_bearer(&id, &secret, &scope) {
+        match world.mint_bearer(&grant) {
             Err(refusal) => refuse(&refusal, login_error),
             Ok(access) => Reply::json(
                 200,
                 &json!({
                     "token_type": "Bearer", "expires_in": access.expires_in,
-                    "access_token": access.token, "scope": scope,
+                    "access_token": access.token, "scope": grant.scope,
                 }),
             ),
         }
@@ -60,7 +72,7 @@ fn issue(state: &State, call: &Call, remove_current: Option<bool>) -> Routed {
             Some(remove) => world.rotate_token(&bearer, remove),
         };
         match minted {
-            Err(refusal) => refuse(&refusal, api_error),
+            Err(refusal) => refuse_issue(&refusal, world),
             Ok(minted) => {
                 let answer = world.settings.answer.render(&minted, world.now());
                 match answer.content_type {
@@ -70,6 +82,25 @@ fn issue(state: &State, call: &Call, remove_current: Option<bool>) -> Routed {
             }
         }
     })
+}
+
+/// A refusal in the family of this world, which says in its manner when to come again.
+fn refuse_issue(refusal: &Refusal, world: &World) -> Reply {
+    let shape: ErrorShape = match world.settings.errors {
+        ErrorFamily::Actions => api_error,
+        ErrorFamily::DebugId => debug_id_error,
+        ErrorFamily::Scim => scim_error,
+        ErrorFamily::OAuth => login_error,
+        ErrorFamily::Summary => summary_error,
+        ErrorFamily::Page => page,
+    };
+    let Some(seconds) = refusal.retry_after else { return shape(refusal) };
+    let reset = match world.settings.throttle_told {
+        ThrottleTold::RetryAfter | ThrottleTold::Nowhere => return refuse(refusal, shape),
+        ThrottleTold::ResetIn => i64::from(seconds),
+        ThrottleTold::ResetAt => world.now().timestamp() + i64::from(seconds),
+    };
+    shape(refusal).with("x-ratelimit-reset", reset.to_string())
 }
 
 fn users(state: &State, call: &Call) -> Routed {
@@ -102,6 +133,25 @@ pub fn api_error(refusal: &Refusal) -> Reply {
         "recommendedActions": ["Assign the role SCIM Proxy Token Contributor if it is missing."],
     });
     Reply::json(refusal.status, &body)
+}
+
+/// That of HPE's platform services.
+fn debug_id_error(refusal: &Refusal) -> Reply {
+    let body = json!({
+        "httpStatusCode": refusal.status, "errorCode": refusal.code, "message": refusal.message, "debugId": DEBUG_ID,
+    });
+    Reply::json(refusal.status, &body)
+}
+
+/// The other one of OAuth's servers.
+fn summary_error(refusal: &Refusal) -> Reply {
+    let body = json!({ "errorCode": refusal.code, "errorSummary": refusal.message, "errorId": DEBUG_ID });
+    Reply::json(refusal.status, &body)
+}
+
+/// What something in between says.
+fn page(refusal: &Refusal) -> Reply {
+    Reply::text(refusal.status, "text/html", "<html><body>You shall not pass</body></html>")
 }
 
 /// SCIM's own shape.

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{AnswerShape, Event, Fault, Op, Refusal, TakesEffect, Timestamp, Who, World, ids};
+use super::{AnswerShape, Event, Fault, Op, Refusal, TakesEffect, ThrottleTold, Timestamp, Who, World, ids};
 
 /// A token's number: the first one made is 1.
 pub type TokenNo = u32;
@@ -152,7 +152,8 @@ impl World {
     fn check_rate(&self) -> Result<(), Refusal> {
         match self.hpe.last_issue {
             Some(last) if self.settings.throttled && self.now - last < FLOOR => {
-                Err(Refusal { retry_after: Some(60), ..Refusal::new(429, "HPE_GL_RATE_LIMIT", "too many requests") })
+                let after = (self.settings.throttle_told != ThrottleTold::Nowhere).then_some(60);
+                Err(Refusal { retry_after: after, ..Refusal::new(429, "HPE_GL_RATE_LIMIT", "too many requests") })
             }
             _ => Ok(()),
         }

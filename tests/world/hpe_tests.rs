@@ -2,15 +2,14 @@
 
 use chrono::TimeDelta;
 
-use super::{AnswerShape, Begin, Minted, Refusal, Settings, TakesEffect, World};
+use super::{AnswerShape, Begin, Grant, LoginKind, Minted, Refusal, Settings, TakesEffect, World};
 
 fn world(takes_effect: TakesEffect) -> World {
     World::new(Settings { takes_effect, ..Settings::default() })
 }
 
 fn bearer(world: &mut World) -> String {
-    let (id, secret) = (world.settings.client_id.clone(), world.settings.client_secret.clone());
-    world.mint_bearer(&id, &secret, "hpe-tenant").unwrap().token
+    world.mint_bearer(&Grant::fitting(&world.settings.clone())).unwrap().token
 }
 
 fn rotate(world: &mut World, remove_current: bool) -> Result<Minted, Refusal> {
@@ -129,10 +128,11 @@ fn a_bearer_lives_for_a_quarter_of_an_hour_and_a_revoked_one_no_longer() {
 #[test]
 fn a_wrong_client_secret_a_wrong_scope_and_another_tenants_bearer_are_refused() {
     let mut world = world(TakesEffect::FirstUse);
-    let id = world.settings.client_id.clone();
-    let secret = world.settings.client_secret.clone();
-    assert_eq!(world.mint_bearer(&id, "wrong", "hpe-tenant").unwrap_err().status, 401);
-    assert_eq!(world.mint_bearer(&id, &secret, "other").unwrap_err().status, 400);
+    let good = Grant::fitting(&world.settings);
+    assert_eq!(world.mint_bearer(&Grant { secret: "wrong".into(), ..good.clone() }).unwrap_err().status, 401);
+    assert_eq!(world.mint_bearer(&Grant { scope: Some("other".into()), ..good.clone() }).unwrap_err().status, 400);
+    assert_eq!(world.mint_bearer(&Grant { tenant: Some("other".into()), ..good.clone() }).unwrap_err().status, 400);
+    assert_eq!(world.mint_bearer(&Grant { kind: LoginKind::Glp, ..good }).unwrap_err().status, 404);
     let mut other = World::new(Settings { tenant: "other".to_owned(), ..Settings::default() });
     let bearer = bearer(&mut other);
     assert_eq!(world.rotate_token(&bearer, false).unwrap_err().status, 401);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Refusal, World, ids};
+use super::{LoginKind, Refusal, Settings, World, ids};
 
 /// A token for an API.
 #[derive(Clone, Debug)]
@@ -13,14 +13,53 @@ pub struct Access {
     pub expires_in: i64,
 }
 
+/// What the login is asked, whatever the form.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Which service is asked.
+    pub kind: LoginKind,
+    /// The API client.
+    pub client_id: String,
+    /// Its secret.
+    pub secret: String,
+    /// The scope, where one is named.
+    pub scope: Option<String>,
+    /// The tenant (or workspace), where it is named in the request or in the URL.
+    pub tenant: Option<String>,
+}
+
+impl Grant {
+    /// What a careful client asks in this world.
+    pub fn fitting(settings: &Settings) -> Self {
+        Self {
+            kind: settings.login,
+            client_id: settings.client_id.clone(),
+            secret: settings.client_secret.clone(),
+            scope: (settings.login == LoginKind::Glcs).then(|| "hpe-tenant".to_owned()),
+            tenant: Some(settings.tenant.clone()),
+        }
+    }
+}
+
 impl World {
-    /// `POST {issuer}/v1/token` of HPE, by client credentials.
-    pub fn mint_bearer(&mut self, client_id: &str, secret: &str, scope: &str) -> Result<Access, Refusal> {
-        if client_id != self.settings.client_id || secret != self.settings.client_secret {
+    /// HPE's login, by client credentials.
+    pub fn mint_bearer(&mut self, grant: &Grant) -> Result<Access, Refusal> {
+        let Grant { kind, client_id, secret, scope, tenant } = grant;
+        if *kind != self.settings.login {
+            return Err(Refusal::new(404, "not_found", "There is no such service for this client."));
+        }
+        if *client_id != self.settings.client_id || *secret != self.settings.client_secret {
             return Err(Refusal::new(401, "invalid_client", "Client authentication failed."));
         }
-        if scope != "hpe-tenant" {
+        let is_asked_well = match kind {
+            LoginKind::Glcs => scope.as_deref() == Some("hpe-tenant"),
+            LoginKind::GlcsLegacy | LoginKind::Glp => scope.is_none(),
+        };
+        if !is_asked_well {
             return Err(Refusal::new(400, "invalid_scope", "The scope is not known."));
+        }
+        if tenant.as_ref().is_some_and(|tenant| *tenant != self.settings.tenant) {
+            return Err(Refusal::new(400, "invalid_request", "The client is of another tenant."));
         }
         let claims = json!({
             "iss": "https://iam.sandbox.test", "sub": client_id, "cid": client_id, "uid": client_id,

@@ -34,8 +34,10 @@ pub use entra::{Job, Pair, QuarantineNote, Schedule};
 pub use faults::{Fault, Faults, Op, Service};
 pub use hpe::{Minted, TokenNo};
 pub use ledger::{Event, Ledger};
-pub use login::Access;
-pub use settings::{Begin, Delayed, PutReading, Settings, TagWrites, TakesEffect};
+pub use login::{Access, Grant};
+pub use settings::{
+    Begin, Delayed, ErrorFamily, LoginKind, PutReading, Settings, TagWrites, TakesEffect, ThrottleTold,
+};
 pub use vault::{NewSecret, Patch, Stored};
 
 /// A moment in UTC.

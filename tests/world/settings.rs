@@ -16,6 +16,47 @@ pub enum TakesEffect {
     OwnExpiry,
 }
 
+/// How HPE's login wants to be asked for a bearer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginKind {
+    /// GreenLake Flex Solutions: a form with a scope.
+    Glcs,
+    /// Its older service: JSON with the tenant's id.
+    GlcsLegacy,
+    /// The platform: a form without a scope, at the workspace's own URL.
+    Glp,
+}
+
+/// How HPE words a refusal: nobody knows for this service, and its siblings have these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorFamily {
+    /// `{message, details, recommendedActions, errorCode}`.
+    Actions,
+    /// `{httpStatusCode, errorCode, message, debugId}`.
+    DebugId,
+    /// A SCIM error.
+    Scim,
+    /// `{error, error_description}`.
+    OAuth,
+    /// `{errorCode, errorSummary}`.
+    Summary,
+    /// A page for people.
+    Page,
+}
+
+/// How a 429 says when to come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThrottleTold {
+    /// `Retry-After`, in seconds.
+    RetryAfter,
+    /// `X-RateLimit-Reset`, in seconds.
+    ResetIn,
+    /// `X-RateLimit-Reset`, as a moment in seconds since 1970.
+    ResetAt,
+    /// Not at all.
+    Nowhere,
+}
+
 /// What Graph does with `PUT …/synchronization/secrets`: the four readings. Every one answers 204.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutReading {
@@ -74,6 +115,10 @@ pub struct Settings {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
+    /// How the login wants to be asked.
+    pub login: LoginKind,
+    /// How HPE words a refusal.
+    pub errors: ErrorFamily,
     /// Whether the API client has the role *SCIM Proxy Token Contributor*; 403 without it.
     pub contributor: bool,
     /// The life of the API's bearer.
@@ -86,6 +131,8 @@ pub struct Settings {
     pub remove_current_waits: bool,
     /// Whether a second issue within a minute is answered 429.
     pub throttled: bool,
+    /// How the 429 says when to come again.
+    pub throttle_told: ThrottleTold,
     /// What the answer to an issue looks like.
     pub answer: AnswerShape,
 
@@ -155,12 +202,15 @@ impl Default for Settings {
             tenant: "hpe-tenant-1".to_owned(),
             client_id: "hpe-api-client".to_owned(),
             client_secret: "hpe-api-client-secret-of-the-sandbox".to_owned(),
+            login: LoginKind::Glcs,
+            errors: ErrorFamily::Actions,
             contributor: true,
             bearer_life: TimeDelta::minutes(15),
             token_life: TimeDelta::days(180),
             takes_effect: TakesEffect::FirstUse,
             remove_current_waits: false,
             throttled: false,
+            throttle_told: ThrottleTold::RetryAfter,
             answer: AnswerShape::ExpiresAt,
             vault: "kv1".to_owned(),
             secret: "greenlake-scim-token".to_owned(),

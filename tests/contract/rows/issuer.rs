@@ -9,7 +9,7 @@ use scim_rotator::ports::{Class, IssueHow, IssuerError};
 
 use super::begin;
 use super::far_side::{FarSide, OVERLAP, REMOVE_CURRENT, RETRY, Terms, retry_after};
-use crate::world::{Begin, Event, Fault, Op, Service, Settings, TakesEffect};
+use crate::world::{Begin, Event, Fault, LoginKind, Op, Service, Settings, TakesEffect, ThrottleTold};
 
 const DELAY: TimeDelta = TimeDelta::minutes(5);
 const READINGS: [TakesEffect; 3] = [TakesEffect::FirstUse, TakesEffect::Delay(DELAY), TakesEffect::OwnExpiry];
@@ -150,6 +150,17 @@ async fn a_preflight_tells_the_tenant_and_issues_nothing() {
     assert_eq!((far.calls(Op::Issue), far.issued()), (0, 0));
 }
 
+/// "Other flavours seen": each is asked in its own form, and gives the bearer that issues.
+#[tokio::test]
+async fn every_service_of_hpes_that_gives_bearers_is_asked_in_its_own_form() {
+    for login in [LoginKind::Glcs, LoginKind::GlcsLegacy, LoginKind::Glp] {
+        let far = begin(Settings { login, ..Settings::default() }, Terms::default()).await;
+        assert_eq!(far.issuer.preflight().await.unwrap(), Some("hpe-tenant-1".to_owned()), "{login:?}");
+        issue(&far, OVERLAP).await;
+        assert_eq!((far.calls(Op::BearerMint), far.issued()), (1, 1), "{login:?}");
+    }
+}
+
 /// "15 minutes. HPE's client refreshes 120 s before `exp`."
 #[tokio::test]
 async fn one_bearer_serves_until_two_minutes_before_its_end() {
@@ -233,6 +244,25 @@ async fn throttling_says_how_long_to_wait_and_issues_nothing() {
     far.pass(TimeDelta::minutes(1));
     issue(&far, OVERLAP).await;
     assert_eq!(far.issued(), 2);
+}
+
+/// "Honour `Retry-After` and `X-RateLimit-Reset`."
+#[tokio::test]
+async fn throttling_is_understood_in_each_manner_of_saying_it() {
+    let table = [
+        (ThrottleTold::RetryAfter, retry_after(60)),
+        (ThrottleTold::ResetIn, retry_after(60)),
+        (ThrottleTold::ResetAt, retry_after(60)),
+        (ThrottleTold::Nowhere, RETRY),
+    ];
+    for (throttle_told, class) in table {
+        let settings = Settings { throttled: true, throttle_told, ..Settings::default() };
+        let far = begin(settings, Terms::default()).await;
+        far.pass(TimeDelta::minutes(1));
+        issue(&far, OVERLAP).await;
+        let error = far.issuer.issue(OVERLAP).await.unwrap_err();
+        assert!(matches!(&error, IssuerError::NotIssued(call) if call.class == class), "{throttle_told:?}: {error:?}");
+    }
 }
 
 /// "Never retry it blindly once its bytes may have been sent": and these were not.

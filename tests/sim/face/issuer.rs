@@ -7,7 +7,7 @@ use scim_rotator::ports::{CallError, Class, IssueHow, Issued, Issuer, IssuerErro
 
 use super::errors::Broken;
 use super::{Face, Fault};
-use crate::world::{AnswerShape, ExpiryTold, Minted, Op};
+use crate::world::{AnswerShape, ExpiryTold, Grant, Minted, Op};
 
 /// A bearer is taken for spent so long before its end.
 const SPARE: TimeDelta = TimeDelta::seconds(120);
@@ -27,8 +27,8 @@ impl Face {
             return Ok(bearer.token.clone());
         }
         let minted = self.exchange(Op::BearerMint, |world| {
-            let (id, secret) = (world.settings.client_id.clone(), world.settings.client_secret.clone());
-            world.mint_bearer(&id, &secret, "hpe-tenant")
+            let grant = Grant::fitting(&world.settings);
+            world.mint_bearer(&grant)
         });
         let access = minted.map_err(|broken| IssuerError::NotIssued(broken.error(Op::BearerMint)))?;
         let bearer = Bearer { token: access.token, expires: now + TimeDelta::seconds(access.expires_in) };
