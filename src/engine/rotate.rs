@@ -74,6 +74,9 @@ impl Run<'_> {
             _ => (),
         }
         self.unless_stopping()?;
+        // The waits may have outlived the bearer. A new one is had before it is written that the issuer is asked, so that
+        // one that cannot be had is not taken for a lost answer whatever happens meanwhile.
+        self.ports.issuer.preflight().await?;
         self.confirm_intent(intent).await
     }
 

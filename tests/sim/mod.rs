@@ -3,6 +3,7 @@
 mod accidents;
 mod adopted;
 mod cutover;
+mod bearer;
 pub mod drive;
 mod enumerate;
 mod face;
