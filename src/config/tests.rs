@@ -77,7 +77,8 @@ fn the_annotated_file_says_what_the_defaults_are() {
     assert_eq!((shown_policy.mode, shown_policy.fence), (policy.mode, policy.fence));
     assert_eq!(shown.connections[0].check.as_str(), bare.connections[0].check.as_str());
     assert_eq!(shown.log.filter, bare.log.filter);
-    assert_eq!((shown.http.connect_timeout, shown.http.timeout), (bare.http.connect_timeout, bare.http.timeout));
+    let limits = |http: &Http| [http.dns_timeout, http.connect_timeout, http.timeout, http.idle_timeout];
+    assert_eq!(limits(&shown.http), limits(&bare.http));
 }
 
 #[test]

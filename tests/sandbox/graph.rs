@@ -7,9 +7,6 @@ use super::graph_job::job_json;
 use super::http::{Call, Reply, Routed, refuse};
 use crate::world::{Op, Refusal, World};
 
-/// What access tokens for Graph are made out to; a port is of no account.
-const AUDIENCE: &str = "https://graph.sandbox.test";
-
 /// Everything below `/v1.0`.
 pub fn route(state: &State, call: &Call) -> Routed {
     let (method, path) = call.parts();
@@ -20,7 +17,8 @@ pub fn route(state: &State, call: &Call) -> Routed {
         return Routed::Answer(no(404, "Request_ResourceNotFound", "Resource does not exist."));
     };
     let audience = call.bearer().and_then(|token| state.world(world).audience(token));
-    if audience.is_none_or(|audience| without_port(&audience) != AUDIENCE) {
+    // A token is made out to the host; a port is of no account.
+    if audience.is_none_or(|audience| without_port(&audience) != format!("https://{}", call.host)) {
         return Routed::Answer(no(401, "InvalidAuthenticationToken", "Access token is missing or not valid."));
     }
     let body = call.json();

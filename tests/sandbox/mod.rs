@@ -12,6 +12,7 @@ mod hpe;
 mod http;
 pub mod identity;
 mod login;
+pub mod proxy;
 pub mod setup;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ mod vault;
 mod wire;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -31,6 +32,7 @@ use tokio::time::MissedTickBehavior;
 use crate::world::{Op, Service, Timestamp, World};
 pub use clock::{FastClock, real_now};
 pub use gate::{Gate, Hold, Side, Which};
+pub use hpe::DEBUG_ID;
 use wire::{Caller, Identity, Line, TlsListener};
 
 /// How often time is let pass in the worlds, in real time.
@@ -69,6 +71,7 @@ pub struct State {
     log: Mutex<Vec<Recorded>>,
     bearers: Mutex<BTreeSet<String>>,
     lines: Mutex<Vec<Weak<Line>>>,
+    hellos: Mutex<BTreeSet<(String, SocketAddr)>>,
 }
 
 /// A sandbox that serves until it is dropped.
@@ -85,6 +88,15 @@ impl Sandbox {
     /// Serves these worlds. Several are told apart by HPE tenant, vault name and service principal. The first one's
     /// time is the anchor: it is to begin at [`real_now`].
     pub async fn start(worlds: Vec<Arc<Mutex<World>>>, options: SandboxOptions) -> anyhow::Result<Self> {
+        Self::start_at(worlds, options, &[(Ipv4Addr::LOCALHOST, 0).into()]).await
+    }
+
+    /// The same at addresses of one's choice, under the sandbox's names and those of the real services.
+    pub async fn start_at(
+        worlds: Vec<Arc<Mutex<World>>>,
+        options: SandboxOptions,
+        addresses: &[SocketAddr],
+    ) -> anyhow::Result<Self> {
         let anchor = worlds.first().map_or_else(real_now, |world| lock(world).now());
         let clock = FastClock { anchor, speed: options.speed };
         for world in worlds.iter().filter(|_| options.speed > 0.0) {
@@ -93,12 +105,13 @@ impl Sandbox {
             let life = (3600.0 * options.speed) as i64;
             lock(world).settings.access_life = TimeDelta::seconds(life.clamp(1, 1_000_000_000_000));
         }
-        let (log, bearers, lines) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (log, bearers, lines, hellos) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
         let (gate, places) = (Gate::default(), AtomicUsize::new(0));
-        let state = Arc::new(State { worlds, clock, gate, places, log, bearers, lines });
+        let state = Arc::new(State { worlds, clock, gate, places, log, bearers, lines, hellos });
         let identity = Identity::generate()?;
         let admitting = state.clone();
-        let (listener, accepting) = TlsListener::bind(identity.server, move |line| admitting.admit(line)).await?;
+        let (listener, accepting) =
+            TlsListener::bind(identity.server, addresses, move |line| admitting.admit(line)).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
         let app = axum::Router::new().fallback(flow::handle).with_state(state.clone());
         let service = app.into_make_service_with_connect_info::<Caller>();
@@ -107,7 +120,8 @@ impl Sandbox {
             let _ended = axum::serve(listener, service).await;
         });
         let ticking = tokio::spawn(tick(state.clone()));
-        Ok(Self { address, ca_pem: identity.ca_pem, state, tasks: vec![accepting, serving, ticking] })
+        let tasks = accepting.into_iter().chain([serving, ticking]).collect();
+        Ok(Self { address, ca_pem: identity.ca_pem, state, tasks })
     }
 
     /// The world with this number, brought up to now.
@@ -133,6 +147,11 @@ impl Sandbox {
     /// Every bearer that anybody has shown.
     pub fn bearers(&self) -> Vec<String> {
         self.state.bearers.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Every name that a client has said hello to, and the address that it came to with it.
+    pub fn hellos(&self) -> Vec<(String, SocketAddr)> {
+        self.state.hellos.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// How many calls have reached a service: the number of places where a caller can be killed.
@@ -163,6 +182,9 @@ impl State {
 
     /// Whether a client may connect to the host that it says hello to.
     fn admit(&self, line: &Arc<Line>) -> bool {
+        if let Some(at) = line.at {
+            self.hellos.lock().unwrap_or_else(PoisonError::into_inner).insert((line.host.clone(), at));
+        }
         let Some(service) = service_of(&line.host) else { return false };
         if self.is_down(service) {
             return false;
@@ -200,11 +222,11 @@ impl State {
 /// Who answers on a host. The SCIM endpoint shares HPE's.
 fn service_of(host: &str) -> Option<Service> {
     match host {
-        "login.sandbox.test" => Some(Service::EntraLogin),
-        "iam.sandbox.test" => Some(Service::HpeAuth),
-        "sps.sandbox.test" => Some(Service::Hpe),
-        "graph.sandbox.test" => Some(Service::Graph),
-        host if host.ends_with(".vault.sandbox.test") => Some(Service::Vault),
+        "login.sandbox.test" | "login.microsoftonline.com" => Some(Service::EntraLogin),
+        "iam.sandbox.test" | "iam.us1.greenlake-hpe.com" => Some(Service::HpeAuth),
+        "sps.sandbox.test" | "sps.us1.greenlake-hpe.com" => Some(Service::Hpe),
+        "graph.sandbox.test" | "graph.microsoft.com" => Some(Service::Graph),
+        host if host.ends_with(".vault.sandbox.test") || host.ends_with(".vault.azure.net") => Some(Service::Vault),
         _ => None,
     }
 }

@@ -8,8 +8,6 @@ use super::State;
 use super::http::{Call, Reply, Routed, refuse};
 use crate::world::{NewSecret, Op, Patch, Refusal, Stored, Timestamp};
 
-/// What access tokens for a vault are made out to.
-const AUDIENCE: &str = "https://vault.sandbox.test";
 /// Key Vault's page of versions.
 const PAGE: usize = 25;
 
@@ -20,7 +18,7 @@ pub fn route(state: &State, call: &Call) -> Routed {
         return Routed::Answer(no(404, "VaultNotFound", "there is no such vault"));
     };
     let audience = call.bearer().and_then(|token| state.world(number).audience(token));
-    if audience.as_deref() != Some(AUDIENCE) {
+    if audience.as_deref() != Some(&made_out_to(call)) {
         return Routed::Answer(challenge(state, call, number));
     }
     if call.query.get("api-version").is_none_or(String::is_empty) {
@@ -42,11 +40,18 @@ pub fn route(state: &State, call: &Call) -> Routed {
     }
 }
 
+/// What access tokens for a vault are made out to: what its name has in common with those of all others.
+fn made_out_to(call: &Call) -> String {
+    let (_, rest) = call.host.split_once('.').unwrap_or_default();
+    format!("https://{rest}")
+}
+
 fn challenge(state: &State, call: &Call, number: usize) -> Reply {
     let port = call.authority.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
     let directory = state.world(number).settings.directory.clone();
-    let header =
-        format!(r#"Bearer authorization="https://login.sandbox.test{port}/{directory}", resource="{AUDIENCE}""#);
+    let login = if call.host.ends_with(".test") { "login.sandbox.test" } else { "login.microsoftonline.com" };
+    let resource = made_out_to(call);
+    let header = format!(r#"Bearer authorization="https://{login}{port}/{directory}", resource="{resource}""#);
     no(401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.").with("www-authenticate", header)
 }
 

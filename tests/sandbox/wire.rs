@@ -1,7 +1,7 @@
 //! TLS on loopback with a throwaway CA, and connections that can be cut at any moment.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +20,16 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::server::TlsStream;
 
-/// The names that the one certificate is for.
-const NAMES: [&str; 2] = ["*.sandbox.test", "*.vault.sandbox.test"];
+/// The names that the one certificate is for: the sandbox's own, and those of the real services, for tests that call
+/// them by name in a network of their own.
+const NAMES: [&str; 6] = [
+    "*.sandbox.test",
+    "*.vault.sandbox.test",
+    "*.vault.azure.net",
+    "graph.microsoft.com",
+    "login.microsoftonline.com",
+    "*.us1.greenlake-hpe.com",
+];
 
 /// A CA of this run and a server that it vouches for.
 pub struct Identity {
@@ -54,6 +62,8 @@ impl Identity {
 pub struct Line {
     /// The host that the client asked for in its hello.
     pub host: String,
+    /// The address that it came to.
+    pub at: Option<SocketAddr>,
     cut: AtomicBool,
     waker: AtomicWaker,
 }
@@ -94,27 +104,36 @@ pub struct TlsListener {
 }
 
 impl TlsListener {
-    /// Listens on loopback. `admit` is asked for each name that a client says hello to; a no closes the connection
+    /// Listens at these addresses. `admit` is asked for each name that a client says hello to; a no closes the connection
     /// before TLS stands, as if nobody listened.
-    pub async fn bind<F>(server: Arc<ServerConfig>, admit: F) -> io::Result<(Self, tokio::task::JoinHandle<()>)>
+    pub async fn bind<F>(
+        server: Arc<ServerConfig>,
+        addresses: &[SocketAddr],
+        admit: F,
+    ) -> io::Result<(Self, Vec<tokio::task::JoinHandle<()>>)>
     where
         F: Fn(&Arc<Line>) -> bool + Clone + Send + Sync + 'static,
     {
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = tcp.local_addr()?;
         let (sender, ready) = mpsc::channel(16);
-        let accepting = tokio::spawn(async move {
-            loop {
-                let Ok((stream, _)) = tcp.accept().await else { continue };
-                let (server, admit, sender) = (server.clone(), admit.clone(), sender.clone());
-                tokio::spawn(async move {
-                    // A handshake that fails is the client's affair: it is told by TLS itself.
-                    if let Ok(Some(wire)) = shake_hands(stream, server, admit).await {
-                        let _closed = sender.send(wire).await;
-                    }
-                });
-            }
-        });
+        let (mut bound, mut accepting) = (None, Vec::new());
+        for address in addresses {
+            let tcp = TcpListener::bind(address).await?;
+            bound = bound.or(Some(tcp.local_addr()?));
+            let (server, admit, sender) = (server.clone(), admit.clone(), sender.clone());
+            accepting.push(tokio::spawn(async move {
+                loop {
+                    let Ok((stream, _)) = tcp.accept().await else { continue };
+                    let (server, admit, sender) = (server.clone(), admit.clone(), sender.clone());
+                    tokio::spawn(async move {
+                        // A handshake that fails is the client's affair: it is told by TLS itself.
+                        if let Ok(Some(wire)) = shake_hands(stream, server, admit).await {
+                            let _closed = sender.send(wire).await;
+                        }
+                    });
+                }
+            }));
+        }
+        let address = bound.ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok((Self { ready, address }, accepting))
     }
 }
@@ -125,9 +144,10 @@ async fn shake_hands(
     admit: impl Fn(&Arc<Line>) -> bool,
 ) -> io::Result<Option<Wire>> {
     stream.set_nodelay(true)?;
+    let at = stream.local_addr().ok();
     let hello = LazyConfigAcceptor::new(Default::default(), stream).await?;
     let host = hello.client_hello().server_name().unwrap_or_default().to_owned();
-    let line = Arc::new(Line { host, ..Line::default() });
+    let line = Arc::new(Line { host, at, ..Line::default() });
     if !admit(&line) {
         return Ok(None);
     }
