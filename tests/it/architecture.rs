@@ -144,15 +144,22 @@ fn every_example_of_the_configuration_works_where_it_stands_once_its_comment_is_
     let lines: Vec<&str> = text.lines().collect();
     let examples: Vec<_> = lines.iter().enumerate().filter_map(|(n, line)| Some((n, example(line)?))).collect();
     let keys: Vec<_> = examples.iter().map(|(_, (key, _))| *key).collect();
-    for key in ["token_pointer", "expiry_pointer", "assumed_lifetime", "job_id", "bootstrap", "credential"] {
+    for key in
+        ["token_pointer", "expiry_pointer", "assumed_lifetime", "job_id", "bootstrap", "credential", "auth", "no_proxy"]
+    {
         assert!(keys.contains(&key), "no example of {key} among {keys:?}");
     }
+    // Of these none means anything without the others.
+    let of_proxy = |key: &str| key.contains("proxy");
     for (at, (key, code)) in examples {
         // The example takes the place of a line of its table that sets the same key.
         let table = |n: usize| lines[..n].iter().rposition(|line| line.starts_with('['));
         let sets_it = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "));
         let changed = lines.iter().enumerate().filter_map(|(n, line)| match n {
             n if n == at => Some(code),
+            _ if of_proxy(key) && example(line).is_some_and(|(other, _)| of_proxy(other)) => {
+                example(line).map(|(_, code)| code)
+            }
             n if table(n) == table(at) && sets_it(line) => None,
             _ => Some(*line),
         });

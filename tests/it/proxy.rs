@@ -121,6 +121,20 @@ async fn user_and_password_are_shown_to_the_proxy_and_nowhere_else() {
     assert_eq!(office.proxy.asked(), SERVICES);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_may_speak_tls_itself_under_a_private_ca() {
+    let place = Place::new(worlds(|_| ()), SPEED, |text| only(OVERLAP, &text)).await;
+    let (leads, tls) = (Leads::To(place.sandbox.address), place.sandbox.tls.clone());
+    let proxy = ForwardProxy::start_tls(any_port(), leads, basic(), tls).await.expect("a proxy");
+    let http = LOGIN.replace("PROXY", &format!("https://proxy.sandbox.test:{}", proxy.address.port()));
+    let text = std::fs::read_to_string(&place.setup.config).expect("the configuration");
+    std::fs::write(&place.setup.config, text.replace("[http]", &format!("[http]\n{http}"))).expect("written");
+    let office = Office { place, proxy };
+    office.password(PASSWORD);
+    office.succeeds().await;
+    assert_eq!(office.proxy.asked(), SERVICES);
+}
+
 /// The table: how the proxy behaves, what is configured, what is said. In every case nothing is issued.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_does_not_let_us_through_is_told_with_what_to_do() {
@@ -139,7 +153,6 @@ async fn a_proxy_that_does_not_let_us_through_is_told_with_what_to_do() {
             "proxy = \"http://127.0.0.1:1\"",
             &["no connection to the proxy http://127.0.0.1:1", "check http.proxy"],
         ),
-        // TLS to a proxy that speaks none.
         (Manner::Open, "proxy = \"https://p.test:1\"", &["no connection to the proxy https://p.test:1"]),
     ];
     for (manner, http, words) in table {

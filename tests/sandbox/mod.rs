@@ -28,6 +28,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::world::{Op, Service, Timestamp, World};
 pub use clock::{FastClock, real_now};
@@ -80,6 +81,8 @@ pub struct Sandbox {
     pub address: SocketAddr,
     /// The CA to be trusted.
     pub ca_pem: String,
+    /// What its servers show, for others that are to be trusted by the same CA.
+    pub tls: Arc<ServerConfig>,
     state: Arc<State>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -111,7 +114,7 @@ impl Sandbox {
         let identity = Identity::generate()?;
         let admitting = state.clone();
         let (listener, accepting) =
-            TlsListener::bind(identity.server, addresses, move |line| admitting.admit(line)).await?;
+            TlsListener::bind(identity.server.clone(), addresses, move |line| admitting.admit(line)).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
         let app = axum::Router::new().fallback(flow::handle).with_state(state.clone());
         let service = app.into_make_service_with_connect_info::<Caller>();
@@ -121,7 +124,7 @@ impl Sandbox {
         });
         let ticking = tokio::spawn(tick(state.clone()));
         let tasks = accepting.into_iter().chain([serving, ticking]).collect();
-        Ok(Self { address, ca_pem: identity.ca_pem, state, tasks })
+        Ok(Self { address, ca_pem: identity.ca_pem, tls: identity.server, state, tasks })
     }
 
     /// The world with this number, brought up to now.

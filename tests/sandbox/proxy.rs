@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 /// What it does with whoever comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,25 @@ pub struct ForwardProxy {
 impl ForwardProxy {
     /// Listens at `address`.
     pub async fn start(address: SocketAddr, leads: Leads, manner: Manner) -> std::io::Result<Self> {
+        Self::start_with(address, leads, manner, None).await
+    }
+
+    /// The same for clients that speak TLS to the proxy itself.
+    pub async fn start_tls(
+        address: SocketAddr,
+        leads: Leads,
+        manner: Manner,
+        tls: Arc<ServerConfig>,
+    ) -> std::io::Result<Self> {
+        Self::start_with(address, leads, manner, Some(TlsAcceptor::from(tls))).await
+    }
+
+    async fn start_with(
+        address: SocketAddr,
+        leads: Leads,
+        manner: Manner,
+        tls: Option<TlsAcceptor>,
+    ) -> std::io::Result<Self> {
         let tcp = TcpListener::bind(address).await?;
         let address = tcp.local_addr()?;
         let shared = Arc::new(Shared { leads, manner: Mutex::new(manner), asked: Mutex::default() });
@@ -57,10 +78,14 @@ impl ForwardProxy {
         let serving = tokio::spawn(async move {
             loop {
                 let Ok((stream, _)) = tcp.accept().await else { continue };
-                let state = Arc::clone(&state);
+                let (state, tls) = (Arc::clone(&state), tls.clone());
                 tokio::spawn(async move {
                     // A client that goes away, or a host that is not there, ends the connection.
-                    let _ended = serve(stream, &state).await;
+                    let _ended = match tls {
+                        None => serve(stream, &state).await,
+                        Some(tls) => serve(tls.accept(stream).await?, &state).await,
+                    };
+                    std::io::Result::Ok(())
                 });
             }
         });
@@ -92,7 +117,7 @@ impl Drop for ForwardProxy {
     }
 }
 
-async fn serve(mut client: TcpStream, state: &Shared) -> std::io::Result<()> {
+async fn serve(mut client: impl AsyncRead + AsyncWrite + Unpin, state: &Shared) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && head.len() < 8192 {
         head.push(client.read_u8().await?);

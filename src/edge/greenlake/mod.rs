@@ -151,6 +151,7 @@ impl GreenLake {
 #[async_trait]
 impl Issuer for GreenLake {
     async fn preflight(&self) -> Result<Option<String>, IssuerError> {
+        self.http.get_ready();
         Ok(self.bearer.get().await.map_err(IssuerError::NotIssued)?.tenant)
     }
 

@@ -122,8 +122,8 @@ impl Recipe {
         self.builder(password)?.pool_idle_timeout(self.options.idle_timeout).build().map_err(BuildError::Tls)
     }
 
-    /// A client for one request, on a connection of its own, and whether that connection has ever stood.
-    pub fn build_for_one(
+    /// A client that makes a connection for each request, and whether one has ever stood.
+    pub fn build_single(
         &self,
         password: Option<&SecretString>,
     ) -> Result<(reqwest::Client, Arc<AtomicBool>), BuildError> {

@@ -1,8 +1,8 @@
-//! The clients at hand: one that keeps connections, made anew when the proxy's password changes; and one for each
-//! request that must not be sent down a connection of which nobody knows whether it still stands.
+//! The clients at hand: one that keeps connections, made anew when the proxy's password changes; and, for each request
+//! that must not be sent down a connection of which nobody knows whether it still stands, one that keeps none.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -14,27 +14,36 @@ pub(super) struct Clients {
     held: Mutex<Held>,
 }
 
-/// A client, and the password that it was made with.
+/// The clients, and the password that they were made with.
 #[derive(Debug)]
 struct Held {
     client: reqwest::Client,
+    /// Each is used by one request at a time; to make one takes as long as to read all the CAs of the system.
+    spare: Vec<Single>,
     password: Option<SecretString>,
+    /// Counts the passwords.
+    generation: u64,
 }
 
-/// Whether the connection of a request has stood, TLS included.
+/// A client that keeps no connection, in the hands of one request.
 #[derive(Debug)]
-pub(super) struct Stood(Arc<AtomicBool>);
+pub(super) struct Single {
+    pub client: reqwest::Client,
+    stood: Arc<AtomicBool>,
+    generation: u64,
+}
 
-impl Stood {
-    pub fn yet(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+impl Single {
+    /// Whether the connection of its request has stood, TLS included.
+    pub fn stood(&self) -> bool {
+        self.stood.load(Ordering::SeqCst)
     }
 }
 
 impl Clients {
     /// Without the proxy's password as yet: its file may still come.
     pub fn new(recipe: Recipe) -> Result<Self, BuildError> {
-        let held = Mutex::new(Held { client: recipe.build(None)?, password: None });
+        let held = Mutex::new(Held { client: recipe.build(None)?, spare: Vec::new(), password: None, generation: 0 });
         Ok(Self { recipe, held })
     }
 
@@ -44,33 +53,51 @@ impl Clients {
 
     /// To put a request together with. Knows no password, or an old one.
     pub fn any(&self) -> reqwest::Client {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).client.clone()
+        self.held().client.clone()
     }
 
     /// The one that keeps connections.
     pub fn lasting(&self) -> Result<reqwest::Client, String> {
-        let password = self.password()?;
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = password.as_ref().map(SecretString::expose_secret)
-            == held.password.as_ref().map(SecretString::expose_secret);
-        if !same {
-            let client = self.recipe.build(password.as_ref()).map_err(|error| error.to_string())?;
-            *held = Held { client, password };
+        Ok(self.current()?.client.clone())
+    }
+
+    /// One for one request. Who does not give it back after its end has merely used it up.
+    pub fn single(&self) -> Result<Single, String> {
+        let mut held = self.current()?;
+        if let Some(single) = held.spare.pop() {
+            single.stood.store(false, Ordering::SeqCst);
+            return Ok(single);
         }
-        Ok(held.client.clone())
+        let (password, generation) = (held.password.clone(), held.generation);
+        drop(held);
+        let (client, stood) = self.recipe.build_single(password.as_ref()).map_err(|error| error.to_string())?;
+        Ok(Single { client, stood, generation })
     }
 
-    /// One for one request.
-    pub fn for_one(&self) -> Result<(reqwest::Client, Stood), String> {
-        let password = self.password()?;
-        let (client, stood) = self.recipe.build_for_one(password.as_ref()).map_err(|error| error.to_string())?;
-        Ok((client, Stood(stood)))
+    /// The request of this one has ended.
+    pub fn give_back(&self, single: Single) {
+        let mut held = self.held();
+        // One that was made with an older password goes with the others of its time.
+        if held.spare.is_empty() && held.generation == single.generation {
+            held.spare.push(single);
+        }
     }
 
-    /// The proxy's password as its file holds it now.
-    fn password(&self) -> Result<Option<SecretString>, String> {
+    /// The clients, made with the proxy's password as its file holds it now.
+    fn current(&self) -> Result<MutexGuard<'_, Held>, String> {
         let login = self.recipe.options.proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
         let read = login.map(|login| login.password.read()).transpose();
-        read.map_err(|error| format!("the proxy's password is missing: {error}"))
+        let password = read.map_err(|error| format!("the proxy's password is missing: {error}"))?;
+        let mut held = self.held();
+        let [new, old] = [&password, &held.password].map(|it| it.as_ref().map(SecretString::expose_secret));
+        if new != old {
+            let client = self.recipe.build(password.as_ref()).map_err(|error| error.to_string())?;
+            *held = Held { client, spare: Vec::new(), password, generation: held.generation + 1 };
+        }
+        Ok(held)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -65,14 +65,26 @@ impl Http {
     /// has ever stood. For what must not be done twice.
     pub async fn send_once(&self, request: RequestBuilder) -> Result<Answer, Failure> {
         let (request, target) = self.checked(request)?;
-        let (client, stood) = self.clients.for_one().map_err(|why| Failure::refused(&target, &why))?;
+        let single = self.clients.single().map_err(|why| Failure::refused(&target, &why))?;
         let proxy = self.proxy_for(request.url()).cloned();
-        let answer = client.execute(request).await;
-        let response = answer.map_err(|error| {
-            let failure = Failure::sort_by_way_of(&target, &error, proxy.as_ref());
-            if stood.yet() { Failure { sent: Sent::Maybe, ..failure } } else { failure.never_sent() }
-        })?;
-        answer::read(target, response).await
+        let answer = single.client.execute(request).await;
+        let answer = match answer {
+            Ok(response) => answer::read(target, response).await,
+            Err(error) => {
+                let failure = Failure::sort_by_way_of(&target, &error, proxy.as_ref());
+                Err(if single.stood() { Failure { sent: Sent::Maybe, ..failure } } else { failure.never_sent() })
+            }
+        };
+        self.clients.give_back(single);
+        answer
+    }
+
+    /// Has at hand what [`send_once`](Self::send_once) will need, so that nothing is lost of the time of whoever hurries.
+    pub fn get_ready(&self) {
+        // What is in its way now is told by the request itself, if it is still there then.
+        if let Ok(single) = self.clients.single() {
+            self.clients.give_back(single);
+        }
     }
 
     fn checked(&self, request: RequestBuilder) -> Result<(Request, String), Failure> {

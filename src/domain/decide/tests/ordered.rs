@@ -32,6 +32,21 @@ fn an_order_goes_past_backoff_hold_and_a_missing_bootstrap() {
 }
 
 #[test]
+fn a_minute_lies_between_two_rotations_whoever_asks() {
+    let mut seen = asked(intended(0, Mode::Overlap, HOLDER), rotate(None));
+    seen.last().retry = None;
+    let at = seen.last().intent.as_ref().unwrap().at;
+    let mut new = labels(Stage::Current, 3, at);
+    new.proof = proven();
+    seen.versions.push(version(new, at));
+    seen.now = at + TimeDelta::seconds(59);
+    let wait = Decision::Wait { until: at + TimeDelta::minutes(1), reason: Reason::IssueFloor };
+    assert_eq!(seen.decide(), wait);
+    seen.now = at + TimeDelta::minutes(1);
+    assert!(is_rotation(&seen.decide(), Mode::RemoveCurrent, Reason::Ordered), "{:?}", seen.decide());
+}
+
+#[test]
 fn an_order_never_goes_past_the_bounds_on_issuing() {
     let mut seen = asked(well(), rotate(None));
     for n in 0..4 {
