@@ -24,7 +24,13 @@ const SCRIPT: &str = r#"
 set -eu
 folder=$1; shift
 ip link set lo up
-for address in $(cat "$folder/addresses"); do ip address add "$address" dev lo; done
+for address in $(cat "$folder/addresses"); do
+    case $address in
+        # Without nodad it may not be bound to at once.
+        *:*) ip address add "$address" dev lo nodad ;;
+        *) ip address add "$address" dev lo ;;
+    esac
+done
 mount --bind "$folder/hosts" /etc/hosts
 mount --bind "$folder/resolv.conf" /etc/resolv.conf
 exec "$@"
