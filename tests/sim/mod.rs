@@ -2,8 +2,8 @@
 
 mod accidents;
 mod adopted;
-mod cutover;
 mod bearer;
+mod cutover;
 pub mod drive;
 mod enumerate;
 mod face;
