@@ -259,7 +259,7 @@ impl<'a> Judge<'a> {
         let Some(latest) = world.versions().last() else { return Ok(()) };
         let persons = !latest.tags.contains_key("scim-rotator");
         let readable = latest.enabled && world.accepts(&latest.value);
-        if self.is_strict() && self.dead.is_none() && !persons && !readable {
+        if self.is_strict() && !self.takes_too_long() && self.dead.is_none() && !persons && !readable {
             return Err("(10) whoever reads \"latest\" in the vault finds no token that works".to_owned());
         }
         Ok(())

@@ -33,7 +33,7 @@ fn an_order_goes_past_backoff_hold_and_a_missing_bootstrap() {
 
 #[test]
 fn a_minute_lies_between_two_rotations_whoever_asks() {
-    let mut seen = asked(intended(0, Mode::Overlap, HOLDER), rotate(None));
+    let mut seen = asked(intended(0, Mode::Overlap), rotate(None));
     seen.last().retry = None;
     let at = seen.last().intent.as_ref().unwrap().at;
     let mut new = labels(Stage::Current, 3, at);
