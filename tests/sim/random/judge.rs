@@ -152,7 +152,7 @@ impl<'a> Judge<'a> {
         self.bounds.skew = self.bounds.skew.max(skew.abs());
         let human = self.needs_human(desk, now);
         if human {
-            self.calm = now; // What he is called for is his; after it, there is time as after any accident.
+            self.disturbed(now); // What he is called for is his; after it, there is time as after any accident.
         }
         self.called_for_nothing(desk)?;
         let reason = desk.report.as_ref().map(|report| report.standing.reason);

@@ -119,6 +119,9 @@ impl Play<'_> {
         self.tell(now);
         let world = self.drive.world();
         let calls = calls_made(&world);
+        if let Some((second, _)) = &self.second {
+            self.judge.beside(&read(&second.desk), now)?;
+        }
         self.judge.step(&world, &read(&self.first.desk), self.first.skew(), calls)
     }
 

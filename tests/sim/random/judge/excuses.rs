@@ -27,6 +27,12 @@ impl Judge<'_> {
         needed || self.human.is_some_and(|at| now - at < TimeDelta::minutes(30))
     }
 
+    /// What the other of two hosts says.
+    pub fn beside(&mut self, desk: &Desk, now: Timestamp) -> Result<(), String> {
+        self.needs_human(desk, now);
+        self.called_for_nothing(desk)
+    }
+
     /// Tokens take longer to take effect than the configuration says that anybody should wait: what follows converges, but
     /// cycles fail, more tokens than one are needed, and one that dies when the next takes effect looks stolen.
     pub(super) fn takes_too_long(&self) -> bool {
