@@ -204,6 +204,9 @@ impl Run<'_> {
     /// The issuer certainly made no token: say so in the journal, so that the next look need not assume one.
     /// Where this cannot be written, the open intent costs one more issue and nothing else.
     pub async fn give_up_intent(&self, plan: &Plan, intent: &mut Record, halt: &Halt) {
+        if halt.reason == Reason::TakenOver {
+            return; // The other one may have written his own over it; and one that is planned only asked nobody.
+        }
         let now = self.now();
         let urgent = plan.current_dead || self.spec.policy.is_urgent(intent.labels.token.as_ref(), now);
         let tier = if urgent { Tier::Emergency } else { Tier::Normal };

@@ -214,8 +214,9 @@ impl Connection {
                     return self.failed(report, None, "look", halt);
                 }
             };
+            // Even where there is nothing to do: whoever keeps the journal may have written over what we owe to it.
             let has_say =
-                !matches!(decision, Decision::StandBy { .. }) && decision.reason() != Some(Reason::AnotherHolder);
+                decision.reason() != Some(Reason::AnotherHolder) && !seen.journal.is_kept_by_another(&spec.holder);
             if !has_say {
                 run.memory.forgive();
             } else if act == Act::CarryOut

@@ -12,6 +12,7 @@ mod fenced;
 mod issuing;
 mod orders;
 mod random;
+mod rivals;
 mod told;
 mod written;
 

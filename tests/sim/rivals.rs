@@ -1,0 +1,214 @@
+//! Two hosts on one vault: one of them stands still in the midst of what it does, as a frozen virtual machine would, and
+//! another takes over. Whoever wakes up finds that it has lost the say, and touches nothing any more.
+
+use std::pin::Pin;
+
+use chrono::TimeDelta;
+use scim_rotator::domain::{Fence, Mode, Order, Reason};
+use scim_rotator::engine::{Act, Look};
+use tokio_util::sync::CancellationToken;
+
+use super::FaceOptions;
+use super::accidents::{about_to_rotate, settings};
+use super::drive::{Drive, policy, tend};
+use crate::world::{Fault, Op, Schedule, Settings, TakesEffect, World};
+
+const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
+
+/// Everything that changes anything.
+const WRITES: [Op; 6] = [Op::Issue, Op::VaultStore, Op::VaultLabel, Op::SettingsPut, Op::Pause, Op::Start];
+
+fn writes(drive: &Drive) -> [u32; 6] {
+    let world = drive.world();
+    WRITES.map(|op| world.faults.calls(op))
+}
+
+fn calls(world: &World, op: Op) -> u32 {
+    world.faults.calls(op)
+}
+
+/// Lets a process go on until the world shows `what`. There it stands still: nobody polls it.
+async fn freeze(drive: &Drive, look: &mut Pin<&mut impl Future<Output = Look>>, what: impl Fn(&World) -> bool) {
+    let watcher = async {
+        while !what(&drive.world()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = watcher => (),
+        look = look => panic!("it ended before: {:?}\n{}", look.report.standing, drive.world().ledger.trace()),
+    }
+}
+
+/// Another host tends the connection for so long.
+async fn other_host(drive: &Drive, time: TimeDelta) {
+    let until = Some(drive.world().now() + time);
+    let options = FaceOptions { until, ..FaceOptions::default() };
+    let (face, mut connection) = drive.host("other-host", options, CancellationToken::new());
+    tokio::select! {
+        biased;
+        () = face.over() => (),
+        () = tend(&mut connection) => (),
+    }
+}
+
+/// A rotation on one host that stands still once the world shows `what`; the other host goes on for `time`; then
+/// `meanwhile` happens, and the first one wakes up. It must touch nothing any more.
+async fn wakes_up(
+    drive: &Drive,
+    time: TimeDelta,
+    what: impl Fn(&World, [u32; 6]) -> bool,
+    meanwhile: impl FnOnce(&mut World),
+) -> Look {
+    let before = writes(drive);
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let look = connection.obey(ROTATE);
+    let mut look = std::pin::pin!(look);
+    freeze(drive, &mut look, |world| what(world, before)).await;
+    other_host(drive, time).await;
+    meanwhile(&mut drive.world());
+    let other = writes(drive);
+    let look = look.await;
+    assert_eq!(writes(drive), other, "{WRITES:?}\n{}", drive.world().ledger.trace());
+    look
+}
+
+fn is_well(drive: &Drive, issued: u32) {
+    let world = drive.world();
+    let ledger = &world.ledger;
+    assert!(world.entra_holds_a_working_token() && ledger.cycles_failed == 0, "{}", ledger.trace());
+    assert_eq!((ledger.issued, ledger.started_a_persons_pause), (issued, 0), "{}", ledger.trace());
+}
+
+async fn prepared(mode: Mode, settings: Settings) -> Drive {
+    let drive = about_to_rotate(settings, policy(mode, Fence::Auto)).await;
+    // In the gap after a cycle.
+    let ended = drive.world().jobs()[0].last.clone().expect("a cycle has ended").ended;
+    drive.world().advance_to(ended + TimeDelta::minutes(41));
+    drive
+}
+
+#[tokio::test]
+async fn whoever_stands_still_while_its_token_settles_gives_entra_nothing_any_more() {
+    let late = Settings { takes_effect: TakesEffect::Delay(TimeDelta::minutes(6)), ..settings() };
+    let drive = prepared(Mode::Overlap, late).await;
+    let settles =
+        |world: &World, before: [u32; 6]| calls(world, Op::Issue) > before[0] && calls(world, Op::TestCandidate) > 3;
+    wakes_up(&drive, TimeDelta::hours(5), settles, |_| ()).await;
+    is_well(&drive, 1);
+    assert_eq!(drive.world().saved_token(), Some(2));
+}
+
+#[tokio::test]
+async fn whoever_stands_still_while_a_cycle_is_waited_for_issues_nothing_any_more() {
+    let busy = Settings { cycle_length: TimeDelta::minutes(30), takes_effect: TakesEffect::OwnExpiry, ..settings() };
+    let drive = prepared(Mode::Overlap, busy).await;
+    let drains = |world: &World, before: [u32; 6]| calls(world, Op::Pause) > before[4];
+    wakes_up(&drive, TimeDelta::hours(5), drains, |_| ()).await;
+    is_well(&drive, 1);
+}
+
+#[tokio::test]
+async fn whoever_stands_still_while_entra_verifies_ends_no_pause_that_a_person_has_made_since() {
+    let slow = Settings {
+        verification_delay: TimeDelta::minutes(5),
+        takes_effect: TakesEffect::OwnExpiry,
+        cycle_length: TimeDelta::minutes(30),
+        ..settings()
+    };
+    let drive = prepared(Mode::RemoveCurrent, slow).await;
+    let verifies = |world: &World, before: [u32; 6]| calls(world, Op::SettingsPut) > before[3];
+    let started = calls(&drive.world(), Op::Start);
+    // Not for so long that the end of another cycle would tell that the pause is another one.
+    wakes_up(&drive, TimeDelta::minutes(25), verifies, World::person_pauses).await;
+    assert_eq!(calls(&drive.world(), Op::Start), started + 1, "{}", drive.world().ledger.trace());
+    is_well(&drive, 1);
+    assert_eq!(drive.world().jobs()[0].schedule, Schedule::Paused);
+}
+
+#[tokio::test]
+async fn whoever_stands_still_while_it_repeats_a_store_stores_nothing_any_more() {
+    let drive = prepared(Mode::Overlap, Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }).await;
+    // The first store is that of the intent.
+    drive.world().faults.at_call(Op::VaultStore, 2, Fault::Status(503, None));
+    let stores = |world: &World, before: [u32; 6]| calls(world, Op::VaultStore) == before[1] + 2;
+    wakes_up(&drive, TimeDelta::hours(5), stores, |_| ()).await;
+    is_well(&drive, 2);
+}
+
+#[tokio::test]
+async fn whoever_stands_still_while_it_repeats_a_write_of_entras_settings_makes_it_no_more() {
+    let drive = prepared(Mode::Overlap, Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }).await;
+    drive.world().faults.at_call(Op::SettingsPut, 1, Fault::Status(503, None));
+    let puts = |world: &World, before: [u32; 6]| calls(world, Op::SettingsPut) > before[3];
+    wakes_up(&drive, TimeDelta::hours(5), puts, |_| ()).await;
+    is_well(&drive, 1);
+}
+
+#[tokio::test]
+async fn whoever_stands_still_while_it_waits_for_a_gap_leaves_the_rotation_to_the_other() {
+    let busy = Settings { cycle_length: TimeDelta::minutes(38), takes_effect: TakesEffect::OwnExpiry, ..settings() };
+    let drive = about_to_rotate(busy, policy(Mode::Overlap, Fence::Auto)).await;
+    let asked = calls(&drive.world(), Op::JobRead);
+    let waits = |world: &World, _: [u32; 6]| calls(world, Op::JobRead) > asked + 4;
+    let look = wakes_up(&drive, TimeDelta::hours(5), waits, |_| ()).await;
+    is_well(&drive, 1);
+    assert!(look.report.last_action.is_some_and(|last| !last.succeeded && last.reason == Reason::TakenOver));
+}
+
+/// A process that has let the job run again, and could not write that down: the vault has been away since, and is still.
+async fn indebted() -> (Drive, scim_rotator::engine::Connection) {
+    for nth in 1..12 {
+        let drive = prepared(Mode::Overlap, Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }).await;
+        let before = writes(&drive);
+        drive.world().faults.at_calls(Op::VaultLabel, nth, 1000, Fault::Status(503, None));
+        let (_face, mut connection) = drive.process(FaceOptions::default());
+        connection.obey(ROTATE).await;
+        if writes(&drive)[5] > before[5] && drive.world().saved_token() == Some(2) {
+            return (drive, connection);
+        }
+    }
+    panic!("the job was never started");
+}
+
+#[tokio::test]
+async fn a_start_that_could_not_be_written_down_is_not_made_again_against_a_persons_pause() {
+    let (drive, mut connection) = indebted().await;
+    drive.world().person_pauses();
+    for vault_is_back in [false, true, true] {
+        if vault_is_back {
+            drive.world().faults.clear();
+        }
+        connection.look(Act::CarryOut).await;
+        drive.world().advance(TimeDelta::minutes(20));
+    }
+    // Written down by now, so that the next process knows it as well.
+    let (_face, mut next) = drive.process(FaceOptions::default());
+    next.look(Act::CarryOut).await;
+    is_well(&drive, 1);
+    assert_eq!(drive.world().jobs()[0].schedule, Schedule::Paused);
+}
+
+#[tokio::test]
+async fn what_is_owed_to_the_vault_is_forgiven_once_another_has_the_say() {
+    let (drive, mut connection) = indebted().await;
+    drive.world().faults.clear();
+    other_host(&drive, TimeDelta::hours(3)).await;
+    let before = writes(&drive);
+    connection.look(Act::CarryOut).await;
+    assert_eq!(writes(&drive), before, "{}", drive.world().ledger.trace());
+    is_well(&drive, 1);
+}
+
+#[tokio::test]
+async fn what_is_owed_to_a_secret_that_was_deleted_keeps_nobody_from_beginning_anew() {
+    let (drive, mut connection) = indebted().await;
+    drive.world().faults.clear();
+    drive.world().versions_mut().expect("a secret").clear();
+    let before = writes(&drive);
+    let standing = connection.look(Act::DecideOnly).await.report.standing;
+    connection.look(Act::CarryOut).await;
+    assert_ne!(standing.reason, Reason::CannotObserve);
+    assert_eq!(writes(&drive)[2], before[2], "nothing is written onto what is not there: {standing:?}");
+}
