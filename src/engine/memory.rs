@@ -125,3 +125,90 @@ fn is_anothers(listed: &Label, written: &Label) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::journal::{Proof, Stage};
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_800_000_000 + minutes * 60, 0).unwrap()
+    }
+
+    fn signed(holder: &str, minutes: i64) -> Labels {
+        Labels {
+            stage: Stage::Current,
+            seq: 1,
+            rotation: "r".into(),
+            intent: None,
+            token: None,
+            pause: None,
+            retry: None,
+            proof: Proof::default(),
+            started: None,
+            hold: None,
+            sign: Some(Sign { holder: holder.into(), at: at(minutes) }),
+        }
+    }
+
+    fn listed(id: &str, labels: &Labels) -> Version {
+        Version { created: at(0), ..relabelled(&VersionId(id.into()), labels) }
+    }
+
+    /// What a list shows that lags behind, completed by what was written at minute 5 onto the first version.
+    fn completed(listed: Version) -> Label {
+        let memory = Memory::default();
+        memory.labelled(&VersionId("v1".into()), &signed("here", 5), None, TimeDelta::zero());
+        memory.complete(vec![listed], TimeDelta::zero()).remove(0).label
+    }
+
+    #[test]
+    fn what_another_process_signed_no_earlier_than_we_did_counts_and_nothing_else_does() {
+        let ours = Label::Ours(Box::new(signed("here", 5)));
+        for (holder, minute, theirs) in
+            [("there", 6, true), ("there", 5, true), ("there", 4, false), ("here", 6, false), ("here", 5, false)]
+        {
+            let label = Label::Ours(Box::new(signed(holder, minute)));
+            let seen = completed(listed("v1", &signed(holder, minute)));
+            assert_eq!(seen, if theirs { label } else { ours.clone() }, "{holder} {minute}");
+        }
+        let unsigned = Labels { sign: None, ..signed("there", 6) };
+        assert_eq!(completed(listed("v1", &unsigned)), ours);
+        assert_eq!(completed(Version { label: Label::Foreign, ..listed("v1", &unsigned) }), ours);
+    }
+
+    #[test]
+    fn a_stored_version_is_shown_before_it_is_listed_as_the_latest_and_labels_alone_make_none() {
+        let memory = Memory::default();
+        memory.stored(listed("v2", &signed("here", 5)), TimeDelta::zero());
+        memory.labelled(&VersionId("v3".into()), &signed("here", 5), None, TimeDelta::zero());
+        let first = Version { created: at(9), ..listed("v1", &signed("here", 0)) };
+        let all = memory.complete(vec![first], TimeDelta::zero());
+        let shown: Vec<_> = all.iter().map(|v| (v.id.0.as_str(), v.created)).collect();
+        assert_eq!(shown, [("v1", at(9)), ("v2", at(9))], "whatever our clock says");
+        assert_eq!(memory.complete(vec![], LAG).len(), 0, "it is forgotten after minutes");
+    }
+
+    #[test]
+    fn a_debt_is_kept_until_its_version_is_written_onto_or_it_is_forgiven() {
+        let [v1, v2] = ["v1", "v2"].map(|id| VersionId(id.into()));
+        let memory = Memory::default();
+        memory.labelled(&v1, &signed("here", 1), None, TimeDelta::zero());
+        memory.owed(&v2, &signed("here", 2), TimeDelta::zero());
+        let debt = Some((v2.clone(), signed("here", 2)));
+        assert_eq!(memory.debt(), debt);
+        assert_eq!(memory.last().map(|(id, ..)| id), Some(v1.clone()), "what could not be written is no sign of life");
+        memory.labelled(&v1, &signed("here", 3), None, TimeDelta::zero());
+        let _ = memory.complete(vec![], LAG * 2);
+        assert_eq!(memory.debt(), debt, "neither another write nor time ends it");
+        memory.labelled(&v2, &signed("here", 4), None, TimeDelta::zero());
+        assert_eq!(memory.debt(), None);
+        memory.owed(&v2, &signed("here", 5), TimeDelta::zero());
+        memory.forgive();
+        assert_eq!(
+            (memory.debt(), memory.last().map(|(id, ..)| id)),
+            (None, Some(v2)),
+            "what was written is not forgotten"
+        );
+    }
+}

@@ -138,3 +138,31 @@ fn several(problems: Vec<Halt>) -> Halt {
     };
     Halt { reason, class: transient.unwrap_or(Class::Human), cause: Some(Box::new(Problems(problems))) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(class: Class, reason: Reason) -> Halt {
+        Halt::from(CallError::new("HPE", class, "it is so")).during(reason)
+    }
+
+    #[test]
+    fn of_several_problems_a_person_is_needed_only_where_all_need_one() {
+        let retry = Class::Retry { after: None };
+        let classes =
+            |classes: &[Class]| several(classes.iter().map(|class| of(*class, Reason::StepFailed)).collect()).class;
+        assert_eq!(classes(&[Class::Human, Class::Human]), Class::Human);
+        assert_eq!(classes(&[Class::Human, retry]), retry);
+        assert_eq!(classes(&[retry]), retry);
+    }
+
+    #[test]
+    fn a_shared_tenant_is_named_as_such_where_it_is_all_that_is_wrong() {
+        let shared = || of(Class::Human, Reason::TenantShared);
+        let other = || of(Class::Human, Reason::StepFailed);
+        assert_eq!(several(vec![shared()]).reason, Reason::TenantShared);
+        assert_eq!(several(vec![shared(), other()]).reason, Reason::PreflightFailed);
+        assert_eq!(several(vec![other()]).reason, Reason::PreflightFailed);
+    }
+}

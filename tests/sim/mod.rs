@@ -11,6 +11,7 @@ mod face_tests;
 mod fenced;
 mod issuing;
 mod orders;
+mod patience;
 mod random;
 mod rivals;
 mod told;

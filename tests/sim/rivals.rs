@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy, tend};
-use crate::world::{Fault, Op, Schedule, Settings, TakesEffect, World};
+use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, World};
 
 const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
 
@@ -211,4 +211,29 @@ async fn what_is_owed_to_a_secret_that_was_deleted_keeps_nobody_from_beginning_a
     connection.look(Act::CarryOut).await;
     assert_ne!(standing.reason, Reason::CannotObserve);
     assert_eq!(writes(&drive)[2], before[2], "nothing is written onto what is not there: {standing:?}");
+}
+
+#[tokio::test]
+async fn whoever_has_not_the_say_looks_on_for_four_minutes_claims_it_and_gives_the_first_ten_seconds_more() {
+    let quiet = Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() };
+    let drive = about_to_rotate(quiet, policy(Mode::Overlap, Fence::Auto)).await;
+    drive.world().advance(TimeDelta::minutes(50)); // It is due by now.
+    let before = writes(&drive);
+    let (_face, mut connection) = drive.host("other-host", FaceOptions::default(), CancellationToken::new());
+    for minutes in [4, 2] {
+        let look = connection.look(Act::CarryOut).await;
+        let wait = look.next - drive.world().now();
+        assert!((wait - TimeDelta::minutes(minutes)).abs() < TimeDelta::seconds(15), "{wait}");
+        assert_eq!((look.report.standing.reason, writes(&drive)), (Reason::StandingBy, before));
+        drive.world().advance(TimeDelta::minutes(2));
+    }
+    drive.world().advance(TimeDelta::seconds(5));
+    let claims = drive.world().now();
+    connection.look(Act::CarryOut).await;
+    let world = drive.world();
+    let events = || world.ledger.events().filter(|(at, _)| *at > claims);
+    let claimed = events().find(|(_, event)| matches!(event, Event::Labelled { .. })).expect("a claim").0;
+    let next = events().find(|(_, event)| matches!(event, Event::Tested { .. })).expect("a test").0;
+    assert!(next - claimed >= TimeDelta::seconds(10), "{}", world.ledger.trace());
+    assert_eq!(world.saved_token(), Some(2));
 }
