@@ -112,3 +112,15 @@ fn a_rejected_version_may_have_been_late_only_if_it_can_be_read_is_younger_than_
     assert!(!late(1, false, 10), "disabled");
     assert!(!late(1, true, 86_400), "dead");
 }
+
+#[test]
+fn the_intent_of_a_rotation_is_its_own_and_no_other() {
+    let intent = |why: &str| {
+        Some(Intent { at: at(0), mode: Mode::Overlap, will_pause: false, why: why.into(), end: IntentEnd::Planned })
+    };
+    let mine = with(1, |labels| (labels.rotation, labels.intent) = ("mine".into(), intent("mine")));
+    let other = with(2, |labels| (labels.rotation, labels.intent) = ("other".into(), intent("other")));
+    let journal = Journal::new(vec![mine, other]);
+    let why = |rotation| journal.intent_of(rotation).map(|intent| intent.why.as_str());
+    assert_eq!(["mine", "other", "none"].map(why), [Some("mine"), Some("other"), None]);
+}
