@@ -463,20 +463,18 @@ impl Journal {
     }
 
     /// Whether a version may have told of a pause and does not any more, since somebody has edited its tags: they cannot be
-    /// read, or are gone although older ones of ours stand. Answers with when the newest whole version of ours was stored:
-    /// a pause that an edited one told of was made before that, or nothing follows it.
+    /// read, or are gone although older ones of ours stand. Answers with when the newest of all versions was stored: a pause
+    /// that an edited one told of was made soon after it, and before anything followed it.
     pub fn may_hide_a_pause(&self) -> Option<Timestamp> {
         let whole = |v: &&Version| matches!(v.label, Label::Ours(_));
-        let [oldest, newest] = [
-            self.versions.iter().filter(whole).map(|v| v.created).min()?,
-            self.versions.iter().filter(whole).map(|v| v.created).max()?,
-        ];
-        let edited = self.versions.iter().any(|v| match v.label {
+        let oldest = self.versions.iter().filter(whole).map(|v| v.created).min()?;
+        let edited = |v: &Version| match v.label {
             Label::Damaged(_) => true,
             Label::Foreign => v.created > oldest,
             Label::Ours(_) => false,
-        });
-        edited.then_some(newest)
+        };
+        let any = self.versions.iter().any(edited);
+        any.then(|| self.versions.iter().map(|v| v.created).max()).flatten()
     }
 
     /// Until when a person has put rotations by policy off: the last word on it, which may lie in the past.
@@ -536,13 +534,10 @@ impl Journal {
         newest.is_some_and(|sign| sign.holder != holder)
     }
 
-    /// The last sign that anybody but `holder` has given.
-    pub fn sign_of_another(&self, holder: &str) -> Option<Timestamp> {
-        self.ours()
-            .filter_map(|e| e.labels.sign.as_ref())
-            .filter(|sign| sign.holder != holder)
-            .map(|sign| sign.at)
-            .max()
+    /// The last sign that anybody but `holder` has given, until `latest`: a later one was given by a clock that was wrong.
+    pub fn sign_of_another(&self, holder: &str, latest: Timestamp) -> Option<Timestamp> {
+        let signs = self.ours().filter_map(|e| e.labels.sign.as_ref());
+        signs.filter(|sign| sign.holder != holder && sign.at <= latest).map(|sign| sign.at).max()
     }
 
     /// The next free place in our order.

@@ -50,6 +50,8 @@ reasons! {
     PendingToken => "a stored token is not with Entra for certain yet",
     /// A pending token is older than the current one, or dead.
     PendingSuperseded => "a pending token has been overtaken or is dead",
+    /// A pending version was disabled, or does not hold the token that its labels speak of.
+    PendingUnreadable => "a pending version can no longer be read, so it is put aside",
     /// A pause of ours stands and Entra's saved token passes.
     PauseToEnd => "the job is still paused by us and Entra's saved token passes",
     /// A pause of ours was ended by somebody.

@@ -110,13 +110,14 @@ impl Run<'_> {
         let at = self.start_if(JobState::Paused, Some(pause)).await?;
         let ended = Some(PauseNote { ended: Some(at), ..pause });
         let written = self.write(record, |labels| labels.pause = ended).await;
-        if written.is_err() {
+        if let Err(halt) = written {
+            tracing::warn!(error = %super::halt::chain(&halt), "that the job runs again is written down as soon as it can be");
             // A person may pause it from here on, and must not have his pause taken for ours.
             record.labels.pause = ended;
             let labels = Labels { sign: self.sign(), ..record.labels.clone() };
             self.memory.owed(&record.id, &labels, self.elapsed());
         }
-        written
+        Ok(())
     }
 
     /// `start`, only in this state, never on a job that runs, nor on one that has run since it was paused: then somebody has

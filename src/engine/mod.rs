@@ -224,7 +224,7 @@ impl Connection {
             {
                 return self.failed(report, Some(&seen), "look", halt);
             }
-            if act == Act::CarryOut && self.unsaved.is_some() {
+            if act == Act::CarryOut && has_say && self.unsaved.is_some() {
                 match self.bring_home(&run, &seen).await {
                     Ok(()) => continue,
                     Err(halt) => return self.failed(report, Some(&seen), "resume", halt),

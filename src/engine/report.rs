@@ -174,7 +174,10 @@ impl Report {
             Decision::Wait { .. } if seen.is_unfinished() => Kind::Unfinished,
             Decision::StandBy { .. } => Kind::Unfinished,
             Decision::Wait { .. } | Decision::Ask(_) => Kind::Idle,
-            Decision::Note { reason: Reason::PauseToRecord | Reason::PendingSuperseded, .. } => Kind::Unfinished,
+            Decision::Note {
+                reason: Reason::PauseToRecord | Reason::PendingSuperseded | Reason::PendingUnreadable,
+                ..
+            } => Kind::Unfinished,
             Decision::Note { reason: Reason::Confirmed | Reason::Proven, .. } => Kind::Idle,
             Decision::Note { .. } => Kind::Due,
             Decision::Rotate(plan) if plan.reason == Reason::AnswerLost => Kind::Unfinished,

@@ -9,7 +9,7 @@ use super::run::Record;
 use crate::domain::attempts::Tier;
 use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, Stage, StartNote};
 use crate::domain::{Job, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
-use crate::ports::{CallError, Class};
+use crate::ports::{CallError, Class, VaultError};
 
 impl Run<'_> {
     /// preflight → gap → intend → pause → issue → store → cut over.
@@ -115,7 +115,10 @@ impl Run<'_> {
     /// A pending version goes to Entra, with the mode and the fence of the intent that it came from.
     pub async fn resume(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
         let labels = labels_of(seen, version)?.clone();
-        let token = self.read_pending(version, &labels).await?;
+        let token = match self.read_pending(version, &labels).await {
+            Err(halt) if halt.reason == Reason::PendingUnreadable => return self.forsake(version, &labels, halt).await,
+            token => token?,
+        };
         let intent = seen.journal.intent_of(&labels.rotation);
         let mode = intent.map_or(Mode::Overlap, |intent| intent.mode);
         let will_pause = intent.map_or_else(|| self.spec.policy.fences(mode), |intent| intent.will_pause);
@@ -134,9 +137,12 @@ impl Run<'_> {
             held.version = Some(entry.version.id.clone());
             return Ok(()); // Only the answer to the store was lost: it is pending like any other.
         }
-        if held.labels.stage == Stage::Current {
-            self.store_now(held, super::run::PATIENCE).await?;
-        } else {
+        // The vault has just been listed, so it may well take the token now; from then on it is a pending one like any other.
+        let stored = self.store_now(held, super::run::PATIENCE).await;
+        if let Err(halt) = stored {
+            if held.labels.stage == Stage::Current || halt.reason == Reason::TakenOver || self.shutdown.is_cancelled() {
+                return Err(halt);
+            }
             let intent = seen.journal.intent_of(&held.labels.rotation);
             let mode = intent.map_or(Mode::Overlap, |intent| intent.mode);
             let old = self.old_token(seen, mode == Mode::RemoveCurrent || is_over(seen, self.now())).await?;
@@ -229,11 +235,24 @@ impl Run<'_> {
         Ok(held.labels)
     }
 
+    /// A pending version that does not hold its token is no way to Entra: the next decision finds another one.
+    async fn forsake(&self, version: &VersionId, labels: &Labels, halt: Halt) -> Result<(), Halt> {
+        let (reason, error) = (Reason::PendingUnreadable, super::halt::chain(&halt));
+        tracing::error!(%version, %reason, error, "{}", reason.sentence());
+        let mut record = Record { id: version.clone(), labels: labels.clone() };
+        self.write(&mut record, |labels| labels.stage = Stage::Rejected).await
+    }
+
     async fn read_pending(&self, version: &VersionId, labels: &Labels) -> Result<Token, Halt> {
-        let token = self.ports.vault.read(version).await?;
+        let token = match self.ports.vault.read(version).await {
+            Err(error @ VaultError::Unusable { .. }) => {
+                return Err(Halt::from(error).during(Reason::PendingUnreadable));
+            }
+            token => token?,
+        };
         match &labels.token {
             Some(note) if note.id == token.fingerprint() => Ok(token),
-            _ => Err(unreadable()),
+            _ => Err(unreadable().during(Reason::PendingUnreadable)),
         }
     }
 

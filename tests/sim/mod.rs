@@ -5,6 +5,7 @@ mod adopted;
 mod bearer;
 mod cutover;
 pub mod drive;
+mod edited;
 mod enumerate;
 mod face;
 mod face_tests;
@@ -15,6 +16,7 @@ mod patience;
 mod random;
 mod rivals;
 mod told;
+mod unsaved;
 mod written;
 
 pub use face::{Crash, Face, FaceOptions, Side};

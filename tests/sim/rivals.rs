@@ -237,3 +237,19 @@ async fn whoever_has_not_the_say_looks_on_for_four_minutes_claims_it_and_gives_t
     assert!(next - claimed >= TimeDelta::seconds(10), "{}", world.ledger.trace());
     assert_eq!(world.saved_token(), Some(2));
 }
+
+#[tokio::test]
+async fn a_sign_from_the_future_that_a_container_with_a_wrong_clock_left_holds_up_nobody() {
+    let drive = about_to_rotate(
+        Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() },
+        policy(Mode::Overlap, Fence::Auto),
+    )
+    .await;
+    let wrong = FaceOptions { skew: TimeDelta::hours(20), ..FaceOptions::default() };
+    let (_face, mut gone) = drive.host("container-1", wrong, CancellationToken::new());
+    let now = drive.world().now();
+    gone.obey(Order::Hold { until: now + TimeDelta::minutes(1) }).await;
+    let (_face, mut next) = drive.host("container-2", FaceOptions::default(), CancellationToken::new());
+    let look = next.obey(Order::Rotate { mode: None, compromised: true }).await;
+    assert_eq!(drive.world().saved_token(), Some(2), "{:?}", look.report.standing);
+}

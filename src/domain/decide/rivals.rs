@@ -14,12 +14,14 @@ use crate::domain::reason::Reason;
 
 /// How long another process is left alone after its last sign. At work, it signs every minute, and a list may lag behind.
 const GRACE: TimeDelta = TimeDelta::minutes(4);
+/// How far another host's clock may be ahead of ours for its signs to count.
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(15);
 /// How long a claim stands before it is believed: more than the time from somebody's look to his first write.
 pub const SETTLE: TimeDelta = TimeDelta::seconds(10);
 
 /// Another process is at work.
 pub(super) fn rival(f: &Facts<'_>) -> Option<Decision> {
-    let until = ahead(f.journal.sign_of_another(f.holder)? + GRACE, f.now)?;
+    let until = ahead(f.journal.sign_of_another(f.holder, f.now + CLOCKS_APART)? + GRACE, f.now)?;
     Some(Decision::Wait { until, reason: Reason::AnotherHolder })
 }
 

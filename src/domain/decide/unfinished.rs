@@ -17,6 +17,10 @@ pub(super) fn damaged(f: &Facts<'_>) -> Option<Decision> {
 
 pub(super) fn superseded(f: &Facts<'_>) -> Option<Decision> {
     let dead = |e: &Entry<'_>| e.labels.token.as_ref().is_some_and(|token| token.is_over(f.now));
+    let disabled = |e: &Entry<'_>| !e.version.enabled;
+    if let Some(entry) = f.journal.pending().filter(disabled) {
+        return Some(note(entry, Reason::PendingUnreadable, |labels| labels.stage = Stage::Rejected));
+    }
     let entry = f.journal.superseded().or_else(|| f.journal.pending().filter(dead))?;
     Some(note(entry, Reason::PendingSuperseded, |labels| labels.stage = Stage::Rejected))
 }

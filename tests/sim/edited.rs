@@ -1,0 +1,67 @@
+//! People who change what stands in the vault while a rotation is broken off.
+
+use chrono::TimeDelta;
+use scim_rotator::domain::policy::Before;
+use scim_rotator::domain::{Fence, Mode, Reason};
+use scim_rotator::engine::Act;
+use tokio_util::sync::CancellationToken;
+
+use super::accidents::{about_to_rotate, settings};
+use super::drive::{Drive, policy, tend};
+use super::{Crash, FaceOptions, Side};
+use crate::world::{Schedule, Settings, TakesEffect, World};
+
+/// A rotation that was killed as soon as the world looked like this.
+async fn killed_when(fence: Fence, is: impl Fn(&World) -> bool) -> Drive {
+    let settings = Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() };
+    let begin = about_to_rotate(settings, policy(Mode::Overlap, fence)).await;
+    for at_call in 1.. {
+        let drive = Drive::new(begin.world().clone(), begin.policy.clone());
+        let crash = Some(Crash { at_call, side: Side::After });
+        let (face, connection) = drive.process(FaceOptions { crash, ..FaceOptions::default() });
+        let mut connection = connection.calm();
+        tokio::select! { biased; () = face.crashed() => (), () = tend(&mut connection) => () }
+        if is(&drive.world()) {
+            return drive;
+        }
+    }
+    unreachable!("the world never looks like this")
+}
+
+fn is_pending(world: &World) -> bool {
+    world.versions().last().is_some_and(|v| v.tags.get("stage").is_some_and(|stage| stage == "pending"))
+}
+
+#[tokio::test]
+async fn a_pending_version_that_somebody_disabled_or_filled_with_something_else_blocks_no_rotation() {
+    for disables in [true, false] {
+        let drive = killed_when(Fence::Never, is_pending).await;
+        {
+            let world = &mut *drive.world();
+            let newest = world.versions_mut().and_then(|versions| versions.last_mut()).expect("a version");
+            match disables {
+                true => newest.enabled = false,
+                false => newest.value = "something-else-altogether-0123456789".to_owned(),
+            }
+        }
+        let until = drive.world().now() + TimeDelta::hours(3);
+        drive.live(&[], until).await;
+        let world = drive.world();
+        assert!(world.entra_holds_a_working_token(), "{}", world.ledger.trace());
+        assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(3), 0), "{}", world.ledger.trace());
+    }
+}
+
+#[tokio::test]
+async fn a_pause_whose_version_lost_all_its_tags_is_told_to_a_person() {
+    let drive = killed_when(Fence::Auto, |world| world.jobs()[0].schedule == Schedule::Paused).await;
+    drive.world().versions_mut().and_then(|versions| versions.last_mut()).expect("a version").tags.clear();
+    let rules =
+        scim_rotator::domain::Policy { rotate_before: Before::Time(TimeDelta::days(20)), ..drive.policy.clone() };
+    let drive = Drive::new(drive.world().clone(), rules);
+    let until = drive.world().now() + TimeDelta::days(5);
+    drive.live(&[], until).await;
+    let (_face, mut connection) = drive.host("one-host", FaceOptions::default(), CancellationToken::new());
+    let look = connection.look(Act::DecideOnly).await;
+    assert_eq!(look.report.standing.reason, Reason::PauseOfUnknownOrigin);
+}

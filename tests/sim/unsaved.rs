@@ -1,0 +1,71 @@
+//! A token that the vault could not take when it was issued, because the whole vault was away.
+
+use chrono::TimeDelta;
+use scim_rotator::domain::{Fence, Mode, Timestamp};
+use scim_rotator::engine::{Act, Connection};
+use tokio_util::sync::CancellationToken;
+
+use super::FaceOptions;
+use super::accidents::{about_to_rotate, settings};
+use super::drive::{Drive, policy};
+use crate::world::{Event, Fault, Service, Settings, TakesEffect, World};
+
+fn when(world: &World, after: Timestamp, is: impl Fn(&Event) -> bool) -> Timestamp {
+    world.ledger.events().find(|(at, event)| *at > after && is(event)).map(|(at, _)| *at).expect("it happens")
+}
+
+/// A rotation whose vault is away from right after the issue on, for an hour; and when it is back.
+async fn away_after_issue(fence: Fence) -> (Drive, Timestamp) {
+    let settings =
+        Settings { takes_effect: TakesEffect::OwnExpiry, cycle_length: TimeDelta::minutes(39), ..settings() };
+    let prepared = about_to_rotate(settings, policy(Mode::Overlap, fence)).await;
+    let begin = prepared.world().clone();
+    let fresh = || Drive::new(begin.clone(), prepared.policy.clone());
+    let clean = fresh();
+    clean.live(&[], begin.now() + TimeDelta::hours(6)).await;
+    let issued = when(&clean.world(), begin.now(), |event| matches!(event, Event::Issued { .. }));
+    let back = issued + TimeDelta::hours(1);
+    let drive = fresh();
+    drive.world().faults.during(Service::Vault, issued + TimeDelta::milliseconds(100), back, Fault::Down);
+    (drive, back)
+}
+
+async fn until_unsaved(connection: &mut Connection) {
+    while !connection.holds_unsaved_token() {
+        let look = connection.look(Act::CarryOut).await;
+        let clock = std::sync::Arc::clone(connection.clock());
+        let wait = (look.next - clock.now()).clamp(TimeDelta::seconds(1), TimeDelta::hours(1));
+        clock.sleep(wait.to_std().expect("a time")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_the_vault_could_not_take_is_stored_as_soon_as_the_vault_is_back() {
+    for fence in [Fence::Auto, Fence::Never] {
+        let (drive, back) = away_after_issue(fence).await;
+        drive.live(&[], back + TimeDelta::hours(4)).await;
+        let world = drive.world();
+        let stored = when(&world, back, |event| matches!(event, Event::Stored { .. }));
+        assert!(stored - back < TimeDelta::minutes(6), "{fence:?}, {}\n{}", stored - back, world.ledger.trace());
+        assert_eq!((world.saved_token(), world.ledger.issued, world.ledger.cycles_failed), (Some(2), 1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_sigterm_while_the_vault_is_away_waits_for_it_stores_the_token_and_pauses_nothing() {
+    for fence in [Fence::Auto, Fence::Never] {
+        let (drive, back) = away_after_issue(fence).await;
+        let stop = CancellationToken::new();
+        let (_face, connection) = drive.host("one-host", FaceOptions::default(), stop.clone());
+        let mut connection = connection.calm();
+        until_unsaved(&mut connection).await;
+        drive.world().advance_to(back - TimeDelta::seconds(30));
+        let told = drive.world().now();
+        stop.cancel();
+        connection.store_unsaved().await;
+        let world = drive.world();
+        assert!(!connection.holds_unsaved_token(), "{fence:?}\n{}", world.ledger.trace());
+        let paused = |(at, event): &&(Timestamp, Event)| *at > told && matches!(event, Event::Paused { .. });
+        assert_eq!(world.ledger.events().filter(paused).count(), 0);
+    }
+}
