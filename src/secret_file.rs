@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 
 /// The largest file taken for a secret, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -57,6 +57,22 @@ impl SecretFile {
 
     /// Reads the secret, without one newline at its end.
     pub fn read(&self) -> Result<SecretString, SecretFileError> {
+        let bytes = self.read_bytes()?.expose_secret().to_vec();
+        let mut text = String::from_utf8(bytes).map_err(|_| SecretFileError::NotUtf8(self.path.clone()))?;
+        if text.ends_with('\n') {
+            text.pop();
+            if text.ends_with('\r') {
+                text.pop();
+            }
+        }
+        if text.trim().is_empty() {
+            return Err(SecretFileError::Empty(self.path.clone()));
+        }
+        Ok(SecretString::from(text))
+    }
+
+    /// Reads what is no text: a key store.
+    pub fn read_bytes(&self) -> Result<SecretSlice<u8>, SecretFileError> {
         let path = || self.path.clone();
         let unreadable = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => SecretFileError::Missing(path()),
@@ -68,17 +84,10 @@ impl SecretFile {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(SecretFileError::TooLarge(path()));
         }
-        let mut text = String::from_utf8(bytes).map_err(|_| SecretFileError::NotUtf8(path()))?;
-        if text.ends_with('\n') {
-            text.pop();
-            if text.ends_with('\r') {
-                text.pop();
-            }
-        }
-        if text.trim().is_empty() {
+        if bytes.is_empty() {
             return Err(SecretFileError::Empty(path()));
         }
-        Ok(SecretString::from(text))
+        Ok(SecretSlice::from(bytes))
     }
 
     /// What is wrong with the file although it can be read: everybody on this machine can read it too.
@@ -104,8 +113,6 @@ impl SecretFile {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     fn file(content: &[u8]) -> (tempfile::TempDir, SecretFile) {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
 use secrecy::SecretString;
 
+use super::http::Cause;
 use crate::ports::CallError;
 
 /// A login that can be had anew. The SDK takes it as a `TokenCredential`.
@@ -35,7 +36,7 @@ pub fn failed_login(error: &azure_core::Error) -> Option<CallError> {
                 code: call.code.clone(),
                 request_id: call.request_id.clone(),
                 class: call.class,
-                source: None,
+                source: call.source.as_ref().map(|cause| Box::new(Cause(cause.to_string())) as _),
             });
         }
         next = error.source();
