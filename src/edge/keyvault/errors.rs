@@ -27,8 +27,17 @@ pub(super) enum Trouble {
     Overdue,
 }
 
-pub(super) fn is_unauthorized(error: &azure_core::Error) -> bool {
-    error.http_status() == Some(StatusCode::Unauthorized)
+/// A 401, or a 403 that may be the bearer's fault: it may predate a grant. What is disabled, refused by a policy or kept
+/// out by the firewall stays so with another one.
+pub(super) fn may_be_the_bearers(error: &azure_core::Error) -> bool {
+    match error.http_status() {
+        Some(StatusCode::Unauthorized) => true,
+        Some(StatusCode::Forbidden) => {
+            let refusal = Refusal::read(error, None);
+            !(refusal.is_disabled() || refusal.is_policy() || refusal.is("Firewall"))
+        }
+        _ => false,
+    }
 }
 
 /// The vault says that it has no such secret, in so many words. Any other 404 is no proof of that: a vault that is gone

@@ -100,8 +100,8 @@ impl KeyVault {
         Ok(client)
     }
 
-    /// Calls the SDK. After a 401, which did nothing, once more with everything anew: the SDK never drops a bearer that
-    /// was revoked.
+    /// Calls the SDK. After a 401 or 403, which did nothing, once more with everything anew: the SDK never drops a bearer
+    /// that was revoked, or that predates a grant.
     async fn ask<T, F>(&self, limit: Duration, call: impl Fn(Arc<SecretClient>) -> F) -> Result<T, Trouble>
     where
         F: Future<Output = azure_core::Result<T>>,
@@ -111,7 +111,7 @@ impl KeyVault {
             let client = self.client().map_err(Trouble::Sdk)?;
             match tokio::time::timeout(limit, call(client)).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) if may_renew && errors::is_unauthorized(&error) => {
+                Ok(Err(error)) if may_renew && errors::may_be_the_bearers(&error) => {
                     may_renew = false;
                     self.login.renew();
                     *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
