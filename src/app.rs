@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::config::{self, ApiClient, Config, ConnectionConfig, Credential, HpeAuth, Issuing, TokenService};
-use crate::edge::azure::{AzureCredential, AzureLogin, AzureOptions};
+use crate::config::{
+    self, ApiClient, Config, ConnectionConfig, Credential, Credentials, HpeAuth, Issuing, TokenService,
+};
+use crate::edge::azure::{Application, AzureCredential, AzureLogin, AzureOptions, CertificateFiles, WhichIdentity};
 use crate::edge::clock::{SandboxClock, SystemClock};
 use crate::edge::graph::{Graph, GraphOptions};
 use crate::edge::greenlake::{Auth, BearerCommand, ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
@@ -25,8 +27,10 @@ use crate::ports::{Clock, Issuer};
 /// What all connections of a process share.
 pub struct App {
     http: Http,
-    login: Arc<dyn Login>,
+    graph_login: Arc<dyn Login>,
+    vault_login: Arc<dyn Login>,
     graph: Url,
+    graph_scope: Option<String>,
     clock: Arc<dyn Clock>,
     tenants: Arc<Tenants>,
     holder: String,
@@ -49,22 +53,26 @@ impl App {
         })
         .context("the HTTP client cannot be built")?;
         tracing::info!("requests go {}", config.http.proxy);
-        let credential = match &config.azure.credential {
-            Credential::ManagedIdentity { client_id } => {
-                AzureCredential::ManagedIdentity { client_id: client_id.map(|id| id.to_string()) }
-            }
-            Credential::ClientSecret { tenant_id, client_id, secret } => AzureCredential::ClientSecret {
-                tenant_id: tenant_id.to_string(),
-                client_id: client_id.to_string(),
-                secret: secret.clone(),
-            },
+        let log_in = |credential: &Credential| {
+            let options = AzureOptions {
+                authority: config.azure.authority.clone(),
+                credential: azure_credential(credential),
+                metadata: config.sandbox.as_ref().and_then(|sandbox| sandbox.metadata),
+            };
+            AzureLogin::new(options, &http, Arc::clone(&clock), Arc::new(SystemClock))
+                .map(|login| Arc::new(login) as Arc<dyn Login>)
+                .context("[azure] cannot be used")
         };
-        let options = AzureOptions { authority: config.azure.authority.clone(), credential };
-        let login = AzureLogin::new(options, &http).context("[azure] cannot be used")?;
+        let (graph_login, vault_login) = match &config.azure.credentials {
+            Credentials::One(both) => log_in(both).map(|login| (Arc::clone(&login), login))?,
+            Credentials::Two { graph, vault } => (log_in(graph)?, log_in(vault)?),
+        };
         Ok(Self {
             http,
-            login: Arc::new(login),
+            graph_login,
+            vault_login,
             graph: config.azure.graph.clone(),
+            graph_scope: config.azure.graph_scope.clone(),
             clock,
             tenants,
             holder: holder(&config.runtime_dir),
@@ -98,16 +106,17 @@ impl App {
         let ConnectionConfig { issuer, vault, entra, .. } = config;
         let graph = GraphOptions {
             url: self.graph.clone(),
+            scope: self.graph_scope.clone(),
             service_principal_id: entra.service_principal_id.to_string(),
             job_id: entra.job_id.clone(),
             tenant_url: entra.tenant_url.to_string(),
         };
         let keyvault = KeyVaultOptions { url: vault.url.clone(), secret: vault.secret.clone() };
-        let (http, login, clock) = (&self.http, &self.login, &self.clock);
+        let (http, clock) = (&self.http, &self.clock);
         Ok(Ports {
             issuer: self.issuer(issuer)?,
-            vault: Arc::new(KeyVault::new(keyvault, http.clone(), Arc::clone(login))?),
-            provisioner: Arc::new(Graph::new(graph, http.clone(), Arc::clone(login), Arc::clone(clock))?),
+            vault: Arc::new(KeyVault::new(keyvault, http.clone(), Arc::clone(&self.vault_login))?),
+            provisioner: Arc::new(Graph::new(graph, http.clone(), Arc::clone(&self.graph_login), Arc::clone(clock))?),
             probe: Arc::new(ScimProbe::new(ScimOptions { tenant_url: entra.tenant_url.clone() }, http.clone())),
             clock: Arc::clone(clock),
             tenants: Arc::clone(&self.tenants),
@@ -148,6 +157,38 @@ fn auth(auth: &HpeAuth) -> Auth {
                 TokenService::Glp => Flavour::Glp,
             };
             Auth::Client(ClientCredentials { flavour, issuer, client_id, client_secret })
+        }
+    }
+}
+
+fn azure_credential(credential: &Credential) -> AzureCredential {
+    let of = |application: &config::Application| Application {
+        tenant_id: application.tenant_id.to_string(),
+        client_id: application.client_id.to_string(),
+    };
+    match credential {
+        Credential::ManagedIdentity(which) => AzureCredential::ManagedIdentity(match which {
+            config::WhichIdentity::System => WhichIdentity::System,
+            config::WhichIdentity::Client(id) => WhichIdentity::Client(id.to_string()),
+            config::WhichIdentity::Object(id) => WhichIdentity::Object(id.to_string()),
+            config::WhichIdentity::Resource(id) => WhichIdentity::Resource(id.clone()),
+        }),
+        Credential::AzureArc { endpoint, key_folder } => {
+            AzureCredential::Arc { endpoint: endpoint.clone(), key_folder: key_folder.clone() }
+        }
+        Credential::WorkloadIdentity { application, token } => {
+            AzureCredential::WorkloadIdentity { application: of(application), token: token.clone() }
+        }
+        Credential::ClientSecret { application, secret } => {
+            AzureCredential::ClientSecret { application: of(application), secret: secret.clone() }
+        }
+        Credential::ClientCertificate { application, certificate, key, password } => {
+            let files =
+                CertificateFiles { certificate: certificate.clone(), key: key.clone(), password: password.clone() };
+            AzureCredential::ClientCertificate { application: of(application), files }
+        }
+        Credential::AzureCli { tenant_id, subscription } => {
+            AzureCredential::Cli { tenant_id: tenant_id.map(|id| id.to_string()), subscription: subscription.clone() }
         }
     }
 }

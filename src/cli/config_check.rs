@@ -5,23 +5,25 @@
 use std::io::{self, Write};
 
 use crate::cli::exit::Exit;
-use crate::config::{Config, ConnectionConfig, Credential, Issuing, Loaded};
+use crate::config::{Config, ConnectionConfig, Credential, Credentials, Issuing, Loaded, WhichIdentity};
 use crate::domain::policy::{Before, Policy};
 use crate::words::span;
 
 /// Writes, for people, what a configuration that can be used will do. One that cannot is refused before any subcommand.
 pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
     let config = &loaded.config;
-    let who = match &config.azure.credential {
-        Credential::ManagedIdentity { client_id: None } => "the machine's managed identity".to_owned(),
-        Credential::ManagedIdentity { client_id: Some(id) } => format!("the managed identity {id}"),
-        Credential::ClientSecret { client_id, .. } => format!("the app registration {client_id}"),
-    };
     writeln!(out, "The configuration can be used.")?;
     if let Some(sandbox) = &config.sandbox {
         writeln!(out, "  SANDBOX: every host is {}, time runs {} times as fast", sandbox.address, sandbox.clock_speed)?;
     }
-    writeln!(out, "  as {who}, from {}", config.azure.authority.host_str().unwrap_or_default())?;
+    let authority = config.azure.authority.host_str().unwrap_or_default();
+    match &config.azure.credentials {
+        Credentials::One(both) => writeln!(out, "  as {}, from {authority}", who(both))?,
+        Credentials::Two { graph, vault } => {
+            writeln!(out, "  to Graph as {}, to Key Vault as {}, from {authority}", who(graph), who(vault))?;
+        }
+    }
+    writeln!(out, "  Graph is {}", config.azure.graph.host_str().unwrap_or_default())?;
     writeln!(out, "  {}{}", config.http.proxy, directly(config))?;
     for connection in &config.connections {
         describe(connection, out)?;
@@ -44,6 +46,22 @@ fn directly(config: &Config) -> String {
     hosts.sort_unstable();
     hosts.dedup();
     if hosts.is_empty() { "; every host".to_owned() } else { format!("; directly to {}", hosts.join(", ")) }
+}
+
+fn who(credential: &Credential) -> String {
+    match credential {
+        Credential::ManagedIdentity(WhichIdentity::System) => "the machine's managed identity".to_owned(),
+        Credential::ManagedIdentity(WhichIdentity::Client(id)) => format!("the managed identity {id}"),
+        Credential::ManagedIdentity(WhichIdentity::Object(id)) => format!("the managed identity of object id {id}"),
+        Credential::ManagedIdentity(WhichIdentity::Resource(id)) => format!("the managed identity {id}"),
+        Credential::AzureArc { .. } => "this machine of Azure Arc".to_owned(),
+        Credential::WorkloadIdentity { application, .. } => format!("the workload identity {}", application.client_id),
+        Credential::ClientSecret { application, .. } => format!("the app registration {}", application.client_id),
+        Credential::ClientCertificate { application, .. } => {
+            format!("the app registration {} with a certificate", application.client_id)
+        }
+        Credential::AzureCli { .. } => "whoever has logged in with the Azure CLI".to_owned(),
+    }
 }
 
 fn describe(connection: &ConnectionConfig, out: &mut impl Write) -> io::Result<()> {

@@ -10,7 +10,6 @@ use url::Url;
 use uuid::Uuid;
 
 use super::auth::{self, HpeAuth};
-use super::azure::Cloud;
 use super::policy::{Draft, Issuer};
 use super::raw::{Scalar, Section};
 use super::source::Key;
@@ -122,14 +121,14 @@ pub struct EntraApp {
 pub(super) fn read(
     section: &Section<'_>,
     folder: &Folder<'_>,
-    cloud: Option<Cloud>,
+    suffix: Option<&str>,
     base: &Draft,
 ) -> Option<ConnectionConfig> {
     let name = section.need("name", "name = \"greenlake-prod\"", ConnectionName::parse);
     let example = "issuer = { kind = \"greenlake\", url = \"https://…\", auth = { … } }";
     let issuer = section.need_table("issuer", example, |section| read_issuer(section, folder));
     let example = "vault = { url = \"https://….vault.azure.net\", secret = \"…\" }";
-    let vault = section.need_table("vault", example, |section| read_vault(section, folder, cloud));
+    let vault = section.need_table("vault", example, |section| read_vault(section, folder, suffix));
     let example = "entra = { service_principal_id = \"…\", tenant_url = \"https://…/scimproxy\" }";
     let entra = section.need_table("entra", example, |section| read_entra(section, folder));
     let draft = section.table("policy", Draft::read)?.over(base);
@@ -178,15 +177,15 @@ fn read_greenlake(section: &Section<'_>, folder: &Folder<'_>) -> Option<(Issuing
     Some((Issuing::GreenLake(Box::new(greenlake)), rules))
 }
 
-fn read_vault(section: &Section<'_>, folder: &Folder<'_>, cloud: Option<Cloud>) -> Option<VaultSecret> {
+fn read_vault(section: &Section<'_>, folder: &Folder<'_>, suffix: Option<&str>) -> Option<VaultSecret> {
     let url = section.need("url", "url = \"https://….vault.azure.net\"", scalar::origin(folder.sandboxed));
-    if let (Some(url), Some(cloud)) = (&url, cloud)
-        && !folder.sandboxed
-        && !url.host_str().is_some_and(|host| host.ends_with(&format!(".{}", cloud.vault_suffix())))
+    if let (Some(url), Some(suffix)) = (&url, suffix)
+        && !url.host_str().is_some_and(|host| host.ends_with(&format!(".{suffix}")))
     {
-        let suffix = cloud.vault_suffix();
-        let what =
-            format!("is no Key Vault of this cloud: its host ends in `.{suffix}` (azure.cloud chooses the cloud)");
+        let what = format!(
+            "is no Key Vault of this cloud: its host ends in `.{suffix}` (azure.cloud chooses the cloud, \
+             azure.vault_suffix overrides it)"
+        );
         section.report().problem(&section.key("url"), what);
     }
     let secret = section.need("secret", "secret = \"greenlake-scim-token\", its name", scalar::id(127, "-"));

@@ -11,6 +11,7 @@ mod auth;
 mod azure;
 mod blot;
 mod connection;
+mod credential;
 mod cross;
 mod http;
 mod policy;
@@ -24,8 +25,9 @@ mod source;
 use std::path::{Path, PathBuf};
 
 pub use auth::{ApiClient, BearerCommand, HpeAuth, TokenService};
-pub use azure::{Azure, Cloud, Credential};
+pub use azure::{Azure, Cloud, Credentials};
 pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GreenLake, Issuing, VaultSecret};
+pub use credential::{Application, Credential, WhichIdentity};
 pub use http::{Http, ProxyChoice};
 pub use problem::{ConfigErrors, Place, Problem, Shown};
 pub use process::{Log, LogFilter, LogFormat, SANDBOX_PURPOSE, Sandbox};
@@ -119,28 +121,26 @@ impl Config {
 
     /// Every file that holds a secret, with who needs it.
     pub fn secret_files(&self) -> Vec<(String, &SecretFile)> {
-        let azure = match &self.azure.credential {
-            Credential::ClientSecret { secret, .. } => Some(("azure.credential".to_owned(), secret)),
-            Credential::ManagedIdentity { .. } => None,
-        };
+        let azure = self.azure.credentials.all().into_iter();
+        let azure = azure.flat_map(|(who, one)| one.secret_files().into_iter().map(move |file| (who.to_owned(), file)));
         let issuers = self.connections.iter().filter_map(|connection| {
             let secret = connection.issuer.greenlake()?.auth.secret_file()?;
             Some((format!("connection `{}`", connection.name), secret))
         });
         let proxy = self.http.proxy.login().map(|login| ("http.proxy".to_owned(), &login.password));
-        azure.into_iter().chain(proxy).chain(issuers).collect()
+        azure.chain(proxy).chain(issuers).collect()
     }
 }
 
 fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> Option<Config> {
     let sandbox = if folder.sandboxed { root.table("sandbox", process::read_sandbox) } else { None };
-    let azure = root.table("azure", |section| azure::read(section, folder));
+    let azure = root.table("azure", |section| azure::read(section, folder, environment));
     let http = root.table("http", |section| http::read(section, folder, environment));
     let log = root.table("log", process::read_log);
     let runtime_dir = process::read_runtime_dir(root, folder, environment);
-    let (cloud, azure) = azure?;
+    let (suffix, azure) = azure?;
     let base = root.table("policy", policy::Draft::read)?;
-    let connections = root.tables("connections", |section| connection::read(section, folder, cloud, &base));
+    let connections = root.tables("connections", |section| connection::read(section, folder, suffix.as_deref(), &base));
     if connections.is_empty() {
         let what = "there is none: write a table [[connections]] for each token to rotate";
         root.report().problem(&root.key("connections"), what);

@@ -1,7 +1,7 @@
 //! The tables that concern the process and not a connection: `[log]`, `[sandbox]` and `runtime_dir`.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -79,6 +79,8 @@ pub struct Sandbox {
     pub clock_anchor: Option<Timestamp>,
     /// Seconds on the clock for one real second.
     pub clock_speed: u32,
+    /// What stands in for the metadata service of Azure machines (169.254.169.254).
+    pub metadata: Option<SocketAddr>,
 }
 
 /// What `purpose` must say, letter by letter, so that no sandbox begins by accident.
@@ -101,7 +103,8 @@ pub(super) fn read_sandbox(section: &Section<'_>) -> Option<Sandbox> {
     let address = section.need("address", "address = \"127.0.0.1\"", scalar::loopback);
     let clock_anchor = section.get("clock_anchor", scalar::moment);
     let clock_speed = section.get("clock_speed", scalar::number(1, 1_000_000)).unwrap_or(1);
-    purpose.and(Some(Sandbox { address: address?, clock_anchor, clock_speed }))
+    let metadata = section.get("metadata", scalar::loopback_port);
+    purpose.and(Some(Sandbox { address: address?, clock_anchor, clock_speed, metadata }))
 }
 
 /// Where systemd puts the runtime directory of our unit.

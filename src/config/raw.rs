@@ -158,6 +158,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// As [`table`](Self::table), and nothing where it is not set.
+    pub fn table_if_set<T>(&self, name: &'static str, read: impl FnOnce(&Section<'a>) -> Option<T>) -> Option<T> {
+        if self.has(name) { self.table(name, read) } else { None }
+    }
+
     /// As [`table`](Self::table), and it must be set; `example` shows how.
     pub fn need_table<T>(
         &self,

@@ -2,7 +2,7 @@
 //!
 //! Nothing here echoes a value that may be a secret: paths of secret files and URLs are spoken of, not repeated.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -161,6 +161,14 @@ pub(super) fn loopback(value: Scalar<'_>) -> Parsed<IpAddr> {
     match text(value)?.parse::<IpAddr>() {
         Ok(address) if address.is_loopback() => Ok(address),
         _ => Err("expected a loopback address such as \"127.0.0.1\"".into()),
+    }
+}
+
+/// An address and a port of this machine.
+pub(super) fn loopback_port(value: Scalar<'_>) -> Parsed<SocketAddr> {
+    match text(value)?.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(address),
+        _ => Err("expected a loopback address with its port, such as \"127.0.0.1:8080\"".into()),
     }
 }
 

@@ -16,9 +16,12 @@ use super::problem::{Place, Problem};
 
 /// What every variable of ours begins with. Two underscores, so that `SCIM_ROTATOR_CONFIG` is none of them.
 const PREFIX: &str = "SCIM_ROTATOR__";
-/// Of all others, these name folders of the running process, and the way into the network.
-const OTHERS: [&str; 7] =
-    ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+/// Of all others, these name folders of the running process.
+const FOLDERS: [&str; 3] = ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR"];
+/// These name the way into the network.
+const NETWORK: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+/// And these tell a pod or a machine of Azure Arc who it is. None holds a secret.
+const IDENTITY: [&str; 4] = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT"];
 
 /// The part of a process's environment that concerns the configuration. Without `Debug`: anything may stand in there.
 #[derive(Clone, Default)]
@@ -28,7 +31,7 @@ impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Self {
         let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        let ours = named.filter(|(name, _)| is_ours(name) || OTHERS.contains(&name.as_str()));
+        let ours = named.filter(|(name, _)| is_ours(name) || is_read(name));
         Self(ours.map(|(name, value)| (name, value.into_string().ok())).collect())
     }
 
@@ -42,6 +45,10 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         Self(pairs.into_iter().map(|(name, value)| (name.into(), Some(value.into()))).collect())
     }
+}
+
+fn is_read(name: &str) -> bool {
+    [&FOLDERS[..], &NETWORK, &IDENTITY].iter().any(|names| names.contains(&name))
 }
 
 fn is_ours(name: &str) -> bool {

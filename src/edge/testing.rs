@@ -18,7 +18,8 @@ use url::Url;
 
 use super::http::{Http, HttpOptions};
 use super::login::Login;
-use crate::ports::CallError;
+use crate::domain::Timestamp;
+use crate::ports::{CallError, Clock};
 
 pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -76,6 +77,25 @@ impl Listener for Tls {
 
     fn local_addr(&self) -> std::io::Result<Self::Addr> {
         self.0.local_addr()
+    }
+}
+
+/// The machine's own clock, for what counts in real time.
+#[derive(Debug)]
+pub struct MachineClock;
+
+#[async_trait]
+impl Clock for MachineClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_timestamp(azure_core::time::OffsetDateTime::now_utc().unix_timestamp(), 0).unwrap()
+    }
+
+    fn elapsed(&self) -> chrono::TimeDelta {
+        self.now() - Timestamp::UNIX_EPOCH
+    }
+
+    async fn sleep(&self, duration: std::time::Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 

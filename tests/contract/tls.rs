@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DurationRound as _, TimeDelta};
 use scim_rotator::domain::Timestamp;
-use scim_rotator::edge::azure::{AzureCredential, AzureLogin, AzureOptions};
+use scim_rotator::edge::azure::{Application, AzureCredential, AzureLogin, AzureOptions};
+use scim_rotator::edge::clock::SystemClock;
 use scim_rotator::edge::graph::{Graph, GraphOptions};
 use scim_rotator::edge::greenlake::{Auth, ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
 use scim_rotator::edge::http::{Http, HttpOptions};
@@ -60,13 +61,14 @@ async fn begin(settings: Settings, terms: Terms) -> FarSide {
     })
     .expect("a client");
     let clock: Arc<dyn Clock> = Arc::new(WorldClock(Arc::clone(&world)));
+    let (tenant_id, client_id) = (settings.directory.clone(), settings.azure_client_id.clone());
     let credential = AzureCredential::ClientSecret {
-        tenant_id: settings.directory.clone(),
-        client_id: settings.azure_client_id.clone(),
+        application: Application { tenant_id, client_id },
         secret: SecretFile::new(file("azure", &settings.azure_client_secret)),
     };
-    let login = AzureOptions { authority: url("login.sandbox.test"), credential };
-    let login: Arc<dyn Login> = Arc::new(AzureLogin::new(login, &http).expect("a login"));
+    let login = AzureOptions { authority: url("login.sandbox.test"), credential, metadata: None };
+    let login = AzureLogin::new(login, &http, Arc::clone(&clock), Arc::new(SystemClock)).expect("a login");
+    let login: Arc<dyn Login> = Arc::new(login);
     let greenlake = GreenLakeOptions {
         url: url("sps.sandbox.test/v1alpha1"),
         auth: Auth::Client(ClientCredentials {
@@ -91,6 +93,7 @@ async fn begin(settings: Settings, terms: Terms) -> FarSide {
     };
     let graph = GraphOptions {
         url: url("graph.sandbox.test"),
+        scope: None,
         service_principal_id: settings.service_principal.clone(),
         job_id: terms.job_id,
         tenant_url: settings.tenant_url.clone(),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::edge::testing::serve;
+use crate::ports::Class;
 
 const SECRET: &str = "canary-client-s3cret";
 
@@ -26,9 +27,11 @@ async fn login(app: Router) -> (tempfile::TempDir, AzureLogin) {
     let path = dir.path().join("secret");
     std::fs::write(&path, SECRET).unwrap();
     let (http, authority) = serve(app).await;
-    let secret = SecretFile::new(path);
-    let credential = AzureCredential::ClientSecret { tenant_id: "tenant".into(), client_id: "client".into(), secret };
-    (dir, AzureLogin::new(AzureOptions { authority, credential }, &http).unwrap())
+    let application = Application { tenant_id: "tenant".into(), client_id: "client".into() };
+    let credential = AzureCredential::ClientSecret { application, secret: SecretFile::new(path) };
+    let options = AzureOptions { authority, credential, metadata: None };
+    let clock = || Arc::new(crate::edge::testing::MachineClock);
+    (dir, AzureLogin::new(options, &http, clock(), clock()).unwrap())
 }
 
 fn token(n: u32) -> (u16, Value) {
@@ -57,15 +60,16 @@ async fn a_refusal_tells_code_and_advice_and_no_secret() {
 }
 
 #[tokio::test]
-async fn a_secret_that_was_replaced_in_its_file_is_read_when_the_old_one_is_refused() {
-    let app = entra(|n| match n {
-        1 => (401, json!({"error_description": "AADSTS7000222: expired"})),
-        _ => token(n),
-    });
-    let (_dir, login) = login(app).await;
-    login.bearer("https://one/.default").await.unwrap();
-    // Another scope is not cached, and the old secret is refused; the one in the file is tried at once.
-    assert_eq!(login.bearer("https://two/.default").await.unwrap().expose_secret(), "bearer-2");
+async fn each_login_reads_the_secret_from_its_file() {
+    let answer = |form: axum::Form<std::collections::HashMap<String, String>>| async move {
+        Json(json!({"token_type": "Bearer", "expires_in": 3600, "access_token": form["client_secret"]}))
+    };
+    let (dir, login) = login(Router::new().route("/tenant/oauth2/v2.0/token", post(answer))).await;
+    let bearer = async |scope| login.bearer(scope).await.unwrap().expose_secret().to_owned();
+    assert_eq!(bearer("https://one/.default").await, SECRET);
+    std::fs::write(dir.path().join("secret"), "another").unwrap();
+    assert_eq!(bearer("https://one/.default").await, SECRET, "the bearer is at hand");
+    assert_eq!(bearer("https://two/.default").await, "another");
 }
 
 #[tokio::test]

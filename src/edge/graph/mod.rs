@@ -27,6 +27,8 @@ const SERVICE: &str = "Microsoft Graph";
 pub struct GraphOptions {
     /// The cloud's Graph, https (`https://graph.microsoft.com`).
     pub url: Url,
+    /// What a token for it is asked for; none stands for its URL and `/.default`.
+    pub scope: Option<String>,
     /// The object id of the enterprise application (not the application id).
     pub service_principal_id: String,
     /// The job; none stands for the only one there is.
@@ -87,7 +89,8 @@ impl Graph {
         if options.job_id.as_deref() == Some("") {
             return Err(GraphError::EmptyId("job_id"));
         }
-        let scope = format!("{}/.default", options.url.origin().ascii_serialization());
+        let own = || format!("{}/.default", options.url.origin().ascii_serialization());
+        let scope = options.scope.clone().unwrap_or_else(own);
         Ok(Self { options, scope, http, login, clock, found: Mutex::new(None) })
     }
 

@@ -39,6 +39,7 @@ async fn graph_with(job_id: Option<&str>, handler: Handler) -> Graph {
     let (http, url) = serve(app).await;
     let options = GraphOptions {
         url,
+        scope: None,
         service_principal_id: "sp".into(),
         job_id: job_id.map(str::to_owned),
         tenant_url: "https://sps.fake.test/scimproxy".into(),

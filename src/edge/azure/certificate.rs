@@ -1,0 +1,255 @@
+//! A certificate and its private key, from the files that people have: PEM, or a PFX (PKCS#12) with or without password.
+//!
+//! Pure but for reading the files. RSA only, as Entra takes no other. No error holds anything of a key or a password.
+
+use std::path::PathBuf;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PSS_SHA256, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use p12_keystore::Pkcs12Archive;
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use sha2::{Digest as _, Sha256};
+use x509_parser::pem::Pem;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::domain::Timestamp;
+use crate::secret_file::{SecretFile, SecretFileError};
+
+/// The files of a certificate.
+#[derive(Clone, Debug)]
+pub struct CertificateFiles {
+    /// The certificate, and the private key unless it has a file of its own: PEM or PFX.
+    pub certificate: SecretFile,
+    /// The private key, PEM.
+    pub key: Option<SecretFile>,
+    /// The password of the PFX or of an encrypted key.
+    pub password: Option<SecretFile>,
+}
+
+/// What is wrong with the files. Each names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// One of them cannot be had.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
+    /// Neither PEM nor PFX, or cut off.
+    #[error("{} is neither PEM nor a PFX that can be read", .0.display())]
+    Unreadable(PathBuf),
+    /// No certificate in it.
+    #[error("{} holds no certificate (BEGIN CERTIFICATE)", .0.display())]
+    NoCertificate(PathBuf),
+    /// No private key in it.
+    #[error("{} holds no private key (BEGIN PRIVATE KEY)", .0.display())]
+    NoKey(PathBuf),
+    /// More than one key.
+    #[error("{} holds more than one private key", .0.display())]
+    ManyKeys(PathBuf),
+    /// A password is needed, and none is configured.
+    #[error("the private key in {} is encrypted, and no password is configured", .0.display())]
+    NeedsPassword(PathBuf),
+    /// A password does not open it.
+    #[error("the password does not open {}", .0.display())]
+    WrongPassword(PathBuf),
+    /// OpenSSL's own encryption of former times, or another that is not known here.
+    #[error("the private key in {} is encrypted in a way that is not supported", .0.display())]
+    OddEncryption(PathBuf),
+    /// Not RSA, or too short, or broken.
+    #[error("the private key in {} is no RSA key of 2048 bits or more", .0.display())]
+    NotRsa(PathBuf),
+    /// No certificate is that of the key.
+    #[error("the private key in {} does not belong to the certificate in {}", .key.display(), .certificate.display())]
+    Mismatch {
+        /// Where the key is.
+        key: PathBuf,
+        /// Where the certificate is.
+        certificate: PathBuf,
+    },
+}
+
+impl CertificateError {
+    /// What a person can do about it.
+    pub fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::File(_) => return None,
+            Self::Unreadable(_) | Self::NoCertificate(_) => {
+                "put the certificate into certificate_file, as PEM or PFX; openssl x509 -inform der -in … makes PEM of a .cer"
+            }
+            Self::NoKey(_) => {
+                "put the private key behind the certificate, or into a PEM file of its own, named by key_file"
+            }
+            Self::ManyKeys(_) => "leave only the key of the certificate in it",
+            Self::NeedsPassword(_) => "put its password into a file and name that by password_file",
+            Self::WrongPassword(_) => "put the right one into password_file (one newline at its end does not count)",
+            Self::OddEncryption(_) => "encrypt it anew: openssl pkcs8 -topk8 -in … -out …",
+            Self::NotRsa(_) => "Entra takes RSA certificates only: have one made with an RSA key of 2048 bits or more",
+            Self::Mismatch { .. } => "take certificate and key of the same renewal",
+        })
+    }
+}
+
+/// A certificate with the key that is its own.
+pub(super) struct Identity {
+    key: RsaKeyPair,
+    /// `x5t#S256`: base64url of the SHA-256 of the certificate.
+    pub thumbprint: String,
+    /// Whom it names.
+    pub subject: String,
+    /// From when on it counts.
+    pub begins: Timestamp,
+    /// Until when.
+    pub ends: Timestamp,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("subject", &self.subject).field("ends", &self.ends).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Reads the files, as they are now.
+    pub fn read(files: &CertificateFiles) -> Result<Self, CertificateError> {
+        let path = files.certificate.path().to_owned();
+        let password = files.password.as_ref().map(SecretFile::read).transpose()?;
+        let opened = open(&path, &files.certificate.read_bytes()?, password.as_ref())?;
+        let (key_path, keys) = match &files.key {
+            None => (path.clone(), opened.keys),
+            Some(file) => {
+                let path = file.path().to_owned();
+                let opened = open(&path, &file.read_bytes()?, password.as_ref())?;
+                (path, opened.keys)
+            }
+        };
+        if opened.certificates.is_empty() {
+            return Err(CertificateError::NoCertificate(path));
+        }
+        let key = match keys.as_slice() {
+            [] => return Err(CertificateError::NoKey(key_path)),
+            [key] => rsa(key).ok_or_else(|| CertificateError::NotRsa(key_path.clone()))?,
+            _ => return Err(CertificateError::ManyKeys(key_path)),
+        };
+        // A file may hold the whole chain, in any order: the one that counts is the key's own.
+        for der in &opened.certificates {
+            let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+                return Err(CertificateError::Unreadable(path));
+            };
+            if certificate.public_key().subject_public_key.data.as_ref() == key.public_key().as_ref() {
+                return Ok(Self::of(key, der, &certificate));
+            }
+        }
+        Err(CertificateError::Mismatch { key: key_path, certificate: path })
+    }
+
+    fn of(key: RsaKeyPair, der: &[u8], certificate: &X509Certificate<'_>) -> Self {
+        let moment =
+            |time: x509_parser::time::ASN1Time| Timestamp::from_timestamp(time.timestamp(), 0).unwrap_or_default();
+        let validity = certificate.validity();
+        Self {
+            key,
+            thumbprint: URL_SAFE_NO_PAD.encode(Sha256::digest(der)),
+            subject: certificate.subject().to_string(),
+            begins: moment(validity.not_before),
+            ends: moment(validity.not_after),
+        }
+    }
+
+    /// A PS256 signature; none if the system gives no randomness.
+    pub fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        self.key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), message, &mut signature).ok()?;
+        Some(signature)
+    }
+}
+
+/// What was in a file.
+#[derive(Default)]
+struct Opened {
+    certificates: Vec<Vec<u8>>,
+    keys: Vec<SecretSlice<u8>>,
+}
+
+fn open(
+    path: &std::path::Path,
+    content: &SecretSlice<u8>,
+    password: Option<&SecretString>,
+) -> Result<Opened, CertificateError> {
+    let content = content.expose_secret();
+    match content.windows(11).any(|window| window == b"-----BEGIN ") {
+        true => open_pem(path, content, password),
+        false => open_pfx(path, content, password),
+    }
+}
+
+fn open_pem(
+    path: &std::path::Path,
+    content: &[u8],
+    password: Option<&SecretString>,
+) -> Result<Opened, CertificateError> {
+    let mut opened = Opened::default();
+    // Its base64 is no base64: the headers stand within.
+    if content.windows(10).any(|window| window == b"Proc-Type:") {
+        return Err(CertificateError::OddEncryption(path.to_owned()));
+    }
+    for block in Pem::iter_from_buffer(content) {
+        let block = block.map_err(|_| CertificateError::Unreadable(path.to_owned()))?;
+        match block.label.as_str() {
+            "CERTIFICATE" => opened.certificates.push(block.contents),
+            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => opened.keys.push(SecretSlice::from(block.contents)),
+            "ENCRYPTED PRIVATE KEY" => {
+                let password = password.ok_or_else(|| CertificateError::NeedsPassword(path.to_owned()))?;
+                opened.keys.push(decrypt(path, &block.contents, password)?);
+            }
+            _ => {}
+        }
+    }
+    Ok(opened)
+}
+
+fn decrypt(path: &std::path::Path, der: &[u8], password: &SecretString) -> Result<SecretSlice<u8>, CertificateError> {
+    let odd = || CertificateError::OddEncryption(path.to_owned());
+    let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| odd())?;
+    match encrypted.decrypt(password.expose_secret()) {
+        Ok(key) => Ok(SecretSlice::from(key.as_bytes().to_vec())),
+        Err(pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed)) | Err(pkcs8::Error::Asn1(_)) => {
+            Err(CertificateError::WrongPassword(path.to_owned()))
+        }
+        Err(_) => Err(odd()),
+    }
+}
+
+fn open_pfx(
+    path: &std::path::Path,
+    content: &[u8],
+    password: Option<&SecretString>,
+) -> Result<Opened, CertificateError> {
+    use p12_keystore::error::Error;
+    let archive = Pkcs12Archive::from_pkcs12(content, password.map_or("", |password| password.expose_secret()));
+    let archive = archive.map_err(|error| match error {
+        Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_) if password.is_none() => {
+            CertificateError::NeedsPassword(path.to_owned())
+        }
+        Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_) => {
+            CertificateError::WrongPassword(path.to_owned())
+        }
+        Error::UnsupportedEncryptionScheme | Error::UnsupportedMacAlgorithm => {
+            CertificateError::OddEncryption(path.to_owned())
+        }
+        _ => CertificateError::Unreadable(path.to_owned()),
+    })?;
+    Ok(Opened {
+        certificates: archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect(),
+        keys: archive.keys.iter().map(|bag| SecretSlice::from(bag.key.as_der().to_vec())).collect(),
+    })
+}
+
+fn rsa(key: &SecretSlice<u8>) -> Option<RsaKeyPair> {
+    let der = key.expose_secret();
+    RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der)).ok()
+}
+
+#[cfg(test)]
+#[path = "certificate_tests.rs"]
+mod tests;
