@@ -175,7 +175,8 @@ async fn no_piece_of_an_adopted_token_shows_in_any_log_file_argument_or_environm
 /// Looks like a token, and is none.
 const NEVER_MADE: &str = "kX9-7dPq2Wz_vB4nM8sTfG6hJ1yRc";
 
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+/// Every file below a folder.
+pub fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
         if entry.is_dir() {

@@ -1,109 +1,114 @@
 //! The daemon as a cloud machine's managed identity: no secret of its own, but an endpoint on the machine that vouches for it.
 
-use super::canary::{leak, secrets, windows};
-use super::place::{OVERLAP, Place, SPEED, judge, only};
-use crate::sandbox::identity::{IdentityEndpoint, Machine};
-use crate::sandbox::setup::worlds;
+use super::place::OVERLAP;
+use super::somebody::Somebody;
+use crate::sandbox::identity::{Dialect, IdentityEndpoint, Machine};
 use crate::world::{Fault, Op};
 
 const CLIENT_ID: &str = "5d0b2f3e-8f10-4d6e-9a9c-0d3f2f6f1a01";
-/// A secret as well: whoever has it is this machine.
-const HEADER: &str = "Wq7-hT2.machine_header.Xb91LmPqRsZ";
-
-/// A place whose configuration names a managed identity, on a machine that has one.
-struct Cloud {
-    place: Place,
-    endpoint: IdentityEndpoint,
-}
-
-impl Cloud {
-    async fn new(credential: &str, user_assigned: Option<&str>) -> Self {
-        let place = Place::new(worlds(|_| ()), SPEED, |text| {
-            let (head, rest) = text.split_once("credential = ").expect("a credential");
-            let (_, rest) = rest.split_once('\n').expect("more than that");
-            only(OVERLAP, &format!("{head}credential = {credential}\n{rest}"))
-        })
-        .await;
-        std::fs::remove_file(place.setup.folder.join("sandbox/azure-client-secret")).expect("there was one");
-        let machine = Machine { user_assigned: user_assigned.map(str::to_owned), header: HEADER.to_owned() };
-        let endpoint = place.sandbox.identity_endpoint(machine).await.expect("an endpoint");
-        Self { place, endpoint }
-    }
-
-    /// `once`, as talkative as can be, with this header. Answers with its exit code and all that it said.
-    async fn once(&self, header: &str) -> (Option<i32>, String) {
-        let environment = [("IDENTITY_ENDPOINT", self.endpoint.url.as_str()), ("IDENTITY_HEADER", header)];
-        let output = self.place.run_with(&["once", "-vvv"], &environment).await;
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        let mut all = secrets(&self.place);
-        all.extend(windows(HEADER));
-        all.extend(windows(header));
-        if let Some(leak) = leak(text.as_bytes(), &all) {
-            panic!("a secret shows at the end of: {leak}");
-        }
-        (output.status.code(), text)
-    }
-
-    /// It fails, says each of these, and has asked nobody for a token.
-    async fn fails_with(&self, header: &str, words: &[&str]) {
-        let (code, text) = self.once(header).await;
-        assert_eq!(code, Some(1), "{text}");
-        for word in words {
-            assert!(text.contains(word), "{word:?} is not in\n{text}");
-        }
-        let world = self.place.sandbox.world(OVERLAP);
-        assert_eq!((world.ledger.issued, world.saved_token()), (0, Some(1)), "{}", world.ledger.trace());
-    }
-
-    async fn succeeds(&self) {
-        let (code, text) = self.once(HEADER).await;
-        assert_eq!(code, Some(0), "{text}");
-        let world = self.place.sandbox.world(OVERLAP);
-        assert_eq!((world.ledger.issued, world.saved_token()), (1, Some(2)), "{}", world.ledger.trace());
-        judge(&world, 1).unwrap_or_else(|why| panic!("{why}"));
-    }
-}
+/// A secret as well, although it looks like the id of a request: whoever has it is this machine.
+const HEADER: &str = "b7c1f0a2-94de-4b6f-8c35-e2d7a9f61b08";
+const SYSTEM_ASSIGNED: &str = "{ kind = \"managed-identity\" }";
+const RESOURCE_ID: &str =
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/rotator";
 
 fn user_assigned(id: &str) -> String {
     format!("{{ kind = \"managed-identity\", client_id = \"{id}\" }}")
 }
 
-const SYSTEM_ASSIGNED: &str = "{ kind = \"managed-identity\" }";
+fn by_client_id() -> Option<(&'static str, String)> {
+    Some(("client_id", CLIENT_ID.to_owned()))
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_machines_own_identity_makes_the_first_contact_by_rotate() {
-    Cloud::new(SYSTEM_ASSIGNED, None).await.succeeds().await;
+/// Somebody in a container of App Service or Container Apps.
+async fn container(credential: &str, user_assigned: Option<(&'static str, String)>) -> (Somebody, IdentityEndpoint) {
+    let mut somebody = Somebody::new(credential, |_| ()).await;
+    let machine = Machine { user_assigned, dialect: Dialect::AppService(HEADER.to_owned()) };
+    let endpoint = somebody.place.sandbox.identity_endpoint(machine).await.expect("an endpoint");
+    somebody.guard(HEADER);
+    somebody.set("IDENTITY_ENDPOINT", &endpoint.url);
+    somebody.set("IDENTITY_HEADER", HEADER);
+    (somebody, endpoint)
+}
+
+/// Somebody on a virtual machine of Azure.
+async fn machine(credential: &str, user_assigned: Option<(&'static str, String)>) -> (Somebody, IdentityEndpoint) {
+    let mut somebody = Somebody::new(credential, |_| ()).await;
+    let machine = Machine { user_assigned, dialect: Dialect::Metadata };
+    let endpoint = somebody.place.sandbox.identity_endpoint(machine).await.expect("an endpoint");
+    somebody.set("SCIM_ROTATOR__SANDBOX__METADATA", &endpoint.address.to_string());
+    (somebody, endpoint)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_assigned_identity_is_asked_for_by_its_client_id() {
-    Cloud::new(&user_assigned(CLIENT_ID), Some(CLIENT_ID)).await.succeeds().await;
+async fn a_containers_own_identity_makes_the_first_contact_by_rotate() {
+    container(SYSTEM_ASSIGNED, None).await.0.succeeds().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_virtual_machines_own_identity_makes_the_first_contact_by_rotate() {
+    machine(SYSTEM_ASSIGNED, None).await.0.succeeds().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_assigned_identity_is_asked_for_by_the_name_that_it_is_configured_by() {
+    container(&user_assigned(CLIENT_ID), by_client_id()).await.0.can_look().await;
+    machine(&user_assigned(CLIENT_ID), by_client_id()).await.0.can_look().await;
+    let by = |key: &str, id: &str| format!("{{ kind = \"managed-identity\", {key} = \"{id}\" }}");
+    machine(&by("object_id", CLIENT_ID), Some(("object_id", CLIENT_ID.to_owned()))).await.0.can_look().await;
+    machine(&by("resource_id", RESOURCE_ID), Some(("msi_res_id", RESOURCE_ID.to_owned()))).await.0.can_look().await;
+    let (container, _endpoint) = container(&by("resource_id", RESOURCE_ID), None).await;
+    container.fails_with(&["Entra login", "cannot be used", "Use a client or object ID instead"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_that_the_machine_does_not_have_is_told_with_what_to_do() {
     let words = ["Entra login", "400", "No managed identity was found", "correct client_id"];
-    let other = Cloud::new(&user_assigned("00000000-0000-4000-8000-000000000001"), Some(CLIENT_ID)).await;
-    other.fails_with(HEADER, &words).await;
-    let unnamed = Cloud::new(SYSTEM_ASSIGNED, Some(CLIENT_ID)).await;
-    unnamed.fails_with(HEADER, &words).await;
+    let other = user_assigned("00000000-0000-4000-8000-000000000001");
+    container(&other, by_client_id()).await.0.fails_with(&words).await;
+    container(SYSTEM_ASSIGNED, by_client_id()).await.0.fails_with(&words).await;
+    machine(&other, by_client_id()).await.0.fails_with(&words).await;
+    machine(SYSTEM_ASSIGNED, by_client_id()).await.0.fails_with(&words).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_that_the_endpoint_does_not_know_is_told_with_what_to_do_and_not_shown() {
-    let cloud = Cloud::new(SYSTEM_ASSIGNED, None).await;
-    cloud.fails_with("Kd93-another.machines_header.Vt5QmZ", &["Entra login", "401", "IDENTITY_HEADER"]).await;
+    const ANOTHER: &str = "0e5d92c7-3a1b-4f88-b6d4-71c9e8a5f230";
+    let (mut container, _endpoint) = container(SYSTEM_ASSIGNED, None).await;
+    container.guard(ANOTHER);
+    container.set("IDENTITY_HEADER", ANOTHER);
+    container.fails_with(&["Entra login", "401", "IDENTITY_HEADER"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_is_out_of_order_or_not_there_is_told() {
-    let cloud = Cloud::new(SYSTEM_ASSIGNED, None).await;
-    for op in [Op::VaultToken, Op::GraphToken] {
-        cloud.place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, Fault::Status(503, None));
+async fn an_endpoint_that_is_out_of_order_or_not_there_is_told_at_once() {
+    for (status, word) in [(503, "is in trouble"), (404, "on Azure machines and containers only")] {
+        for (somebody, _endpoint) in [container(SYSTEM_ASSIGNED, None).await, machine(SYSTEM_ASSIGNED, None).await] {
+            for op in [Op::VaultToken, Op::GraphToken] {
+                somebody.place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, Fault::Status(status, None));
+            }
+            somebody.fails_with(&["Entra login", "identity endpoint", &status.to_string(), word]).await;
+        }
     }
-    cloud.fails_with(HEADER, &["Entra login", "identity endpoint", "503"]).await;
-    let mut gone = Cloud::new(SYSTEM_ASSIGNED, None).await;
     // Nobody listens on the discard port.
-    gone.endpoint.url = "http://127.0.0.1:9/msi/token".to_owned();
-    gone.fails_with(HEADER, &["Entra login", "identity endpoint", "no connection", "client-secret"]).await;
+    let words = ["Entra login", "identity endpoint", "no connection", "azure-arc", "client-secret"];
+    let (mut container, _endpoint) = container(SYSTEM_ASSIGNED, None).await;
+    container.set("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi/token");
+    container.fails_with(&words).await;
+    let (mut machine, _endpoint) = machine(SYSTEM_ASSIGNED, None).await;
+    machine.set("SCIM_ROTATOR__SANDBOX__METADATA", "127.0.0.1:9");
+    machine.fails_with(&words).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metadata_service_has_no_other_address_in_a_sandbox_than_the_one_that_is_set() {
+    let somebody = Somebody::new(SYSTEM_ASSIGNED, |_| ()).await;
+    somebody.fails_with(&["Entra login", "only loopback may be reached"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_elsewhere_gets_no_header() {
+    let (mut container, _endpoint) = container(SYSTEM_ASSIGNED, None).await;
+    container.set("IDENTITY_ENDPOINT", "http://identity.example.com/msi/token");
+    container.fails_with(&["Entra login", "led to another host, and no request was made"]).await;
 }

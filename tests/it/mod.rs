@@ -1,13 +1,18 @@
 //! The real binary against the sandbox, over TLS.
 
 mod adversity;
+mod arc;
 mod architecture;
+mod azure_cli;
 mod bad_input;
 mod batch;
 mod bearer;
 mod canary;
+mod certificate;
+mod clouds;
 mod commands;
 mod control;
+mod federated;
 mod identity;
 mod kill;
 mod namespace;
@@ -16,10 +21,12 @@ mod once;
 mod place;
 mod proxy;
 mod refuse;
+mod refused_login;
 mod reload;
 mod rotate;
 mod runtime_dir;
 mod signals;
 mod sigterm;
+mod somebody;
 mod stderr;
 mod two;

@@ -17,7 +17,7 @@ pub fn route(state: &State, call: &Call) -> Routed {
         return Routed::Answer(no(404, "Request_ResourceNotFound", "Resource does not exist."));
     };
     let audience = call.bearer().and_then(|token| state.world(world).audience(token));
-    // A token is made out to the host; a port is of no account.
+    // What access tokens for Graph are made out to is its own URL; a port is of no account.
     if audience.is_none_or(|audience| without_port(&audience) != format!("https://{}", call.host)) {
         return Routed::Answer(no(401, "InvalidAuthenticationToken", "Access token is missing or not valid."));
     }

@@ -1,9 +1,12 @@
 //! Entra's login over HTTP: `login.sandbox.test`.
 
+use std::sync::PoisonError;
+
 use serde_json::json;
 
-use super::State;
+use super::assertion::Judge;
 use super::http::{Call, Reply, Routed, refuse};
+use super::{State, clouds};
 use crate::world::{Op, Refusal};
 
 /// `POST /{directory}/oauth2/v2.0/token`.
@@ -15,16 +18,29 @@ pub fn route(state: &State, call: &Call) -> Routed {
     let form = call.form();
     let field = |name: &str| form.get(name).cloned().unwrap_or_default();
     let (grant, id, secret, scope) = (field("grant_type"), field("client_id"), field("client_secret"), field("scope"));
+    let assertion = assertion_of(state, call);
     let (directory, speed) = ((*directory).to_owned(), state.clock.speed);
     let world = state.find(|world| world.settings.azure_client_id == id).unwrap_or(0);
     let op = if scope.contains("vault.") { Op::VaultToken } else { Op::GraphToken };
+    let is_known = clouds::knows(&call.host, &scope);
     Routed::deed(world, op, move |world| {
         if grant != "client_credentials" {
             let message = "AADSTS70003: The app requested an unsupported grant type.".to_owned();
             return error(&Refusal { status: 400, code: "unsupported_grant_type", message, retry_after: None });
         }
-        match world.entra_login(&directory, &id, &secret, &scope) {
+        let access = match &assertion {
+            Some((assertion, judge)) => {
+                world.entra_login_by(&directory, &id, &scope, |world| judge.check(world, assertion))
+            }
+            None => world.entra_login(&directory, &id, &secret, &scope),
+        };
+        match access {
             Err(refusal) => refuse(&refusal, error),
+            Ok(_) if !is_known => {
+                let message =
+                    format!("AADSTS500011: The resource principal named {scope} was not found in the tenant.");
+                error(&Refusal { status: 400, code: "invalid_resource", message, retry_after: None })
+            }
             Ok(access) => {
                 let life = real_life(access.expires_in, speed);
                 let body = json!({
@@ -34,6 +50,23 @@ pub fn route(state: &State, call: &Call) -> Routed {
             }
         }
     })
+}
+
+/// The assertion that stands in for a secret, and what to judge it by. Whoever sees one can log in with it, once.
+fn assertion_of(state: &State, call: &Call) -> Option<(String, Judge)> {
+    const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let form = call.form();
+    let assertion = form.get("client_assertion").filter(|_| form["client_assertion_type"] == KIND)?;
+    let mut secrets = state.bearers.lock().unwrap_or_else(PoisonError::into_inner);
+    let judge = Judge {
+        endpoint: format!("https://{}/{}", call.authority, call.path.join("/")),
+        client_id: form.get("client_id").cloned().unwrap_or_default(),
+        is_used: !secrets.insert(assertion.clone()),
+        // A minute of real time, however slow the machine is.
+        #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+        leeway: (60.0 * state.clock.speed) as i64,
+    };
+    Some((assertion.clone(), judge))
 }
 
 /// The life of an access token in real seconds, by which the SDK counts whatever the sandbox's speed. Where the world

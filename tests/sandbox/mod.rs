@@ -3,7 +3,9 @@
 //! A thin skin: it reads requests, asks the world, and words the answer as the service would. It adds what only a network
 //! has: a challenge, pages, headers, connections that are refused, cut or never answered. It decides nothing itself.
 
+mod assertion;
 mod clock;
+pub mod clouds;
 mod flow;
 mod gate;
 mod graph;
@@ -225,12 +227,9 @@ impl State {
 /// Who answers on a host. The SCIM endpoint shares HPE's.
 fn service_of(host: &str) -> Option<Service> {
     match host {
-        "login.sandbox.test" | "login.microsoftonline.com" => Some(Service::EntraLogin),
         "iam.sandbox.test" | "iam.us1.greenlake-hpe.com" => Some(Service::HpeAuth),
         "sps.sandbox.test" | "sps.us1.greenlake-hpe.com" => Some(Service::Hpe),
-        "graph.sandbox.test" | "graph.microsoft.com" => Some(Service::Graph),
-        host if host.ends_with(".vault.sandbox.test") || host.ends_with(".vault.azure.net") => Some(Service::Vault),
-        _ => None,
+        _ => clouds::service_of(host),
     }
 }
 

@@ -4,8 +4,8 @@ use chrono::DateTime;
 use scim_rotator::domain::journal::Tags;
 use serde_json::{Value, json};
 
-use super::State;
 use super::http::{Call, Reply, Routed, refuse};
+use super::{State, clouds};
 use crate::world::{NewSecret, Op, Patch, Refusal, Stored, Timestamp};
 
 /// Key Vault's page of versions.
@@ -18,7 +18,7 @@ pub fn route(state: &State, call: &Call) -> Routed {
         return Routed::Answer(no(404, "VaultNotFound", "there is no such vault"));
     };
     let audience = call.bearer().and_then(|token| state.world(number).audience(token));
-    if audience.as_deref() != Some(&made_out_to(call)) {
+    if audience != Some(format!("https://{}", clouds::of_vault(&call.host).vault)) {
         return Routed::Answer(challenge(state, call, number));
     }
     if call.query.get("api-version").is_none_or(String::is_empty) {
@@ -40,18 +40,13 @@ pub fn route(state: &State, call: &Call) -> Routed {
     }
 }
 
-/// What access tokens for a vault are made out to: what its name has in common with those of all others.
-fn made_out_to(call: &Call) -> String {
-    let (_, rest) = call.host.split_once('.').unwrap_or_default();
-    format!("https://{rest}")
-}
-
 fn challenge(state: &State, call: &Call, number: usize) -> Reply {
     let port = call.authority.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
     let directory = state.world(number).settings.directory.clone();
-    let login = if call.host.ends_with(".test") { "login.sandbox.test" } else { "login.microsoftonline.com" };
-    let resource = made_out_to(call);
-    let header = format!(r#"Bearer authorization="https://{login}{port}/{directory}", resource="{resource}""#);
+    let cloud = clouds::of_vault(&call.host);
+    let own = || format!("https://{}", cloud.vault);
+    let resource = state.world(number).settings.challenge_resource.clone().unwrap_or_else(own);
+    let header = format!(r#"Bearer authorization="https://{}{port}/{directory}", resource="{resource}""#, cloud.login);
     no(401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.").with("www-authenticate", header)
 }
 

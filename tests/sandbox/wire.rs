@@ -20,16 +20,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::server::TlsStream;
 
-/// The names that the one certificate is for: the sandbox's own, and those of the real services, for tests that call
-/// them by name in a network of their own.
-const NAMES: [&str; 6] = [
-    "*.sandbox.test",
-    "*.vault.sandbox.test",
-    "*.vault.azure.net",
-    "graph.microsoft.com",
-    "login.microsoftonline.com",
-    "*.us1.greenlake-hpe.com",
-];
+use super::clouds;
 
 /// A CA of this run and a server that it vouches for.
 pub struct Identity {
@@ -47,7 +38,7 @@ impl Identity {
         params.distinguished_name.push(DnType::CommonName, "scim-rotator sandbox");
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(NAMES.map(str::to_owned))?.signed_by(&key, &ca)?;
+        let leaf = CertificateParams::new(clouds::names())?.signed_by(&key, &ca)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?

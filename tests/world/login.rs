@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::{LoginKind, Refusal, Settings, World, ids};
 
+/// What a cluster's tokens for Entra are made out to.
+const FEDERATION: &str = "api://AzureADTokenExchange";
+
 /// A token for an API.
 #[derive(Clone, Debug)]
 pub struct Access {
@@ -81,7 +84,23 @@ impl World {
 
     /// `POST /{directory}/oauth2/v2.0/token` of Entra, by client secret.
     pub fn entra_login(&mut self, directory: &str, id: &str, secret: &str, scope: &str) -> Result<Access, Refusal> {
-        let bad = |code, message: String| Err(Refusal::new(401, code, message));
+        self.entra_login_by(directory, id, scope, |world| match secret == world.settings.azure_client_secret {
+            true => Ok(()),
+            false => Err(Refusal::new(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")),
+        })
+    }
+
+    /// The same by whatever `proves` who it is.
+    pub fn entra_login_by(
+        &mut self,
+        directory: &str,
+        id: &str,
+        scope: &str,
+        proves: impl FnOnce(&Self) -> Result<(), Refusal>,
+    ) -> Result<Access, Refusal> {
+        if let Some((status, code, message)) = self.settings.login_refusal {
+            return Err(Refusal::new(status, code, message));
+        }
         if directory != self.settings.directory {
             let message = format!("AADSTS90002: Tenant '{directory}' not found.");
             return Err(Refusal::new(400, "invalid_request", message));
@@ -90,14 +109,43 @@ impl World {
             let message = format!("AADSTS700016: Application with identifier '{id}' was not found in the directory.");
             return Err(Refusal::new(400, "unauthorized_client", message));
         }
-        if secret != self.settings.azure_client_secret {
-            return bad("invalid_client", "AADSTS7000215: Invalid client secret provided.".to_owned());
-        }
+        proves(self)?;
         let Some(audience) = scope.strip_suffix("/.default") else {
             let message = format!("AADSTS1002012: The provided value for scope {scope} is not valid.");
             return Err(Refusal::new(400, "invalid_scope", message));
         };
         Ok(self.access(id, audience))
+    }
+
+    /// A token that the cluster projects into the pod that is trusted: good for `life` from now on.
+    pub fn service_account_token(&self, life: chrono::TimeDelta) -> String {
+        let Some(pod) = &self.settings.federated else { return String::new() };
+        ids::jwt(&json!({
+            "iss": pod.issuer, "sub": pod.subject, "aud": [FEDERATION], "exp": (self.now + life).timestamp(),
+        }))
+    }
+
+    /// Whether Entra takes this token of a cluster in place of the application's secret.
+    pub fn check_federated(&self, assertion: &str) -> Result<(), Refusal> {
+        let no = |message: &str| Err(Refusal::new(401, "invalid_client", message));
+        let Some(claims) = ids::claims(assertion) else {
+            return no("AADSTS50027: JWT token is invalid or malformed.");
+        };
+        let is_good_now = claims["exp"].as_i64().is_some_and(|exp| self.now.timestamp() < exp);
+        match &self.settings.federated {
+            None => no("AADSTS70021: No matching federated identity record found for presented assertion."),
+            Some(pod) if claims["iss"] != pod.issuer.as_str() => {
+                no("AADSTS700211: No matching federated identity record found for presented assertion issuer.")
+            }
+            Some(pod) if claims["sub"] != pod.subject.as_str() => {
+                no("AADSTS700213: No matching federated identity record found for presented assertion subject.")
+            }
+            Some(_) if claims["aud"][0] != FEDERATION => {
+                no("AADSTS700212: No matching federated identity record found for presented assertion audience.")
+            }
+            Some(_) if !is_good_now => no("AADSTS700024: Client assertion is not within its valid time range."),
+            Some(_) => Ok(()),
+        }
     }
 
     /// What a machine's identity endpoint fetches from Entra for it: the same access token as a login gives.

@@ -36,7 +36,7 @@ pub use hpe::{Minted, TokenNo};
 pub use ledger::{Event, Ledger};
 pub use login::{Access, Grant};
 pub use settings::{
-    Begin, Delayed, ErrorFamily, LoginKind, PutReading, Settings, TagWrites, TakesEffect, ThrottleTold,
+    Begin, Delayed, ErrorFamily, Federated, LoginKind, PutReading, Settings, TagWrites, TakesEffect, ThrottleTold,
 };
 pub use vault::{NewSecret, Patch, Stored};
 

@@ -99,6 +99,15 @@ pub enum Begin {
     AtEntraAndVault,
 }
 
+/// A federated credential: whose tokens an application takes in place of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Federated {
+    /// The cluster's issuer.
+    pub issuer: String,
+    /// `system:serviceaccount:NAMESPACE:NAME`.
+    pub subject: String,
+}
+
 /// The switches. All are public: a test writes `Settings { put: PutReading::Replaces, ..Settings::default() }`.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -148,6 +157,8 @@ pub struct Settings {
     pub refuses_expiry: bool,
     /// Whether there is no such vault any more (404 `VaultNotFound`).
     pub vault_gone: bool,
+    /// What its challenge says that tokens must be made out to, where that is not the vaults' own domain.
+    pub challenge_resource: Option<String>,
     /// Whether the caller lacks its role on the vault (403).
     pub vault_forbidden: bool,
 
@@ -157,6 +168,12 @@ pub struct Settings {
     pub azure_client_id: String,
     /// Its secret.
     pub azure_client_secret: String,
+    /// The certificates that are registered for the application, DER.
+    pub azure_certificates: Vec<Vec<u8>>,
+    /// The pod that the application trusts as itself.
+    pub federated: Option<Federated>,
+    /// How Entra refuses every login, whoever comes: status, code, message.
+    pub login_refusal: Option<(u16, &'static str, &'static str)>,
     /// The life of Entra's access tokens.
     pub access_life: TimeDelta,
     /// The object id of the service principal that provisions.
@@ -218,10 +235,14 @@ impl Default for Settings {
             list_lag: TimeDelta::zero(),
             refuses_expiry: false,
             vault_gone: false,
+            challenge_resource: None,
             vault_forbidden: false,
             directory: "5c2f1ab0-0000-4000-8000-000000000001".to_owned(),
             azure_client_id: "5c2f1ab0-0000-4000-8000-000000000002".to_owned(),
             azure_client_secret: "entra-client-secret-of-the-sandbox".to_owned(),
+            azure_certificates: Vec::new(),
+            federated: None,
+            login_refusal: None,
             access_life: TimeDelta::minutes(60),
             service_principal: "5c2f1ab0-0000-4000-8000-000000000003".to_owned(),
             app_id: "5c2f1ab0-0000-4000-8000-000000000004".to_owned(),

@@ -1,0 +1,90 @@
+//! An application's assertion, judged as Entra judges it: the signature above all.
+
+use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::world::{Refusal, World};
+
+/// What an assertion is judged by, beside the world.
+pub struct Judge {
+    /// The token endpoint that was asked.
+    pub endpoint: String,
+    /// The application that claims it.
+    pub client_id: String,
+    /// Whether it was shown before.
+    pub is_used: bool,
+    /// So much the world's time may have moved on since it was dated, in seconds: it runs fast here.
+    pub leeway: i64,
+}
+
+impl Judge {
+    /// No, in Entra's words, unless everything about it is in order.
+    pub fn check(&self, world: &World, assertion: &str) -> Result<(), Refusal> {
+        let malformed = || no("AADSTS50027", "JWT token is invalid or malformed.");
+        let mut parts = assertion.rsplitn(2, '.');
+        let (signature, message) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let (header, claims) = message.split_once('.').ok_or_else(malformed)?;
+        let [header, claims] = [header, claims].map(json);
+        let (header, claims) = (header.ok_or_else(malformed)?, claims.ok_or_else(malformed)?);
+        if header["alg"] == "none" {
+            return world.check_federated(assertion);
+        }
+        if header["alg"] != "PS256" || header["typ"] != "JWT" {
+            return Err(no("AADSTS5002730", "Invalid JWT token. Unsupported key for the signing algorithm."));
+        }
+        let thumbprint = header["x5t#S256"].as_str().ok_or_else(malformed)?;
+        let is_meant = |der: &&Vec<u8>| URL_SAFE_NO_PAD.encode(Sha256::digest(der)) == thumbprint;
+        let unknown = || {
+            let message = format!(
+                "Client assertion failed signature validation. Reason - The key was not found. Thumbprint of key used by \
+                 client: '{thumbprint}'."
+            );
+            no("AADSTS700027", &message)
+        };
+        let der = world.settings.azure_certificates.iter().find(is_meant).ok_or_else(unknown)?;
+        let (_, certificate) = X509Certificate::from_der(der).map_err(|_| unknown())?;
+        let key = certificate.public_key().subject_public_key.data.to_vec();
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed())?;
+        UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key)
+            .verify(message.as_bytes(), &signature)
+            .map_err(|_| no("AADSTS700027", "Client assertion failed signature validation."))?;
+        self.check_claims(world.now().timestamp(), &claims)?;
+        match certificate.validity().not_after.timestamp() > world.now().timestamp() {
+            true => Ok(()),
+            false => Err(no("AADSTS1000502", "The provided certificate is not within its specified validity period.")),
+        }
+    }
+
+    fn check_claims(&self, now: i64, claims: &Value) -> Result<(), Refusal> {
+        if claims["aud"] != self.endpoint.as_str() {
+            return Err(no("AADSTS700023", "Client assertion audience claim does not match Realm issuer."));
+        }
+        if claims["iss"] != self.client_id.as_str() || claims["sub"] != self.client_id.as_str() {
+            return Err(no(
+                "AADSTS700021",
+                "Client assertion application identifier doesn't match 'client_id' parameter.",
+            ));
+        }
+        if self.is_used || claims["jti"].as_str().is_none_or(|jti| uuid::Uuid::try_parse(jti).is_err()) {
+            return Err(no("AADSTS700025", "The assertion has been used before, or bears no id."));
+        }
+        let time = |name: &str| claims[name].as_i64().unwrap_or_default();
+        let (nbf, exp) = (time("nbf"), time("exp"));
+        if !(nbf <= now && now < exp + self.leeway && exp > nbf && exp - nbf <= 600) {
+            return Err(no("AADSTS700024", "Client assertion is not within its valid time range."));
+        }
+        Ok(())
+    }
+}
+
+fn json(part: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+fn no(code: &str, message: &str) -> Refusal {
+    Refusal { status: 401, code: "invalid_client", message: format!("{code}: {message}"), retry_after: None }
+}
