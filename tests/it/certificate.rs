@@ -3,8 +3,8 @@
 use std::fs;
 
 use chrono::{TimeDelta, Utc};
-use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+use x509_parser::pem::Pem;
 
 use super::canary::{files as files_of, leak, secrets, windows};
 use super::place::{OVERLAP, Place, SPEED, about_to_be_due, hourly, is_at_rest_with_newer, only};
@@ -12,12 +12,13 @@ use super::somebody::{CLIENT, Somebody, TENANT, with_credential};
 use crate::sandbox::real_now;
 use crate::world::{Fault, Op};
 
-const PASSWORD: &str = "Rk4-pfx.password_Lw82nVq";
+/// As OpenSSL made it, with its password.
+const PFX: &[u8] = include_bytes!("../data/modern.pfx");
+const PASSWORD: &str = "pfx-pa55word-of-a-test";
 
 /// A certificate of its own key.
 struct Issued {
     key: String,
-    key_der: Vec<u8>,
     pem: String,
     der: Vec<u8>,
 }
@@ -40,24 +41,19 @@ impl Issued {
         };
         (params.not_before, params.not_after) = (day(from), day(to));
         let certificate = params.self_signed(&key).expect("a certificate");
-        Self {
-            key: key.serialize_pem(),
-            key_der: key.serialize_der(),
-            pem: certificate.pem(),
-            der: certificate.der().to_vec(),
-        }
+        Self { key: key.serialize_pem(), pem: certificate.pem(), der: certificate.der().to_vec() }
     }
 
     fn good() -> Self {
         Self::new(-2, 3000)
     }
 
-    fn pfx(&self) -> Vec<u8> {
-        let (key, certificate) = (PrivateKey::from_der(&self.key_der), Certificate::from_der(&self.der));
-        let chain = PrivateKeyChain::new("1", key.expect("a key"), [certificate.expect("a certificate")]);
-        let mut store = KeyStore::new();
-        store.add_entry("rotator", KeyStoreEntry::PrivateKeyChain(chain));
-        store.writer(PASSWORD).write().expect("a PFX")
+    /// The one in [`PFX`].
+    fn filed() -> Self {
+        let text = include_str!("../data/plain.pem");
+        let (key, pem) = text.split_at(text.find("-----BEGIN CERTIFICATE").expect("it begins"));
+        let (block, _) = Pem::read(std::io::Cursor::new(pem)).expect("a certificate");
+        Self { key: key.to_owned(), pem: pem.to_owned(), der: block.contents }
     }
 }
 
@@ -91,8 +87,9 @@ async fn a_certificate_in_any_form_makes_the_first_contact() {
     fs::write(apart.place.setup.folder.join("sandbox/c.pem"), &issued.pem).expect("written");
     apart.can_look().await;
 
-    let mut pfx = application(&issued, "certificate_file = \"sandbox/c.pfx\", password_file = \"sandbox/p\"").await;
-    pfx.secret_file("sandbox/c.pfx", issued.pfx());
+    let files = "certificate_file = \"sandbox/c.pfx\", password_file = \"sandbox/p\"";
+    let mut pfx = application(&Issued::filed(), files).await;
+    pfx.secret_file("sandbox/c.pfx", PFX);
     pfx.secret_file("sandbox/p", format!("{PASSWORD}\n"));
     pfx.can_look().await;
 }
@@ -120,8 +117,9 @@ async fn files_that_cannot_be_used_are_named_with_what_to_do() {
     fs::remove_file(somebody.place.setup.folder.join("sandbox/client.pem")).expect("it was there");
     somebody.fails_with(&["Entra login", "sandbox/client.pem", "does not exist"]).await;
 
-    let mut pfx = application(&issued, "certificate_file = \"sandbox/c.pfx\", password_file = \"sandbox/p\"").await;
-    pfx.secret_file("sandbox/c.pfx", issued.pfx());
+    let files = "certificate_file = \"sandbox/c.pfx\", password_file = \"sandbox/p\"";
+    let mut pfx = application(&Issued::filed(), files).await;
+    pfx.secret_file("sandbox/c.pfx", PFX);
     pfx.secret_file("sandbox/p", "Tn8-another.password_Wq31");
     pfx.fails_with(&["Entra login", "the password does not open", "sandbox/c.pfx", "password_file"]).await;
 }
@@ -187,14 +185,14 @@ async fn a_certificate_that_was_renewed_on_disk_is_used_from_the_next_login_on()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_piece_of_key_password_or_assertion_shows_in_any_log_file_argument_or_environment_of_a_daemon() {
-    let issued = Issued::good();
+    let issued = Issued::filed();
     let registered = issued.der.clone();
     let worlds = about_to_be_due(move |settings| settings.azure_certificates = vec![registered.clone()]).await;
     let files = "certificate_file = \"sandbox/secret.pfx\", password_file = \"sandbox/secret-password\"";
     let change =
         |text: String| only(OVERLAP, &hourly(&with_credential(&text, &format!("credential = {}", configured(files)))));
     let place = Place::new(worlds, SPEED, change).await;
-    fs::write(place.setup.folder.join("sandbox/secret.pfx"), issued.pfx()).expect("written");
+    fs::write(place.setup.folder.join("sandbox/secret.pfx"), PFX).expect("written");
     fs::write(place.setup.folder.join("sandbox/secret-password"), PASSWORD).expect("written");
     let token = place.sandbox.world(OVERLAP).saved_token().expect("a token");
     // Logins that go wrong make for talk.

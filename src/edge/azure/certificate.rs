@@ -8,13 +8,13 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PSS_SHA256, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use p12_keystore::Pkcs12Archive;
-use pkcs8::EncryptedPrivateKeyInfoRef;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use sha2::{Digest as _, Sha256};
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::encryption::{self, Shut};
+use super::pfx::{self, Opened};
 use crate::domain::Timestamp;
 use crate::secret_file::{SecretFile, SecretFileError};
 
@@ -83,7 +83,10 @@ impl CertificateError {
             Self::ManyKeys(_) => "leave only the key of the certificate in it",
             Self::NeedsPassword(_) => "put its password into a file and name that by password_file",
             Self::WrongPassword(_) => "put the right one into password_file (one newline at its end does not count)",
-            Self::OddEncryption(_) => "encrypt it anew: openssl pkcs8 -topk8 -in … -out …",
+            Self::OddEncryption(_) => {
+                "encrypt it anew, and use the PEM: of a key, openssl pkcs8 -topk8 -in … -out ….pem; of a PFX, openssl \
+                 pkcs12 -legacy -in … -out ….pem"
+            }
             Self::NotRsa(_) => "Entra takes RSA certificates only: have one made with an RSA key of 2048 bits or more",
             Self::Mismatch { .. } => "take certificate and key of the same renewal",
         })
@@ -164,13 +167,6 @@ impl Identity {
     }
 }
 
-/// What was in a file.
-#[derive(Default)]
-struct Opened {
-    certificates: Vec<Vec<u8>>,
-    keys: Vec<SecretSlice<u8>>,
-}
-
 fn open(
     path: &std::path::Path,
     content: &SecretSlice<u8>,
@@ -200,7 +196,8 @@ fn open_pem(
             "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => opened.keys.push(SecretSlice::from(block.contents)),
             "ENCRYPTED PRIVATE KEY" => {
                 let password = password.ok_or_else(|| CertificateError::NeedsPassword(path.to_owned()))?;
-                opened.keys.push(decrypt(path, &block.contents, password)?);
+                let key = encryption::key(&block.contents, password.expose_secret());
+                opened.keys.push(key.map_err(|shut| why_shut(path, shut))?);
             }
             _ => {}
         }
@@ -208,41 +205,24 @@ fn open_pem(
     Ok(opened)
 }
 
-fn decrypt(path: &std::path::Path, der: &[u8], password: &SecretString) -> Result<SecretSlice<u8>, CertificateError> {
-    let odd = || CertificateError::OddEncryption(path.to_owned());
-    let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| odd())?;
-    match encrypted.decrypt(password.expose_secret()) {
-        Ok(key) => Ok(SecretSlice::from(key.as_bytes().to_vec())),
-        Err(pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed)) | Err(pkcs8::Error::Asn1(_)) => {
-            Err(CertificateError::WrongPassword(path.to_owned()))
-        }
-        Err(_) => Err(odd()),
-    }
-}
-
 fn open_pfx(
     path: &std::path::Path,
     content: &[u8],
     password: Option<&SecretString>,
 ) -> Result<Opened, CertificateError> {
-    use p12_keystore::error::Error;
-    let archive = Pkcs12Archive::from_pkcs12(content, password.map_or("", |password| password.expose_secret()));
-    let archive = archive.map_err(|error| match error {
-        Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_) if password.is_none() => {
-            CertificateError::NeedsPassword(path.to_owned())
-        }
-        Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_) => {
-            CertificateError::WrongPassword(path.to_owned())
-        }
-        Error::UnsupportedEncryptionScheme | Error::UnsupportedMacAlgorithm => {
-            CertificateError::OddEncryption(path.to_owned())
-        }
-        _ => CertificateError::Unreadable(path.to_owned()),
-    })?;
-    Ok(Opened {
-        certificates: archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect(),
-        keys: archive.keys.iter().map(|bag| SecretSlice::from(bag.key.as_der().to_vec())).collect(),
+    let tried = password.map_or("", |password| password.expose_secret());
+    pfx::open(content, tried).map_err(|shut| match shut {
+        Shut::Password if password.is_none() => CertificateError::NeedsPassword(path.to_owned()),
+        shut => why_shut(path, shut),
     })
+}
+
+fn why_shut(path: &std::path::Path, shut: Shut) -> CertificateError {
+    match shut {
+        Shut::Password => CertificateError::WrongPassword(path.to_owned()),
+        Shut::Odd => CertificateError::OddEncryption(path.to_owned()),
+        Shut::Broken => CertificateError::Unreadable(path.to_owned()),
+    }
 }
 
 fn rsa(key: &SecretSlice<u8>) -> Option<RsaKeyPair> {

@@ -9,8 +9,11 @@ mod assertion;
 mod cache;
 mod certificate;
 mod cli;
+mod der;
+mod encryption;
 mod errors;
 mod federated;
+mod pfx;
 mod transport;
 
 use std::fmt;
