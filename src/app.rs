@@ -11,15 +11,18 @@ use url::Url;
 use crate::config::{
     self, ApiClient, Config, ConnectionConfig, Credential, Credentials, HpeAuth, Issuing, TokenService,
 };
+use crate::doctor::{Bearer, Questions, Subject};
+use crate::domain::Bootstrap;
 use crate::edge::azure::{Application, AzureCredential, AzureLogin, AzureOptions, CertificateFiles, WhichIdentity};
 use crate::edge::clock::{SandboxClock, SystemClock};
 use crate::edge::graph::{Graph, GraphOptions};
 use crate::edge::greenlake::{Auth, BearerCommand, ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
 use crate::edge::http::{Http, HttpOptions};
 use crate::edge::keyvault::{KeyVault, KeyVaultOptions};
-use crate::edge::login::Login;
+use crate::edge::login::{Login, LoginBearer};
 use crate::edge::scim::{ScimOptions, ScimProbe};
 use crate::edge::supplied::Supplied;
+use crate::edge::way::HttpWays;
 use crate::engine::fleet::Make;
 use crate::engine::{Connection, Ports, Spec, Tenants};
 use crate::ports::{Clock, Issuer};
@@ -104,32 +107,84 @@ impl App {
 
     fn ports(&self, config: &ConnectionConfig) -> anyhow::Result<Ports> {
         let ConnectionConfig { issuer, vault, entra, .. } = config;
-        let graph = GraphOptions {
-            url: self.graph.clone(),
-            scope: self.graph_scope.clone(),
-            service_principal_id: entra.service_principal_id.to_string(),
-            job_id: entra.job_id.clone(),
-            tenant_url: entra.tenant_url.to_string(),
-        };
         let keyvault = KeyVaultOptions { url: vault.url.clone(), secret: vault.secret.clone() };
         let (http, clock) = (&self.http, &self.clock);
         Ok(Ports {
             issuer: self.issuer(issuer)?,
             vault: Arc::new(KeyVault::new(keyvault, http.clone(), Arc::clone(&self.vault_login))?),
-            provisioner: Arc::new(Graph::new(graph, http.clone(), Arc::clone(&self.graph_login), Arc::clone(clock))?),
+            provisioner: Arc::new(self.graph(entra)?),
             probe: Arc::new(ScimProbe::new(ScimOptions { tenant_url: entra.tenant_url.clone() }, http.clone())),
             clock: Arc::clone(clock),
             tenants: Arc::clone(&self.tenants),
         })
     }
 
-    fn issuer(&self, issuer: &Issuing) -> anyhow::Result<Arc<dyn Issuer>> {
-        let issuer = match issuer {
-            Issuing::Supplied { assumed_lifetime } => {
-                return Ok(Arc::new(Supplied { assumed_lifetime: *assumed_lifetime }));
-            }
-            Issuing::GreenLake(issuer) => issuer,
+    /// What the doctor knows of a connection, and whom it asks.
+    pub fn doctor(&self, azure: &config::Azure, config: &ConnectionConfig) -> anyhow::Result<(Subject, Questions)> {
+        let ConnectionConfig { name, issuer, vault, entra, policy, .. } = config;
+        let Ports { vault: keyvault, provisioner, probe, clock, .. } = self.ports(config)?;
+        let hpe = issuer.greenlake();
+        let (graph_login, vault_login) = match &azure.credentials {
+            Credentials::One(both) => (both, both),
+            Credentials::Two { graph, vault } => (graph, vault),
         };
+        let login = |credential: &Credential| credential.asks_authority().then(|| azure.authority.clone());
+        let graph_scope = self.graph_scope.clone();
+        let graph_scope = graph_scope.unwrap_or_else(|| scope(&self.graph.origin().ascii_serialization()));
+        // What is common to the names of all vaults of a cloud is what their tokens are made out to.
+        let vaults = vault.url.host_str().and_then(|host| host.split_once('.')).unwrap_or_default().1;
+        let bearer = |login, scope| Arc::new(LoginBearer { login: Arc::clone(login), scope });
+        let hpe_bearer = hpe.map(|hpe| self.greenlake(hpe).map(|hpe| Arc::new(hpe) as Arc<dyn Bearer>)).transpose()?;
+        let questions = Questions {
+            ways: Arc::new(HttpWays::new(self.http.clone(), Arc::clone(&self.clock))),
+            graph_bearer: bearer(&self.graph_login, graph_scope),
+            vault_bearer: bearer(&self.vault_login, scope(&format!("https://{vaults}"))),
+            hpe_bearer,
+            vault: keyvault,
+            provisioner,
+            directory: Arc::new(self.graph(entra)?),
+            probe,
+            clock,
+        };
+        let subject = Subject {
+            name: name.to_string(),
+            graph_login: login(graph_login),
+            vault_login: login(vault_login),
+            graph: self.graph.clone(),
+            vault: vault.url.clone(),
+            secret: vault.secret.clone(),
+            hpe: hpe.map(|hpe| hpe.url.clone()),
+            hpe_login: hpe.and_then(|hpe| match &hpe.auth {
+                HpeAuth::Client(client) => Some(client.issuer.clone()),
+                HpeAuth::File(_) | HpeAuth::Command(_) => None,
+            }),
+            tenant_url: entra.tenant_url.clone(),
+            service_principal_id: entra.service_principal_id,
+            tries_foreign: policy.accept_supplied || policy.bootstrap == Some(Bootstrap::Adopt),
+        };
+        Ok((subject, questions))
+    }
+
+    fn graph(&self, entra: &config::EntraApp) -> anyhow::Result<Graph> {
+        let options = GraphOptions {
+            url: self.graph.clone(),
+            scope: self.graph_scope.clone(),
+            service_principal_id: entra.service_principal_id.to_string(),
+            job_id: entra.job_id.clone(),
+            tenant_url: entra.tenant_url.to_string(),
+        };
+        let (login, clock) = (Arc::clone(&self.graph_login), Arc::clone(&self.clock));
+        Ok(Graph::new(options, self.http.clone(), login, clock)?)
+    }
+
+    fn issuer(&self, issuer: &Issuing) -> anyhow::Result<Arc<dyn Issuer>> {
+        Ok(match issuer {
+            Issuing::Supplied { assumed_lifetime } => Arc::new(Supplied { assumed_lifetime: *assumed_lifetime }),
+            Issuing::GreenLake(issuer) => Arc::new(self.greenlake(issuer)?),
+        })
+    }
+
+    fn greenlake(&self, issuer: &config::GreenLake) -> anyhow::Result<GreenLake> {
         let options = GreenLakeOptions {
             url: issuer.url.clone(),
             auth: auth(&issuer.auth),
@@ -139,8 +194,13 @@ impl App {
                 assumed_lifetime: issuer.assumed_lifetime,
             },
         };
-        Ok(Arc::new(GreenLake::new(options, self.http.clone(), Arc::clone(&self.clock))?))
+        Ok(GreenLake::new(options, self.http.clone(), Arc::clone(&self.clock))?)
     }
+}
+
+/// What a token for this resource is asked for.
+fn scope(resource: &str) -> String {
+    format!("{resource}/.default")
 }
 
 /// Whence the bearer for HPE comes.

@@ -14,6 +14,7 @@ use crate::logging::Verbosity;
 const EXAMPLES: &str = "\
 Begin here:
   scim-rotator config check          is the configuration right? every problem at once
+  scim-rotator doctor                does every hop work (network, tokens, roles, vault, Entra, HPE)? changes nothing
   scim-rotator check                 what would be done now, and why? changes nothing
   scim-rotator once                  do it once, and end
   scim-rotator run                   do it for years (systemd, container)
@@ -91,6 +92,14 @@ pub enum Command {
     /// Show each connection: stage, expiry and where that date comes from, slack, job, last and next action.
     Status(StatusArgs),
 
+    /// Walk every hop of a connection, and say of each whether it is well, by what that is seen, and what mends it.
+    ///
+    /// Names, connections, TLS, clocks; a token for each audience and its roles; vault, service principal, owner, job, last cycle,
+    /// settings, mapping, assignments, SCIM endpoint. Changes nothing, rotates nothing, takes no lock: run it beside the
+    /// daemon, or before the first rotation. What cannot be tried without a change is said to be `untried`. Exit codes: 0 no
+    /// fault, 1 at least one.
+    Doctor(DoctorArgs),
+
     /// Have a new token made now, whatever the policy says, and bring it to Entra.
     ///
     /// At most four tokens are issued in 24 hours, a minute apart, whoever asks. The provisioning job is paused around the
@@ -137,6 +146,17 @@ pub struct CheckArgs {
 /// `status`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct StatusArgs {
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor [NAME]`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DoctorArgs {
+    /// The connection, as the configuration names it. Without it, all of them.
+    pub name: Option<String>,
+
     /// For machines: one JSON document.
     #[arg(long)]
     pub json: bool,
@@ -225,7 +245,8 @@ pub enum ConfigCommand {
 impl Cli {
     /// How much is logged. A command that answers on standard output logs warnings only, unless asked for more.
     pub fn verbosity(&self) -> Verbosity {
-        let answers = matches!(self.command, Command::Check(_) | Command::Status(_) | Command::Config(_));
+        let answers =
+            matches!(self.command, Command::Check(_) | Command::Status(_) | Command::Doctor(_) | Command::Config(_));
         Verbosity::new(self.verbose, self.quiet.max(u8::from(answers && self.verbose == 0)))
     }
 }
@@ -286,6 +307,7 @@ mod tests {
             "once",
             "check",
             "status",
+            "doctor",
             "rotate",
             "adopt",
             "hold",

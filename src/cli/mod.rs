@@ -6,6 +6,7 @@ mod adopt;
 mod args;
 mod check;
 pub mod config_check;
+mod doctor;
 pub mod exit;
 mod hold;
 mod look;
@@ -24,7 +25,8 @@ use std::path::PathBuf;
 use clap::Parser as _;
 
 pub use args::{
-    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, HoldArgs, OnceArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
+    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, DoctorArgs, HoldArgs, OnceArgs, ReleaseArgs, RotateArgs,
+    RunArgs, StatusArgs,
 };
 pub use exit::Exit;
 
@@ -83,6 +85,7 @@ fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<
             Command::Once(_) => once::run(&config, &mut out).await,
             Command::Check(args) => check::run(&config, &args, &mut out).await,
             Command::Status(args) => status::run(&config, &args, &mut out).await,
+            Command::Doctor(args) => doctor::run(&config, &args, &mut out).await,
             Command::Rotate(args) => rotate::run(&config, &args, &mut out).await,
             Command::Adopt(args) => adopt::run(&config, &args, &mut out).await,
             Command::Hold(args) => hold::run(&config, &args, &mut out).await,

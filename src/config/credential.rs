@@ -78,6 +78,14 @@ pub struct Application {
 }
 
 impl Credential {
+    /// Whether this process itself asks Entra's login; for the others the machine's own endpoint or the CLI does.
+    pub fn asks_authority(&self) -> bool {
+        match self {
+            Self::WorkloadIdentity { .. } | Self::ClientSecret { .. } | Self::ClientCertificate { .. } => true,
+            Self::ManagedIdentity(_) | Self::AzureArc { .. } | Self::AzureCli { .. } => false,
+        }
+    }
+
     /// Every file that holds a secret of it, and whose permissions are the business of whoever configures it. Kubernetes
     /// writes a pod's token for all in the pod, and a certificate without its key is public.
     pub fn secret_files(&self) -> Vec<&SecretFile> {

@@ -4,6 +4,7 @@
 //! effects come out as data, and a test (`tests/it/architecture.rs`) keeps it so.
 
 pub mod attempts;
+pub mod claims;
 pub mod decide;
 pub mod job;
 pub mod journal;

@@ -1,10 +1,14 @@
 //! What an edge needs of a login to Entra, so that vault and Graph need not know how one is made.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::http::Cause;
+use crate::doctor::Bearer;
+use crate::domain::claims::Claims;
 use crate::ports::CallError;
 
 /// A login that can be had anew. The SDK takes it as a `TokenCredential`.
@@ -16,6 +20,21 @@ pub trait Login: TokenCredential {
     /// Drops every cached bearer, and has the secret read and the credential built anew at the next use: a service
     /// answered 401, and the SDK's cache would go on handing out the same dead bearer until it expires.
     fn renew(&self);
+}
+
+/// The bearers of a login for one scope, as the doctor looks at them.
+pub struct LoginBearer {
+    /// Who logs in.
+    pub login: Arc<dyn Login>,
+    /// For what.
+    pub scope: String,
+}
+
+#[async_trait]
+impl Bearer for LoginBearer {
+    async fn claims(&self) -> Result<Option<Claims>, CallError> {
+        Ok(Claims::of(self.login.bearer(&self.scope).await?.expose_secret()))
+    }
 }
 
 /// A failed login on its way through the SDK, which knows only its own error type.

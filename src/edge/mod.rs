@@ -12,6 +12,7 @@ pub mod keyvault;
 pub mod login;
 pub mod scim;
 pub mod supplied;
+pub mod way;
 
 #[cfg(test)]
 mod testing;

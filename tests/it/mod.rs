@@ -12,6 +12,7 @@ mod certificate;
 mod clouds;
 mod commands;
 mod control;
+mod doctor;
 mod federated;
 mod identity;
 mod kill;

@@ -36,13 +36,18 @@ fn hosts(vault: &str) -> String {
 }
 
 /// The far side under its real names, and a configuration as for production.
-struct Production {
+pub struct Production {
     sandbox: Sandbox,
     folder: tempfile::TempDir,
 }
 
 impl Production {
     async fn new(http: &str) -> Self {
+        Self::at(http, &[PUBLIC, PRIVATE, PRIVATE_V6].map(|ip| SocketAddr::new(ip, 443))).await
+    }
+
+    /// The same at these addresses alone.
+    pub async fn at(http: &str, addresses: &[SocketAddr]) -> Self {
         let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let settings = Settings {
             start: real_now(),
@@ -52,10 +57,9 @@ impl Production {
             tenant_url: "https://sps.us1.greenlake-hpe.com/v1alpha1/scimproxy".to_owned(),
             ..Settings::default()
         };
-        let addresses = [PUBLIC, PRIVATE, PRIVATE_V6].map(|ip| SocketAddr::new(ip, 443));
         let world = Arc::new(Mutex::new(World::new(settings.clone())));
         let options = SandboxOptions { speed: 1.0 };
-        let sandbox = Sandbox::start_at(vec![world], options, &addresses).await.expect("a sandbox on port 443");
+        let sandbox = Sandbox::start_at(vec![world], options, addresses).await.expect("a sandbox on port 443");
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
         write("ca.pem", &sandbox.ca_pem);
@@ -94,6 +98,13 @@ auth = {{ kind = "glcs", issuer = "https://iam.us1.greenlake-hpe.com/oauth2/{ten
         let Output { status, stdout, stderr } =
             tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends").expect("it starts");
         (status.code(), [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat())
+    }
+
+    /// A command in an empty environment.
+    pub async fn output(&self, arguments: &[&str]) -> Output {
+        let mut command = tokio::process::Command::new(BINARY);
+        command.args(arguments).arg("--config").arg(self.folder.path().join("c.toml")).env_clear().kill_on_drop(true);
+        tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends").expect("it starts")
     }
 
     /// A whole first contact, with a rotation.

@@ -23,12 +23,37 @@ pub fn route(state: &State, call: &Call) -> Routed {
     }
     let body = call.json();
     match (method, rest) {
-        ("GET", []) => deed(world, Op::PrincipalRead, |world| {
+        ("GET", []) => Routed::deed(world, Op::PrincipalRead, |world| {
             let settings = &world.settings;
             let name = "HPE GreenLake";
-            let body = json!({ "id": settings.service_principal, "appId": settings.app_id, "displayName": name });
-            Ok(Reply::json(200, &body))
+            Reply::json(
+                200,
+                &json!({ "id": settings.service_principal, "appId": settings.app_id, "displayName": name }),
+            )
         }),
+        ("GET", ["owners"]) => Routed::deed(world, Op::PrincipalRead, |world| {
+            let kind = "#microsoft.graph.directoryObject";
+            let owners: Vec<_> = world.owners().iter().map(|id| json!({ "@odata.type": kind, "id": id })).collect();
+            Reply::json(200, &json!({ "value": owners }))
+        }),
+        ("GET", ["appRoleAssignedTo"]) => Routed::deed(world, Op::PrincipalRead, |world| {
+            let assigned = |number| {
+                json!({
+                    "id": format!("assignment-{number}"), "principalDisplayName": format!("group {number}"),
+                    "principalType": "Group", "resourceId": world.settings.service_principal,
+                })
+            };
+            let application = json!({ "id": "assignment-x", "principalType": "ServicePrincipal" });
+            let groups = (0..world.settings.groups_assigned).map(assigned);
+            Reply::json(200, &json!({ "value": groups.chain([application]).collect::<Vec<_>>() }))
+        }),
+        ("GET", ["synchronization", "jobs", id, "schema"]) => {
+            let id = (*id).to_owned();
+            deed(world, Op::JobRead, move |world| {
+                world.job(&id).ok_or_else(|| gone(&id))?;
+                Ok(Reply::json(200, &schema(&world.settings.user_flows)))
+            })
+        }
         ("GET", ["synchronization", "jobs"]) => deed(world, Op::JobRead, |world| {
             let jobs: Vec<_> = world.jobs().iter().map(|job| job_json(world, job)).collect();
             Ok(Reply::json(200, &json!({ "value": jobs })))
@@ -52,6 +77,25 @@ pub fn route(state: &State, call: &Call) -> Routed {
         ("POST", ["synchronization", "jobs", id, verb]) => post(world, id, verb, body),
         _ => Routed::Answer(no(404, "ResourceNotFound", "no such resource")),
     }
+}
+
+/// A job's schema: its mappings, and what is said of both directories, which is long.
+fn schema(user_flows: &str) -> Value {
+    let attribute =
+        |number| json!({ "name": format!("attribute{number}"), "type": "String", "flowBehavior": "FlowWhenChanged" });
+    let attributes: Vec<_> = (0..4000).map(attribute).collect();
+    let mapping = |name: &str, source: &str, flows: &str| json!({ "enabled": true, "flowTypes": flows, "name": name, "sourceObjectName": source, "targetObjectName": source });
+    json!({
+        "id": "schema", "version": "v1.0",
+        "synchronizationRules": [{
+            "name": "USER_INBOUND_USER", "sourceDirectoryName": "Azure Active Directory",
+            "objectMappings": [
+                mapping("Provision Microsoft Entra ID Groups", "Group", "Add, Update, Delete"),
+                mapping("Provision Microsoft Entra ID Users", "User", user_flows),
+            ],
+        }],
+        "directories": [{ "name": "Azure Active Directory", "objects": [{ "name": "User", "attributes": attributes }] }],
+    })
 }
 
 fn post(world: usize, id: &str, verb: &str, body: Value) -> Routed {

@@ -84,21 +84,10 @@ pub(super) struct Entra {
 
 impl Entra {
     pub(super) fn new(settings: &Settings) -> Self {
-        let job = |id: &String| Job {
-            id: id.clone(),
-            state: JobState::NotRun,
-            schedule: Schedule::Active,
-            quarantine: None,
-            last: None,
-            last_success: None,
-            paused_by: None,
-            running: None,
-            next_begin: None,
-        };
         let mut pairs = vec![(BASE_ADDRESS.to_owned(), settings.tenant_url.clone())];
         pairs.extend(settings.siblings.iter().cloned());
         Self {
-            jobs: settings.jobs.iter().map(job).collect(),
+            jobs: settings.jobs.iter().map(|id| Job::new(id)).collect(),
             saved: vec![Saved { at: settings.start, pairs, token: None, reaches: true }],
             intended: settings.siblings.clone(),
             ignored: None,
@@ -151,6 +140,21 @@ impl Entra {
 }
 
 impl Job {
+    /// One that has never run.
+    fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            state: JobState::NotRun,
+            schedule: Schedule::Active,
+            quarantine: None,
+            last: None,
+            last_success: None,
+            paused_by: None,
+            running: None,
+            next_begin: None,
+        }
+    }
+
     fn next_change(&self) -> Option<Timestamp> {
         self.running.as_ref().map_or(self.next_begin, |cycle| Some(cycle.next_use))
     }
@@ -159,6 +163,10 @@ impl Job {
 impl World {
     /// Whether Graph lets the caller manage the service principal.
     pub fn graph_access(&self) -> Result<(), Refusal> {
+        let may = |role: &String| role == "Application.ReadWrite.OwnedBy" || role == "Synchronization.ReadWrite.All";
+        if !self.settings.graph_roles.iter().any(may) {
+            return Err(Refusal::new(403, "Authorization_RequestDenied", "Insufficient privileges."));
+        }
         // Owning the app registration alone shows like this, not as a 403.
         if self.settings.owns_service_principal { Ok(()) } else { Err(Refusal::new(401, "UnknownError", "")) }
     }
@@ -171,6 +179,19 @@ impl World {
     /// One of them.
     pub fn job(&self, id: &str) -> Option<&Job> {
         self.entra.jobs.iter().find(|job| job.id == id)
+    }
+
+    /// The object ids of those who own the service principal.
+    pub fn owners(&self) -> Vec<&str> {
+        let a_person = "5c2f1ab0-0000-4000-8000-00000000000a";
+        let caller = self.settings.owns_service_principal.then_some(self.settings.caller.as_str());
+        [a_person].into_iter().chain(caller).collect()
+    }
+
+    /// A person adds a provisioning job, which has never run.
+    pub fn person_adds_job(&mut self, id: &str) {
+        self.settings.jobs.push(id.to_owned());
+        self.entra.jobs.push(Job::new(id));
     }
 
     /// A person pauses the (first) job in the portal.

@@ -155,8 +155,10 @@ impl World {
 
     fn access(&mut self, id: &str, audience: &str) -> Access {
         let directory = &self.settings.directory;
+        let roles = audience.contains("graph").then_some(&self.settings.graph_roles).filter(|roles| !roles.is_empty());
         let claims = json!({
             "iss": format!("https://sts.windows.net/{directory}/"), "aud": audience, "appid": id, "tid": directory,
+            "oid": self.settings.caller, "idtyp": "app", "roles": roles,
             "iat": self.now.timestamp(), "exp": (self.now + self.settings.access_life).timestamp(), "n": self.entra.next_id(),
         });
         Access { token: ids::jwt(&claims), expires_in: self.settings.access_life.num_seconds() }

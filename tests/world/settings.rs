@@ -174,6 +174,10 @@ pub struct Settings {
     pub federated: Option<Federated>,
     /// How Entra refuses every login, whoever comes: status, code, message.
     pub login_refusal: Option<(u16, &'static str, &'static str)>,
+    /// The object id of the daemon's identity, which owns what it owns.
+    pub caller: String,
+    /// What it may do at Graph: the roles in its tokens. Without a role that lets it manage provisioning, 403.
+    pub graph_roles: Vec<String>,
     /// The life of Entra's access tokens.
     pub access_life: TimeDelta,
     /// The object id of the service principal that provisions.
@@ -184,6 +188,10 @@ pub struct Settings {
     pub owns_service_principal: bool,
     /// The ids of its provisioning jobs.
     pub jobs: Vec<String>,
+    /// The flow types of the mapping of users.
+    pub user_flows: String,
+    /// How many groups are assigned to the application.
+    pub groups_assigned: usize,
     /// Where the SCIM endpoint is; the saved `BaseAddress` to begin with.
     pub tenant_url: String,
     /// The settings saved beside the credentials.
@@ -243,11 +251,15 @@ impl Default for Settings {
             azure_certificates: Vec::new(),
             federated: None,
             login_refusal: None,
+            caller: "5c2f1ab0-0000-4000-8000-000000000005".to_owned(),
+            graph_roles: vec!["Application.ReadWrite.OwnedBy".to_owned()],
             access_life: TimeDelta::minutes(60),
             service_principal: "5c2f1ab0-0000-4000-8000-000000000003".to_owned(),
             app_id: "5c2f1ab0-0000-4000-8000-000000000004".to_owned(),
             owns_service_principal: true,
             jobs: vec!["scim.5c2f1ab0.job1".to_owned()],
+            user_flows: "Add, Delete".to_owned(),
+            groups_assigned: 1,
             tenant_url: "https://sps.sandbox.test/v1alpha1/scimproxy".to_owned(),
             siblings: [
                 ("SyncAll", "false"),

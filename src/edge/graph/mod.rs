@@ -2,6 +2,7 @@
 //!
 //! Never calls `restart`, which means mass traffic or deletions, and never writes settings but by `provision`.
 
+mod directory;
 mod errors;
 mod wire;
 
@@ -14,7 +15,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use url::Url;
 
-use super::http::{Answer, Http, Method, Redactor, join};
+use super::http::{Answer, Http, LONG_BODY, MAX_BODY, Method, Redactor, join};
 use super::login::Login;
 use crate::domain::settings::SecretsUpdate;
 use crate::domain::{Job, Settings, Timestamp, Token, Verdict};
@@ -145,6 +146,8 @@ impl Graph {
         twice: Twice,
         secrets: &[&str],
     ) -> Result<Answer, CallError> {
+        // What a schema says of every attribute of two directories is long; everything else is short.
+        let most = if url.path().ends_with("/schema") { LONG_BODY } else { MAX_BODY };
         let maybe = match twice {
             Twice::Same => Class::Retry { after: None },
             Twice::Differs => Class::Ambiguous,
@@ -163,7 +166,8 @@ impl Graph {
                 None if method == Method::POST => request.header(CONTENT_LENGTH, "0"),
                 None => request,
             };
-            let answer = self.http.send(request).await.map_err(|failure| failure.into_call(SERVICE, maybe))?;
+            let answer =
+                self.http.send_within(request, most).await.map_err(|failure| failure.into_call(SERVICE, maybe))?;
             if answer.is_success() {
                 // Most of Graph's successes have no body to be misread, so a page would pass for one.
                 return if answer.is_web_page() { Err(errors::web_page(&answer, maybe)) } else { Ok(answer) };

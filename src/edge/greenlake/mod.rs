@@ -25,6 +25,8 @@ use self::bearer::BearerSource;
 pub use self::command::BearerCommand;
 pub use self::login::{ClientCredentials, Flavour};
 use super::http::{Answer, Failure, Http, Method, Redactor, Sent, join};
+use crate::doctor::Bearer;
+use crate::domain::claims::Claims;
 use crate::domain::{Expiry, Timestamp, Token};
 use crate::ports::{CallError, Class, Clock, IssueHow, Issued, Issuer, IssuerError};
 
@@ -175,6 +177,13 @@ impl Issuer for GreenLake {
 
     fn expiry_of(&self, token: &Token, since: Timestamp) -> Option<Expiry> {
         answer::expiry_of(token, since, self.options.reading.assumed_lifetime)
+    }
+}
+
+#[async_trait]
+impl Bearer for GreenLake {
+    async fn claims(&self) -> Result<Option<Claims>, CallError> {
+        Ok(Claims::of(self.bearer.get().await?.token.expose_secret()))
     }
 }
 

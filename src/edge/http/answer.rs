@@ -12,6 +12,8 @@ use crate::domain::Timestamp;
 
 /// The longest body that is read, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
+/// The longest one of those few answers that are long by nature, in bytes.
+pub const LONG_BODY: usize = 8 * 1024 * 1024;
 /// No service is waited for longer than this, whatever it asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// A wait beyond this is a mistake of the far side (a date in the wrong unit), and is not believed at all.
@@ -33,17 +35,18 @@ impl std::fmt::Debug for Answer {
     }
 }
 
-/// Reads the body. That of a refusal only adds words, so it may be cut or lost; that of a success must be whole.
-pub(super) async fn read(target: String, mut response: Response) -> Result<Answer, Failure> {
+/// Reads the body, up to `most` bytes. That of a refusal only adds words, so it may be cut or lost; that of a success must
+/// be whole.
+pub(super) async fn read(target: String, mut response: Response, most: usize) -> Result<Answer, Failure> {
     let status = response.status().as_u16();
     let whole = response.status().is_success();
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
             Ok(None) => break,
-            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BODY => body.extend_from_slice(&chunk),
-            Ok(Some(_)) if whole => return Err(Failure::broken(&target, status, None)),
-            Err(error) if whole => return Err(Failure::broken(&target, status, Some(&error))),
+            Ok(Some(chunk)) if body.len() + chunk.len() <= most => body.extend_from_slice(&chunk),
+            Ok(Some(_)) if whole => return Err(Failure::too_long(&target, status, most)),
+            Err(error) if whole => return Err(Failure::broken(&target, status, &error)),
             Ok(Some(_)) | Err(_) => break,
         }
     }

@@ -56,14 +56,16 @@ impl Failure {
     }
 
     /// The answer began and could not be read to its end.
-    pub fn broken(target: &str, status: u16, error: Option<&reqwest::Error>) -> Self {
-        let how = match error {
-            Some(error) if error.is_timeout() => "did not end in time",
-            Some(_) => "broke off",
-            None => "is larger than 256 KB",
-        };
+    pub fn broken(target: &str, status: u16, error: &reqwest::Error) -> Self {
+        let how = if error.is_timeout() { "did not end in time" } else { "broke off" };
         let what = format!("{target}: the answer ({status}) {how}");
-        Self { sent: Sent::Maybe, what, advice: None, source: error.and_then(cause_of) }
+        Self { sent: Sent::Maybe, what, advice: None, source: cause_of(error) }
+    }
+
+    /// The answer has more than `most` bytes.
+    pub fn too_long(target: &str, status: u16, most: usize) -> Self {
+        let what = format!("{target}: the answer ({status}) is larger than {} KB", most / 1024);
+        Self { sent: Sent::Maybe, what, advice: None, source: None }
     }
 
     /// The request was not even made.

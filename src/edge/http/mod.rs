@@ -15,11 +15,12 @@ mod failure;
 mod names;
 mod redact;
 mod sdk;
+mod walk;
 mod words;
 
 use std::sync::Arc;
 
-pub use answer::{Answer, MAX_BODY};
+pub use answer::{Answer, LONG_BODY, MAX_BODY};
 pub use build::{BuildError, HttpOptions};
 pub use failure::{Cause, Failure, Sent};
 pub use redact::{Redactor, shorten};
@@ -53,12 +54,17 @@ impl Http {
 
     /// Sends and reads the whole answer, whatever its status. For what may be done twice.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        self.send_within(request, MAX_BODY).await
+    }
+
+    /// The same, for an answer of up to `most` bytes.
+    pub async fn send_within(&self, request: RequestBuilder, most: usize) -> Result<Answer, Failure> {
         let (request, target) = self.checked(request)?;
         let client = self.clients.lasting().map_err(|why| Failure::refused(&target, &why))?;
         let proxy = self.proxy_for(request.url()).cloned();
         let answer = client.execute(request).await;
         let response = answer.map_err(|error| Failure::sort_by_way_of(&target, &error, proxy.as_ref()))?;
-        answer::read(target, response).await
+        answer::read(target, response, most).await
     }
 
     /// As [`send`](Self::send), down a new connection that nothing else uses, and with certain knowledge of whether it
@@ -69,7 +75,7 @@ impl Http {
         let proxy = self.proxy_for(request.url()).cloned();
         let answer = single.client.execute(request).await;
         let answer = match answer {
-            Ok(response) => answer::read(target, response).await,
+            Ok(response) => answer::read(target, response, MAX_BODY).await,
             Err(error) => {
                 let failure = Failure::sort_by_way_of(&target, &error, proxy.as_ref());
                 Err(if single.stood() { Failure { sent: Sent::Maybe, ..failure } } else { failure.never_sent() })

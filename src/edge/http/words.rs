@@ -53,7 +53,7 @@ impl Words {
 }
 
 /// A name that could not be resolved: that of the proxy, or that of the service.
-fn name(error: &Unresolved, proxy: Option<&Proxy>) -> Words {
+pub(super) fn name(error: &Unresolved, proxy: Option<&Proxy>) -> Words {
     let asked = error.name();
     let whose = match proxy.and_then(|proxy| proxy.url.host_str()) {
         Some(host) if host == asked => format!("the proxy's name {asked}"),

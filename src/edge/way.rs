@@ -1,0 +1,84 @@
+//! The way to a host for the doctor: name, connection, TLS, and the clock behind it. Shows no secret to anybody.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use url::Url;
+
+use super::http::{Failure, Http, Method};
+use crate::doctor::{Greeting, Snag, Way, Ways};
+use crate::domain::Timestamp;
+use crate::ports::Clock;
+
+/// A `Date` tells whole seconds.
+const TICK: TimeDelta = TimeDelta::seconds(1);
+
+/// Walks by the one client.
+pub struct HttpWays {
+    http: Http,
+    clock: Arc<dyn Clock>,
+}
+
+impl HttpWays {
+    /// Nothing is sent yet.
+    pub fn new(http: Http, clock: Arc<dyn Clock>) -> Self {
+        Self { http, clock }
+    }
+
+    /// Asks for the host's front page down a new connection. Whatever it answers, it has been reached.
+    async fn greet(&self, url: &Url) -> Result<Greeting, Snag> {
+        let mut front = url.clone();
+        front.set_path("/");
+        front.set_query(None);
+        let (before, began) = (self.clock.now(), self.clock.elapsed());
+        let answer = self.http.send_once(self.http.request(Method::GET, front)).await.map_err(snag)?;
+        let took = (self.clock.elapsed() - began).to_std().unwrap_or_default();
+        Ok(Greeting { ahead: answer.date().map(|date| ahead(date, before, self.clock.now())), took })
+    }
+}
+
+#[async_trait]
+impl Ways for HttpWays {
+    async fn walk(&self, url: &Url) -> Way {
+        let proxy = self.http.way_of(url);
+        let addresses = match self.http.resolve(url).await {
+            Ok(addresses) => addresses,
+            Err(failure) => return Way { proxy, resolved: Err(snag(failure)), connected: None, answered: None },
+        };
+        let connected = self.http.knock(&addresses).await.map(|address| address.ip()).map_err(snag);
+        let answered = if connected.is_ok() { Some(self.greet(url).await) } else { None };
+        let resolved = Ok(addresses.iter().map(std::net::SocketAddr::ip).collect());
+        Way { proxy, resolved, connected: Some(connected), answered }
+    }
+}
+
+/// How far a clock that showed `date` at some moment between `before` and `after` is ahead of ours, at least.
+fn ahead(date: Timestamp, before: Timestamp, after: Timestamp) -> TimeDelta {
+    if date > after {
+        date - after
+    } else if date + TICK < before {
+        date + TICK - before
+    } else {
+        TimeDelta::zero()
+    }
+}
+
+fn snag(failure: Failure) -> Snag {
+    let cause = failure.source.map(|cause| format!(": {cause}")).unwrap_or_default();
+    Snag { what: format!("{}{cause}", failure.what), advice: failure.advice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_exchange_or_the_whole_seconds_of_a_date_explain_is_no_difference() {
+        let at = |seconds: i64| Timestamp::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+        let table = [(100, 0), (109, 0), (110, 0), (99, 0), (98, -1), (40, -59), (111, 1), (410, 300)];
+        for (date, expected) in table {
+            assert_eq!(ahead(at(date), at(100), at(110)), TimeDelta::seconds(expected), "{date}");
+        }
+    }
+}
