@@ -24,6 +24,8 @@ const READABLE: [AnswerShape; 8] = [
 
 /// The longest lag of a list under which two hosts are promised anything.
 const LAG_OF_TWO: TimeDelta = TimeDelta::seconds(30);
+/// How wrong a clock of theirs may be, and how far one step of it goes.
+const APART: TimeDelta = TimeDelta::minutes(5);
 
 impl Plan {
     /// The plan of this seed.
@@ -33,17 +35,20 @@ impl Plan {
         let policy = policy(dice, &settings);
         let lives = 2 + dice.small(3);
         let eventful = settings.token_life * i32::try_from(lives).unwrap_or(2);
-        let skew = match dice.small(10) {
+        let mut skew = match dice.small(10) {
             0 => dice.span(-policy.min_slack / 4, policy.min_slack / 4),
             _ => TimeDelta::zero(),
         };
         let mut accidents = accidents::draw(dice, level, &settings, &policy, eventful);
-        // Two hosts see each other in the vault's list only.
+        // Two hosts see each other in the vault's list only, by signs that bear the time of their own clocks.
         if accidents.iter().any(|accident| matches!(accident.what, What::Second { .. })) {
             settings.list_lag = settings.list_lag.min(LAG_OF_TWO);
+            skew = skew.clamp(-APART, APART);
             for accident in &mut accidents {
-                if let What::Lag(lag) = &mut accident.what {
-                    *lag = (*lag).min(LAG_OF_TWO);
+                match &mut accident.what {
+                    What::Lag(lag) => *lag = (*lag).min(LAG_OF_TWO),
+                    What::Step(by) => *by = (*by).clamp(-APART, APART),
+                    _ => (),
                 }
             }
         }
