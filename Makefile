@@ -6,13 +6,13 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test soak mutants lint docs nextest cargo-mutants bench release
+.PHONY: demo test soak mutants lint docs nextest network-tools cargo-mutants bench release
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
 	target/debug/examples/demo target/debug/scim-rotator $(DEMO_SECONDS)
 
-test: nextest lint docs
+test: nextest network-tools lint docs
 	$(CARGO) build --quiet --bins
 	$(CARGO) nextest run --no-fail-fast
 
@@ -34,6 +34,10 @@ cargo-mutants:
 # The runner is built from its source where it is not there yet.
 nextest:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest
+
+# What makes a network of a test's own (tests/it/namespace.rs). There on most systems.
+network-tools:
+	@command -v ip unshare mount >/dev/null || (apt-get update && apt-get install -y --no-install-recommends iproute2 util-linux mount)
 
 lint:
 	$(CARGO) fmt --check
