@@ -37,7 +37,7 @@ nextest:
 
 # What makes a network of a test's own (tests/it/namespace.rs). There on most systems.
 network-tools:
-	@command -v ip unshare mount >/dev/null || (apt-get update && apt-get install -y --no-install-recommends iproute2 util-linux mount)
+	@command -v ip >/dev/null && command -v unshare >/dev/null && command -v mount >/dev/null || (apt-get update && apt-get install -y --no-install-recommends iproute2 util-linux mount)
 
 lint:
 	$(CARGO) fmt --check

@@ -121,8 +121,8 @@ impl Run<'_> {
     }
 
     /// `start`, only in this state, never on a job that runs, nor on one that has run since it was paused: then somebody has
-    /// started it, and paused it again. Before each try the job is read anew, and
-    /// the vault: whoever has been overtaken starts nothing.
+    /// started it, and paused it again. Before each try the job is read anew, and the vault: whoever has been
+    /// overtaken starts nothing.
     pub async fn start_if(&self, state: JobState, pause: Option<PauseNote>) -> Result<Timestamp, Halt> {
         self.insist(PATIENCE, || async {
             // A vault that is away tells of nobody else; provisioning lives on without it.
