@@ -218,13 +218,19 @@ impl Run<'_> {
         self.store_now(held, LONG_PATIENCE).await
     }
 
-    /// Gives the current token to Entra once more, and notes when.
-    pub async fn provision_current(&self, mut current: Record, token: &Token, reason: Reason) -> Result<(), Halt> {
+    /// Gives the current token to Entra once more, and notes when. `place` is that of the newest version.
+    pub async fn provision_current(
+        &self,
+        mut current: Record,
+        place: &Labels,
+        token: &Token,
+        reason: Reason,
+    ) -> Result<(), Halt> {
         self.progress.enter("have Entra test the current token");
         if !self.test_until_accepted(token, TimeDelta::zero()).await? {
             return Err(Halt::because(Reason::NoVerdict));
         }
-        let put = self.provision_and_verify(token, &current.labels).await?;
+        let put = self.provision_and_verify(token, place).await?;
         let again = (reason == Reason::StillUnproven).then_some(put);
         self.write(&mut current, |labels| {
             labels.proof.provisioned = Some(put);

@@ -76,8 +76,14 @@ impl Run<'_> {
     pub async fn drain(&self, record: &Record, since: Timestamp) -> Result<(), Halt> {
         self.progress.enter("let a running cycle end");
         let mut waited = TimeDelta::zero();
+        let mut was_paused = false;
         loop {
             let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
+            // That it is paused may show late; once it has shown, it does not go away by itself.
+            if was_paused && job.state == JobState::Active {
+                return Err(somebody_started_it());
+            }
+            was_paused |= job.state == JobState::Paused;
             let last = job.last_execution.as_ref();
             let length = last.map_or(BLIND_DRAIN, |e| (e.length() * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
             // One that is over may still be told of: a version is used again for another try.

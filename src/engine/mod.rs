@@ -102,8 +102,8 @@ pub struct Connection {
     attempts: Attempts,
     /// It tends its connection for years, and need not issue anything in its first minutes.
     calm: bool,
-    /// When it first looked.
-    began: Option<Timestamp>,
+    /// When it first looked, by `elapsed`: no step of the wall clock makes it begin anew.
+    began: Option<TimeDelta>,
     /// The failure that is being waited out, to be shown for as long as it is.
     failure: Option<Failure>,
     unsaved: Option<Held>,
@@ -202,9 +202,8 @@ impl Connection {
         if act == Act::CarryOut && !self.introduced {
             self.introduced = run.introduce(self.began.is_none()).await;
         }
-        let settled = *self.began.get_or_insert_with(|| run.now()) + LIST_LAG;
-        // A clock that was stepped back does not begin anew.
-        let settled = settled.min(run.now() + LIST_LAG);
+        let lived = run.elapsed() - *self.began.get_or_insert_with(|| run.elapsed());
+        let settled = run.now() + LIST_LAG - lived;
         for _ in 0..MOST_ACTIONS {
             progress.beat();
             let (seen, decision) = match self.see(&run, settled, act).await {

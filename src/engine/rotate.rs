@@ -176,7 +176,9 @@ impl Run<'_> {
     pub async fn provision_again(&self, seen: &Observed, reason: Reason) -> Result<(), Halt> {
         let current = seen.journal.current().ok_or_else(|| self.taken_over())?;
         let token = self.token_of(Some(current)).await?.ok_or_else(unreadable)?;
-        self.provision_current(record(current), &token, reason).await
+        // A rejected version may stand above it; who has written past that one has taken over.
+        let place = seen.journal.ours().next().map_or(current.labels, |newest| newest.labels);
+        self.provision_current(record(current), place, &token, reason).await
     }
 
     /// Lets the job run. For a quarantine the record comes first, so that it is tried once only; for a pause after it.

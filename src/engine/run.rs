@@ -117,19 +117,21 @@ impl Run<'_> {
         Some(Sign { holder: self.spec.holder.clone(), at: self.now() })
     }
 
-    /// In a wait that others would take for silence: signs what was written last once more, if that was a minute ago. Fails
-    /// when another process has taken over meanwhile; a vault that is away tells of nobody.
+    /// In a wait that others would take for silence: signs the newest version once more, if anything was written last a
+    /// minute ago. Fails when another process has taken over meanwhile; a vault that is away tells of nobody.
     pub async fn keep_signed(&self) -> Result<(), Halt> {
-        let Some((id, labels, _)) = self.memory.last().filter(|(_, _, at)| self.elapsed() - *at >= SIGN_AGAIN) else {
+        if self.memory.last().is_none_or(|at| self.elapsed() - at < SIGN_AGAIN) {
             return Ok(());
-        };
+        }
         let Ok(versions) = self.ports.vault.list().await else { return Ok(()) };
-        if self.is_taken_over(versions, &labels) {
+        if self.is_kept_by_another(versions.clone()) {
             return Err(self.taken_over());
         }
-        let labels = Labels { sign: self.sign(), ..labels };
-        if self.ports.vault.label(&id, &labels.to_tags(), None).await.is_ok() {
-            self.memory.labelled(&id, &labels, None, self.elapsed());
+        let journal = self.journal(versions);
+        let Some(newest) = journal.ours().next() else { return Ok(()) };
+        let labels = Labels { sign: self.sign(), ..newest.labels.clone() };
+        if self.ports.vault.label(&newest.version.id, &labels.to_tags(), None).await.is_ok() {
+            self.memory.labelled(&newest.version.id, &labels, None, self.elapsed());
         }
         Ok(())
     }

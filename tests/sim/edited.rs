@@ -12,7 +12,7 @@ use super::{Crash, FaceOptions, Side};
 use crate::world::{Schedule, Settings, TakesEffect, World};
 
 /// A rotation that was killed as soon as the world looked like this.
-async fn killed_when(fence: Fence, is: impl Fn(&World) -> bool) -> Drive {
+pub(super) async fn killed_when(fence: Fence, is: impl Fn(&World) -> bool) -> Drive {
     let settings = Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() };
     let begin = about_to_rotate(settings, policy(Mode::Overlap, fence)).await;
     for at_call in 1.. {
@@ -50,6 +50,41 @@ async fn a_pending_version_that_somebody_disabled_or_filled_with_something_else_
         assert!(world.entra_holds_a_working_token(), "{}", world.ledger.trace());
         assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(3), 0), "{}", world.ledger.trace());
     }
+}
+
+/// The current version is neither the highest of ours, since one of ours above it was put aside, nor can it be made so,
+/// since what a person stored above both is his.
+#[tokio::test]
+async fn entra_gets_the_current_token_back_though_a_rejected_version_and_a_persons_stand_above_it() {
+    let mut rules = policy(Mode::Overlap, Fence::Auto);
+    rules.accept_supplied = true;
+    let begin = about_to_rotate(settings(), rules).await;
+    begin.world().person_stores("see the wiki for the token");
+    let is_put_aside =
+        |world: &World| world.versions().iter().any(|v| v.tags.get("stage").is_some_and(|stage| stage == "rejected"));
+    let drive = (1..)
+        .find_map(|at_call| {
+            let drive = Drive::new(begin.world().clone(), begin.policy.clone());
+            let crash = Some(Crash { at_call, side: Side::After });
+            let (face, mut connection) = drive.process(FaceOptions { crash, ..FaceOptions::default() });
+            let look = async {
+                tokio::select! { biased; () = face.crashed() => (), () = tend(&mut connection) => () }
+            };
+            futures::executor::block_on(look);
+            let found = is_put_aside(&drive.world());
+            found.then_some(drive)
+        })
+        .expect("what is no token is put aside");
+    {
+        let world = &mut *drive.world();
+        world.person_stores("something-of-a-persons-own-0123456789");
+        world.versions_mut().and_then(|versions| versions.last_mut()).expect("a version").enabled = false;
+        world.person_saves("this-was-never-a-token-0123456789");
+    }
+    let until = drive.world().now() + TimeDelta::minutes(90);
+    drive.live(&[], until).await;
+    let world = drive.world();
+    assert!(world.entra_holds_a_working_token(), "{}", world.ledger.trace());
 }
 
 #[tokio::test]

@@ -201,6 +201,46 @@ async fn a_job_that_a_person_starts_under_our_pause_is_not_taken_for_a_paused_on
 }
 
 #[tokio::test]
+async fn a_job_that_was_started_under_our_pause_and_paused_again_stays_paused_by_whoever_did_it() {
+    let (drive, _) =
+        just_due(Settings { pause_ends_cycle: true, ..busy() }, policy(Mode::RemoveCurrent, Fence::Auto)).await;
+    into_a_cycle(&drive, TimeDelta::minutes(2));
+    let before = drive.world().faults.calls(Op::Pause);
+    let person = async {
+        let mut asked = Vec::new();
+        loop {
+            {
+                let world = &mut *drive.world();
+                let reads = world.faults.calls(Op::JobRead);
+                if world.faults.calls(Op::Pause) > before && asked.last() != Some(&reads) {
+                    asked.push(reads);
+                    match asked.len() {
+                        4 => world.person_starts(),
+                        5 => break,
+                        _ => (),
+                    }
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    // The cycle that the start began is broken off by the second pause, so that nothing tells of it afterwards.
+    let look = async {
+        let mut look = std::pin::pin!(connection.look(Act::CarryOut));
+        tokio::select! { biased; () = person => (), _ = &mut look => return drive.world().person_pauses() }
+        drive.world().person_pauses();
+        look.await;
+    };
+    look.await;
+    live(&drive, TimeDelta::hours(5)).await;
+    let world = drive.world();
+    let job = &world.jobs()[0];
+    assert_eq!((job.schedule, job.paused_by), (Schedule::Paused, Some(Who::Person)), "{}", world.ledger.trace());
+    assert_eq!((world.ledger.started_a_persons_pause, world.saved_token()), (0, Some(2)), "{}", world.ledger.trace());
+}
+
+#[tokio::test]
 async fn when_the_issuer_says_no_the_job_runs_again_at_once() {
     let quiet = Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() };
     let (drive, due) = just_due(quiet, policy(Mode::Overlap, Fence::Auto)).await;

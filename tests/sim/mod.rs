@@ -15,6 +15,7 @@ mod orders;
 mod patience;
 mod random;
 mod rivals;
+mod set_back;
 mod told;
 mod unsaved;
 mod written;

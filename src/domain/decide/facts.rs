@@ -223,7 +223,9 @@ impl<'a> Facts<'a> {
             .filter(|_| unproven)
             .and_then(|e| e.labels.token.as_ref()?.expiry)
             .map(|expiry| expiry.at + TimeDelta::seconds(1));
-        let second_put = proof.provisioned.filter(|_| unproven && proof.again.is_none()).map(|put| put + SECOND_PUT);
+        // The PUT is dated by Graph's clock, and this is by ours.
+        let second_put = proof.provisioned.filter(|_| unproven && proof.again.is_none());
+        let second_put = second_put.map(|put| self.now + (put + SECOND_PUT - self.job.seen_at));
         let retirement = proof.proven.map(|proven| proven + self.policy.retire_after);
         let ahead = |moment: &Timestamp| *moment > self.now;
         [previous_end, second_put, retirement].into_iter().flatten().filter(ahead).fold(due, Timestamp::min)

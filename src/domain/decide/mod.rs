@@ -65,9 +65,11 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
 }
 
 /// How long may be waited whatever there is to wait for.
-fn longest_wait(facts: &Facts<'_>) -> TimeDelta {
-    match facts.job.state {
-        _ if facts.expects_rejected() => LATE_WAIT,
+fn longest_wait(f: &Facts<'_>) -> TimeDelta {
+    match f.job.state {
+        _ if f.expects_rejected() => LATE_WAIT,
+        // Then it is certain whether a former process has asked for a token, and the pause need not stand for that.
+        JobState::Paused if f.settled > f.now => PAUSED_WAIT.min(f.settled - f.now),
         JobState::Paused => PAUSED_WAIT,
         _ => LONGEST_WAIT,
     }

@@ -43,7 +43,11 @@ pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
             let young = f.job.seen_at - pause.at.unwrap_or(pause.planned) < LONGEST_STAND;
             young && f.next_try() - f.now < WORTH_STANDING
         }
-        (None, Some((_, intent))) => f.now - intent.at < LONGEST_STAND,
+        // A clock that was set back since tells nothing: then the pause itself, which is a little older, by Graph's.
+        (None, Some((_, intent))) => match f.now - intent.at {
+            ahead if ahead < TimeDelta::zero() => f.job.seen_at - pause.at.unwrap_or(pause.planned) < LONGEST_STAND,
+            age => age < LONGEST_STAND,
+        },
         // The list may not show yet that a former process has asked.
         (None, None) => f.journal.newest_intent().is_some() && f.settled > f.now,
     };
