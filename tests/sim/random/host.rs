@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use chrono::TimeDelta;
-use scim_rotator::domain::Timestamp;
+use scim_rotator::domain::{Order, Timestamp};
 use scim_rotator::engine::{Act, Connection, Report};
 use tokio_util::sync::CancellationToken;
 
@@ -22,11 +22,12 @@ pub const CHECK: TimeDelta = TimeDelta::hours(1);
 /// How long the service manager waits for a process that is to stop.
 const PATIENCE: TimeDelta = TimeDelta::seconds(300);
 
-/// What the last look came to, and whether another one is under way.
+/// What the last look came to, whether another one is under way, and what a person asks for.
 #[derive(Debug, Default)]
 pub struct Desk {
     pub report: Option<Report>,
     pub looking: bool,
+    pub order: Option<Order>,
 }
 
 /// Where a process of the daemon runs, dies, and is started again.
@@ -135,16 +136,30 @@ async fn tend(
     let mut connection = connection.calm();
     let clock = Arc::clone(connection.clock());
     loop {
-        read(&desk).looking = true;
-        let look = connection.look(Act::CarryOut).await;
-        *read(&desk) = Desk { report: Some(look.report), looking: false };
+        let order = {
+            let mut desk = read(&desk);
+            desk.looking = true;
+            desk.order.take()
+        };
+        let look = match order {
+            Some(order) => connection.obey(order).await,
+            None => connection.look(Act::CarryOut).await,
+        };
+        {
+            let mut desk = read(&desk);
+            (desk.report, desk.looking) = (Some(look.report), false);
+        }
         let looked = face.world().now();
         let (soonest, check) = (looked + TimeDelta::seconds(1), looked + CHECK);
         std::future::poll_fn(|_| {
             let now = face.world().now();
             let wake = (now + (look.next - clock.now()).clamp(TimeDelta::zero(), CHECK)).clamp(soonest, check);
             alarms.set(wake);
-            if stop.is_cancelled() || now >= wake { Poll::Ready(()) } else { Poll::Pending }
+            if stop.is_cancelled() || now >= wake || read(&desk).order.is_some() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
         if stop.is_cancelled() {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use scim_rotator::domain::Timestamp;
+use scim_rotator::domain::{Order, Timestamp};
+use scim_rotator::engine::report::Kind;
 
 use super::accidents::begins;
 use super::host::{Host, read};
@@ -45,6 +46,8 @@ struct Play<'a> {
     judge: Judge<'a>,
     /// Nothing goes wrong any more, and somebody has put right what people have put wrong.
     quiet: bool,
+    /// When a person did as a remedy told him.
+    remedied: Option<Timestamp>,
     /// The last decision that was written into the story, where decisions are.
     told: Option<String>,
 }
@@ -59,6 +62,7 @@ pub fn play(plan: &Plan, tell: bool) -> Result<Tally, Box<Failure>> {
         first: Host::new("one-host", plan.skew, start),
         second: None,
         quiet: false,
+        remedied: None,
         stages: vec![Stage::Ahead; plan.accidents.len()],
         judge: Judge::new(plan, start),
         told: tell.then(String::new),
@@ -108,6 +112,7 @@ impl Play<'_> {
                 self.carry_out(&What::Person(Deed::Repairs), now);
             }
         }
+        self.remedy(now);
         self.first.turn(&self.drive, &self.alarms, now)?;
         if let Some((host, until)) = &mut self.second {
             host.turn(&self.drive, &self.alarms, now)?;
@@ -123,6 +128,23 @@ impl Play<'_> {
             self.judge.beside(&read(&second.desk), now)?;
         }
         self.judge.step(&world, &read(&self.first.desk), self.first.skew(), calls)
+    }
+
+    /// Once he is called for what only a new token ends, a person has one made, as the remedy says: within the hour, and no
+    /// sooner again than the next day.
+    fn remedy(&mut self, now: Timestamp) {
+        let asked = self.remedied.is_some_and(|at| now - at < TimeDelta::days(1));
+        if !self.quiet || self.plan.level != Level::Malice || asked {
+            return;
+        }
+        let mut desk = read(&self.first.desk);
+        let Some(standing) = desk.report.as_ref().map(|report| &report.standing) else { return };
+        let rotates = standing.remedy.as_ref().is_some_and(|remedy| remedy.contains("scim-rotator rotate "));
+        if standing.kind == Kind::NeedsHuman && rotates && !desk.looking {
+            desk.order = Some(Order::Rotate { mode: None, compromised: false });
+            self.remedied = Some(now);
+            self.drive.world().ledger.note(now, "-- a person has a new token made, as he was told to");
+        }
     }
 
     /// When something happens next.

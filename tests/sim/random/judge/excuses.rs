@@ -5,18 +5,10 @@ use scim_rotator::domain::{Reason, Timestamp};
 use scim_rotator::engine::report::Kind;
 
 use super::super::host::Desk;
-use super::super::people::Deed;
-use super::super::plan::What;
 use super::Judge;
 use crate::world::TakesEffect;
 
 impl Judge<'_> {
-    /// Whose journal a person has edited, he may be asked for a token.
-    pub(super) fn asks_for_a_token(&self, reason: Reason) -> bool {
-        let asks = matches!(reason, Reason::NothingToAdopt | Reason::JournalDamaged);
-        asks && self.plan.accidents.iter().any(|a| matches!(a.what, What::Person(Deed::Edits(..))))
-    }
-
     /// Whether a person is called, or was just now.
     pub(super) fn needs_human(&mut self, desk: &Desk, now: Timestamp) -> bool {
         let needed = desk.report.as_ref().is_some_and(|report| report.standing.kind == Kind::NeedsHuman);
