@@ -6,7 +6,7 @@ use super::Run;
 use super::halt::Halt;
 use super::run::{PATIENCE, Record};
 use crate::domain::journal::{Labels, PauseNote};
-use crate::domain::{Job, JobState, Reason, Timestamp};
+use crate::domain::{Job, JobState, Reason, Timestamp, Verdict};
 use crate::ports::{CallError, Class};
 
 /// How often the job is read while waiting for a cycle to end.
@@ -25,6 +25,15 @@ const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
 /// A pause is made within this time of its plan, or planned anew.
 const STALE_PLAN: TimeDelta = TimeDelta::seconds(10);
 
+/// The token that Entra holds while a cycle is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// Nothing has been asked of the issuer that could end it.
+    Firm,
+    /// Another one has been made, or may have been, and may end it any minute.
+    MayFall,
+}
+
 impl Run<'_> {
     /// Waits for the gap after a finished cycle, until `deadline` at the latest. Nothing is held meanwhile.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "gap"))]
@@ -41,7 +50,7 @@ impl Run<'_> {
     /// Pauses an Active job, writes it ahead and after onto `record`, and waits until no cycle can be running any more. A shutdown ends
     /// the wait; whoever raised the fence lowers it then.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "fence"))]
-    pub async fn raise_fence(&self, record: &mut Record) -> Result<(), Halt> {
+    pub async fn raise_fence(&self, record: &mut Record, old: Stands) -> Result<(), Halt> {
         self.progress.enter("pause the provisioning job");
         // Read just before: a pause that a person has made meanwhile is his, and no cycle runs under it either.
         let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
@@ -54,7 +63,7 @@ impl Run<'_> {
             // Another process of ours may have paused it just now; then its pause is kept, and ended in the end.
             if let Some((_, held)) = self.list().await?.held_pause() {
                 self.write(record, |labels| labels.pause = Some(held)).await?;
-                return self.drain(record, held.at.unwrap_or(held.planned)).await;
+                return self.drain(record, held.at.unwrap_or(held.planned), old).await;
             }
             let ended = Some(job.seen_at);
             return self.write(record, |labels| labels.pause = Some(PauseNote { ended, ..plan })).await;
@@ -67,16 +76,18 @@ impl Run<'_> {
         // Known here even if it cannot be written down, so that whoever backs out ends it.
         record.labels.pause = held;
         self.write(record, |labels| labels.pause = held).await?;
-        self.drain(record, at).await
+        self.drain(record, at, old).await
     }
 
     /// Waits until no cycle can be running that began before `since`, when the job was paused (by Graph's clock): Graph
-    /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait.
+    /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait; and so does the end of the token
+    /// that Entra holds, where that may come any minute: then no cycle can be harmed any more.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "drain"))]
-    pub async fn drain(&self, record: &Record, since: Timestamp) -> Result<(), Halt> {
+    pub async fn drain(&self, record: &Record, since: Timestamp, old: Stands) -> Result<(), Halt> {
         self.progress.enter("let a running cycle end");
         let mut waited = TimeDelta::zero();
         let mut was_paused = false;
+        let mut refusals = 0;
         loop {
             let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
             // That it is paused may show late; once it has shown, it does not go away by itself.
@@ -103,6 +114,14 @@ impl Run<'_> {
             self.wait_unless_stopping(nap).await?;
             waited += nap;
             self.keep_signed().await?;
+            if old == Stands::MayFall {
+                // Once may be chance.
+                match self.ports.provisioner.test_saved().await {
+                    Ok(Verdict::NotAccepted) if refusals > 0 => return Ok(()),
+                    Ok(Verdict::NotAccepted) => refusals += 1,
+                    Ok(Verdict::Accepted) | Err(_) => refusals = 0,
+                }
+            }
         }
     }
 

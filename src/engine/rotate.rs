@@ -2,6 +2,7 @@
 
 use super::Run;
 use super::cutover::Old;
+use super::fence::Stands;
 use super::halt::Halt;
 use super::issue::{Held, Planned};
 use super::observe::Observed;
@@ -65,12 +66,13 @@ impl Run<'_> {
         wants_fence: bool,
         intent: &mut Record,
     ) -> Result<(), Halt> {
+        let old = if seen.journal.open_intent().is_some() { Stands::MayFall } else { Stands::Firm };
         match (fence, seen.journal.held_pause()) {
-            (Planned::At(_), _) => self.raise_fence(intent).await?,
+            (Planned::At(_), _) => self.raise_fence(intent, old).await?,
             _ if known_dead => (), // No cycle can be harmed any more.
-            (Planned::Held, Some((_, pause))) => self.drain(intent, pause.at.unwrap_or(pause.planned)).await?,
+            (Planned::Held, Some((_, pause))) => self.drain(intent, pause.at.unwrap_or(pause.planned), old).await?,
             // A person's pause: a cycle may have outlived it.
-            _ if wants_fence && job.state == JobState::Paused => self.drain(intent, job.seen_at).await?,
+            _ if wants_fence && job.state == JobState::Paused => self.drain(intent, job.seen_at, old).await?,
             _ => (),
         }
         self.unless_stopping()?;
@@ -156,7 +158,7 @@ impl Run<'_> {
         if will_pause && seen.job.state == JobState::Active {
             let carrier = seen.journal.ours().find(|e| e.labels.rotation == held.labels.rotation);
             let mut carrier = carrier.map(record).or_else(|| held.record()).ok_or_else(|| self.taken_over())?;
-            if let Err(halt) = self.raise_fence(&mut carrier).await {
+            if let Err(halt) = self.raise_fence(&mut carrier, Stands::MayFall).await {
                 if halt.reason == Reason::ShuttingDown {
                     self.lower_fence(&mut carrier).await?;
                 }

@@ -8,7 +8,7 @@ use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy, TakesEffect as Pinned
 use scim_rotator::engine::{self, Act, Connection, Spec, Tenants};
 use tokio_util::sync::CancellationToken;
 
-use super::{Crash, Face, FaceOptions};
+use super::{Crash, Face, FaceOptions, Side};
 use crate::world::World;
 
 /// How long the service manager takes to start a process again.
@@ -97,6 +97,21 @@ impl Drive {
         };
         let connection = Connection::new(spec, ports, stop);
         (face, connection)
+    }
+
+    /// The same from here on, with a process that was killed as soon as the world looked like this.
+    pub async fn killed_when(&self, is: impl Fn(&World) -> bool) -> Self {
+        for at_call in 1..1000 {
+            let drive = Self::new(self.world().clone(), self.policy.clone());
+            let crash = Some(Crash { at_call, side: Side::After });
+            let (face, connection) = drive.process(FaceOptions { crash, ..FaceOptions::default() });
+            let mut connection = connection.calm();
+            tokio::select! { biased; () = face.crashed() => (), () = tend(&mut connection) => () }
+            if is(&drive.world()) {
+                return drive;
+            }
+        }
+        panic!("the world never looks like this")
     }
 
     /// Lets processes live until `until`, each dying at its crash; the one after the last crash lives on.

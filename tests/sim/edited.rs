@@ -6,29 +6,18 @@ use scim_rotator::domain::{Fence, Mode, Reason};
 use scim_rotator::engine::Act;
 use tokio_util::sync::CancellationToken;
 
+use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
-use super::drive::{Drive, policy, tend};
-use super::{Crash, FaceOptions, Side};
+use super::drive::{Drive, policy};
 use crate::world::{Schedule, Settings, TakesEffect, World};
 
 /// A rotation that was killed as soon as the world looked like this.
 pub(super) async fn killed_when(fence: Fence, is: impl Fn(&World) -> bool) -> Drive {
     let settings = Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() };
-    let begin = about_to_rotate(settings, policy(Mode::Overlap, fence)).await;
-    for at_call in 1.. {
-        let drive = Drive::new(begin.world().clone(), begin.policy.clone());
-        let crash = Some(Crash { at_call, side: Side::After });
-        let (face, connection) = drive.process(FaceOptions { crash, ..FaceOptions::default() });
-        let mut connection = connection.calm();
-        tokio::select! { biased; () = face.crashed() => (), () = tend(&mut connection) => () }
-        if is(&drive.world()) {
-            return drive;
-        }
-    }
-    unreachable!("the world never looks like this")
+    about_to_rotate(settings, policy(Mode::Overlap, fence)).await.killed_when(is).await
 }
 
-fn is_pending(world: &World) -> bool {
+pub(super) fn is_pending(world: &World) -> bool {
     world.versions().last().is_some_and(|v| v.tags.get("stage").is_some_and(|stage| stage == "pending"))
 }
 
@@ -62,19 +51,7 @@ async fn entra_gets_the_current_token_back_though_a_rejected_version_and_a_perso
     begin.world().person_stores("see the wiki for the token");
     let is_put_aside =
         |world: &World| world.versions().iter().any(|v| v.tags.get("stage").is_some_and(|stage| stage == "rejected"));
-    let drive = (1..)
-        .find_map(|at_call| {
-            let drive = Drive::new(begin.world().clone(), begin.policy.clone());
-            let crash = Some(Crash { at_call, side: Side::After });
-            let (face, mut connection) = drive.process(FaceOptions { crash, ..FaceOptions::default() });
-            let look = async {
-                tokio::select! { biased; () = face.crashed() => (), () = tend(&mut connection) => () }
-            };
-            futures::executor::block_on(look);
-            let found = is_put_aside(&drive.world());
-            found.then_some(drive)
-        })
-        .expect("what is no token is put aside");
+    let drive = begin.killed_when(is_put_aside).await;
     {
         let world = &mut *drive.world();
         world.person_stores("something-of-a-persons-own-0123456789");

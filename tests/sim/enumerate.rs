@@ -121,6 +121,14 @@ fn judge(drive: &Drive, reading: Reading, spare: u32) -> Result<(), String> {
     let harmless = reading.fence != Fence::Never
         || (reading.mode == Mode::Overlap && reading.takes_effect == TakesEffect::OwnExpiry);
     must(!harmless || ledger.cycles_failed == 0, "no provisioning cycle fails");
+    must(!harmless || ledger.exposed.is_zero(), "at no moment would a cycle fail that began then");
+    let outage = TimeDelta::minutes(30) + reading.verification_delay;
+    must(ledger.outage < outage, &format!("a working token is back within minutes, not {}", ledger.outage));
+    // A cycle may be waited for twice, and after a lost answer the pause stands for an hour.
+    let paused = world.settings.cycle_length * 4 + TimeDelta::minutes(60);
+    must(ledger.paused < paused, &format!("the job runs again in time, not after {}", ledger.paused));
+    let latest = world.versions().last().is_some_and(|v| v.enabled && world.accepts(&v.value));
+    must(latest, "whoever reads the latest version finds a token that works");
     match wrong.is_empty() {
         true => Ok(()),
         false => Err(format!("{wrong}{}", ledger.trace())),

@@ -8,6 +8,7 @@ use scim_rotator::engine::Act;
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, judge, settings};
 use super::drive::{Drive, policy};
+use super::edited::is_pending;
 use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, Timestamp, Who, World};
 
 /// Cycles that take all but a minute of the time, so that no gap is one.
@@ -198,6 +199,21 @@ async fn a_job_that_a_person_starts_under_our_pause_is_not_taken_for_a_paused_on
         assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(2), 0), "{}", world.ledger.trace());
         assert_eq!(world.jobs()[0].schedule, Schedule::Active);
     }
+}
+
+/// A token that has been made may end the old one any minute: to wait on then harms more than it spares.
+#[tokio::test]
+async fn beside_a_pending_token_a_cycle_is_waited_for_only_as_long_as_the_old_token_lives() {
+    let takes_effect = TakesEffect::Delay(TimeDelta::minutes(4));
+    let (begin, _) = just_due(Settings { takes_effect, ..busy() }, policy(Mode::Overlap, Fence::Auto)).await;
+    let drive = begin.killed_when(is_pending).await;
+    // While nobody is there a person starts the job, and a cycle of 39 minutes begins.
+    drive.world().person_starts();
+    drive.world().advance(TimeDelta::minutes(1));
+    live(&drive, TimeDelta::minutes(20)).await;
+    let world = drive.world();
+    assert_eq!(world.saved_token(), Some(2), "{}", world.ledger.trace());
+    assert!(world.ledger.outage < TimeDelta::minutes(3), "{}\n{}", world.ledger.outage, world.ledger.trace());
 }
 
 #[tokio::test]

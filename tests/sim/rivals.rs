@@ -8,9 +8,10 @@ use scim_rotator::domain::{Fence, Mode, Order, Reason};
 use scim_rotator::engine::{Act, Look};
 use tokio_util::sync::CancellationToken;
 
+use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy, tend};
-use super::{Crash, FaceOptions, Side};
+use super::edited::is_pending;
 use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, World};
 
 const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
@@ -218,18 +219,7 @@ async fn what_is_owed_to_a_secret_that_was_deleted_keeps_nobody_from_beginning_a
 async fn whoever_waits_for_a_token_to_take_effect_does_not_take_its_own_newer_version_for_anothers() {
     let late = Settings { takes_effect: TakesEffect::Delay(TimeDelta::minutes(6)), ..settings() };
     let begin = prepared(Mode::Overlap, late).await;
-    let mut at_call = 0;
-    let drive = loop {
-        at_call += 1;
-        let drive = Drive::new(begin.world().clone(), begin.policy.clone());
-        let crash = Some(Crash { at_call, side: Side::After });
-        let (face, mut connection) = drive.process(FaceOptions { crash, ..FaceOptions::default() });
-        tokio::select! { biased; () = face.crashed() => (), _ = connection.obey(ROTATE) => () }
-        let is_pending = drive.world().versions().last().is_some_and(|v| v.tags["stage"] == "pending");
-        if is_pending {
-            break drive;
-        }
-    };
+    let drive = begin.killed_when(is_pending).await;
     // A person's edit, which is cleared away first.
     drive.world().versions_mut().expect("a secret")[0].tags.insert("stage".to_owned(), "pending".to_owned());
     let (_face, mut connection) = drive.process(FaceOptions::default());

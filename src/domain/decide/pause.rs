@@ -38,14 +38,17 @@ pub(super) fn unrecorded_pause(f: &Facts<'_>) -> Option<Decision> {
 
 pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
     let (entry, pause) = f.journal.held_pause().filter(|_| f.job.state == JobState::Paused)?;
+    let paused = f.job.seen_at - pause.at.unwrap_or(pause.planned);
     let stands = match (f.journal.pending(), f.journal.open_intent()) {
-        (Some(_), _) => {
-            let young = f.job.seen_at - pause.at.unwrap_or(pause.planned) < LONGEST_STAND;
-            young && f.next_try() - f.now < WORTH_STANDING
+        (Some(pending), _) => {
+            // The wait for a cycle may have taken longer, and the token that was made after it is young.
+            let made = pending.labels.token.as_ref().map(|token| f.now - token.issued);
+            let made = made.filter(|age| *age >= TimeDelta::zero());
+            made.unwrap_or(paused).min(paused) < LONGEST_STAND && f.next_try() - f.now < WORTH_STANDING
         }
         // A clock that was set back since tells nothing: then the pause itself, which is a little older, by Graph's.
         (None, Some((_, intent))) => match f.now - intent.at {
-            ahead if ahead < TimeDelta::zero() => f.job.seen_at - pause.at.unwrap_or(pause.planned) < LONGEST_STAND,
+            ahead if ahead < TimeDelta::zero() => paused < LONGEST_STAND,
             age => age < LONGEST_STAND,
         },
         // The list may not show yet that a former process has asked.

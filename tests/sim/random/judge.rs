@@ -21,6 +21,8 @@ use crate::world::{PutReading, Schedule, TakesEffect, Who, World};
 
 /// A deed so shortly before a call of ours is seen by nobody.
 const RACE: TimeDelta = TimeDelta::seconds(10);
+/// So long a pause whose answer was lost is tried again.
+const REPEATED: TimeDelta = TimeDelta::minutes(2);
 /// No process makes more calls in an hour: a rotation that polls once a minute makes a few hundred.
 const BUSY: u64 = 1500;
 
@@ -38,6 +40,9 @@ pub struct Judge<'a> {
     /// Time taken away by accidents, in which nothing could be rotated.
     taken: TimeDelta,
     last_deed: Option<Timestamp>,
+    /// When a pause of ours failed, and when a person started the job, last.
+    pause_failed: Option<Timestamp>,
+    person_started: Option<Timestamp>,
     /// Until when a second host is at work, whose looks nobody reports.
     second_until: Option<Timestamp>,
     /// Calls against a deed that came too shortly before them to be seen.
@@ -68,6 +73,8 @@ impl<'a> Judge<'a> {
             bounds: Bounds::new(plan),
             taken: TimeDelta::zero(),
             last_deed: None,
+            pause_failed: None,
+            person_started: None,
             second_until: None,
             violations: 0,
             setting_raced: false,

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use scim_rotator::domain::{Mode, Timestamp};
 
-use super::{BUSY, Judge, RACE};
-use crate::world::{Event, TakesEffect, Who, World};
+use super::{BUSY, Judge, RACE, REPEATED};
+use crate::world::{Event, Op, TakesEffect, Who, World};
 
 impl Judge<'_> {
     /// Reads the story on, and judges what stands in it.
@@ -26,6 +26,9 @@ impl Judge<'_> {
                 Event::Fault { op, fault } => {
                     self.calm = self.calm.max(now);
                     self.bounds.fault(*op, *fault);
+                    if *op == Op::Pause {
+                        self.pause_failed = Some(*at);
+                    }
                 }
                 Event::Died { token, why: "its life is over" } => drop(self.expired.insert(*token)),
                 Event::Saved { token: Some(token) } => drop(self.tally.saved.insert(*token)),
@@ -35,7 +38,13 @@ impl Judge<'_> {
                         self.good_one_put_aside(world, *version)?;
                     }
                 }
-                Event::Paused { by: Who::Person } => paused = Some(*at),
+                Event::Paused { by: Who::Person } => {
+                    paused = Some(*at);
+                    // Ours may have been carried out as far as we know, so that his is taken for it.
+                    let doubtful = self.pause_failed.is_some_and(|failed| *at - failed <= REPEATED);
+                    self.violations += u32::from(doubtful);
+                }
+                Event::Started { by: Who::Person } => self.person_started = Some(*at),
                 // A person was quicker by so little that nobody could know.
                 Event::Paused { by: Who::Daemon }
                     if world.jobs()[0].paused_by == Some(Who::Person)
@@ -74,7 +83,9 @@ impl Judge<'_> {
         // A token that dies of old age has had its slack: it is excused only if accidents have used that up.
         let slack_used = token.is_some_and(|token| self.expired.contains(&token))
             && self.taken + self.bounds.skew >= self.plan.policy.min_slack;
-        match self.is_strict() && promised && !slack_used {
+        // Who starts a job that he has paused himself, while we cannot see it, starts it with whatever Entra holds.
+        let unseen = self.person_started.is_some_and(|started| self.calm > started);
+        match self.is_strict() && promised && !slack_used && !unseen {
             true => Err(format!("(2) a provisioning cycle fails with token {token:?}")),
             false => Ok(()),
         }
