@@ -158,6 +158,10 @@ impl<'a> Judge<'a> {
         self.counters(world, now)?;
         self.bounds.skew = self.bounds.skew.max(skew.abs());
         let human = self.needs_human(desk, now);
+        let standing = desk.report.as_ref().map(|report| &report.standing);
+        if let Some(standing) = standing.filter(|standing| standing.kind == Kind::NeedsHuman) {
+            self.tally.called.insert(standing.reason.name(), 1);
+        }
         if human {
             self.disturbed(now); // What he is called for is his; after it, there is time as after any accident.
         }

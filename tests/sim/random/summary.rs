@@ -1,6 +1,6 @@
 //! What many lives came to, in numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::TimeDelta;
@@ -26,6 +26,8 @@ pub struct Tally {
     pub worst_outage: TimeDelta,
     /// The longest pause under the same conditions.
     pub worst_pause: TimeDelta,
+    /// In how many lives a person was called, by reason.
+    pub called: BTreeMap<&'static str, u32>,
 }
 
 impl Tally {
@@ -54,6 +56,9 @@ impl Tally {
         self.paused += other.paused;
         self.worst_outage = self.worst_outage.max(other.worst_outage);
         self.worst_pause = self.worst_pause.max(other.worst_pause);
+        for (reason, lives) in &other.called {
+            *self.called.entry(reason).or_default() += lives;
+        }
     }
 }
 
@@ -69,11 +74,12 @@ impl fmt::Display for Tally {
             Span(self.outage),
             Span(self.worst_outage)
         )?;
-        write!(
+        writeln!(
             f,
             "paused: {} in all, {} at worst with all there and nobody called",
             Span(self.paused),
             Span(self.worst_pause)
-        )
+        )?;
+        write!(f, "lives in which a person was called: {:?}", self.called)
     }
 }

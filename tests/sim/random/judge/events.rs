@@ -11,6 +11,8 @@ impl Judge<'_> {
     pub(super) fn events(&mut self, world: &World, now: Timestamp) -> Result<(), String> {
         let skip = self.read - world.ledger.forgotten().min(self.read);
         let mut paused = None;
+        // A process that has just begun knows what the one before it did from a list that lags.
+        let race = RACE + world.settings.list_lag;
         for (at, event) in world.ledger.events().skip(skip) {
             self.read += 1;
             match event {
@@ -48,11 +50,11 @@ impl Judge<'_> {
                 // A person was quicker by so little that nobody could know.
                 Event::Paused { by: Who::Daemon }
                     if world.jobs()[0].paused_by == Some(Who::Person)
-                        && self.last_deed.max(paused).is_some_and(|deed| *at - deed <= RACE) =>
+                        && self.last_deed.max(paused).is_some_and(|deed| *at - deed <= race) =>
                 {
                     self.violations += 1;
                 }
-                Event::Violation { .. } if self.last_deed.is_some_and(|deed| *at - deed <= RACE) => {
+                Event::Violation { .. } if self.last_deed.is_some_and(|deed| *at - deed <= race) => {
                     self.violations += 1;
                 }
                 Event::CycleFailed { token, refused: true } => self.cycle_fails(*token)?,
