@@ -7,7 +7,7 @@ use super::Run;
 use super::halt::Halt;
 use super::observe::Observed;
 use super::run::{PATIENCE, Record};
-use crate::domain::journal::{Labels, Proof, Stage, TokenNote};
+use crate::domain::journal::{Labels, Stage, TokenNote};
 use crate::domain::{Expiry, ExpirySource, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class, VaultError};
 
@@ -97,19 +97,6 @@ impl Run<'_> {
     }
 
     fn supplied_labels(&self, stage: Stage, seq: u64, token: Option<TokenNote>) -> Labels {
-        let rotation = self.rotation_id(seq);
-        Labels {
-            stage,
-            seq,
-            token,
-            rotation,
-            intent: None,
-            pause: None,
-            retry: None,
-            proof: Proof::default(),
-            started: None,
-            hold: None,
-            sign: None,
-        }
+        Labels::new(stage, seq, self.rotation_id(seq), token)
     }
 }

@@ -90,18 +90,14 @@ impl Run<'_> {
                     (Some(_), Some(labels)) => labels.stage,
                     _ => Stage::Placeholder,
                 };
+                let token_note = base.and_then(|b| b.token.clone());
                 let labels = Labels {
-                    stage,
-                    seq,
-                    rotation: self.rotation_id(seq),
                     intent,
                     retry,
-                    token: base.and_then(|b| b.token.clone()),
                     pause,
                     proof: base.map_or(Proof::default(), |b| b.proof),
                     started: base.and_then(|b| b.started),
-                    hold: None,
-                    sign: None,
+                    ..Labels::new(stage, seq, self.rotation_id(seq), token_note)
                 };
                 let expires = labels.token.as_ref().and_then(|t| t.expiry).map(|e| e.at).filter(|at| *at > now);
                 let id = self.store_version(token, &labels, expires, PATIENCE).await?;
@@ -171,19 +167,8 @@ impl Run<'_> {
         };
         let now = self.now();
         tracing::info!(token = %issued.token.fingerprint(), mode = %plan.mode, "the issuer made a new token");
-        let labels = Labels {
-            stage: Stage::Pending,
-            seq: intent.labels.seq + 1,
-            token: Some(TokenNote::new(&issued.token, now, issued.expiry)),
-            rotation: intent.labels.rotation.clone(),
-            intent: None,
-            pause: None,
-            retry: None,
-            proof: Proof::default(),
-            started: None,
-            hold: None,
-            sign: None,
-        };
+        let note = TokenNote::new(&issued.token, now, issued.expiry);
+        let labels = Labels::new(Stage::Pending, intent.labels.seq + 1, intent.labels.rotation.clone(), Some(note));
         let mut held = Held { token: issued.token, labels, version: None };
         self.store_held(&mut held, PATIENCE).await?;
         // A process that slept through a takeover must not bring home what nobody expects of it any more.

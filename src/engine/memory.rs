@@ -128,26 +128,15 @@ fn is_anothers(listed: &Label, written: &Label) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::journal::{Proof, Stage};
+    use crate::domain::journal::Stage;
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_timestamp(1_800_000_000 + minutes * 60, 0).unwrap()
     }
 
     fn signed(holder: &str, minutes: i64) -> Labels {
-        Labels {
-            stage: Stage::Current,
-            seq: 1,
-            rotation: "r".into(),
-            intent: None,
-            token: None,
-            pause: None,
-            retry: None,
-            proof: Proof::default(),
-            started: None,
-            hold: None,
-            sign: Some(Sign { holder: holder.into(), at: at(minutes) }),
-        }
+        let sign = Some(Sign { holder: holder.into(), at: at(minutes) });
+        Labels { sign, ..Labels::new(Stage::Current, 1, "r".into(), None) }
     }
 
     fn listed(id: &str, labels: &Labels) -> Version {

@@ -84,19 +84,7 @@ impl Seen {
 fn labels(stage: Stage, seq: u64, issued: Timestamp) -> Labels {
     let token = Token::parse(&format!("token-number-{seq}")).unwrap();
     let expiry = Some(Expiry { at: issued + TimeDelta::days(100), source: ExpirySource::Jwt });
-    Labels {
-        stage,
-        seq,
-        token: Some(TokenNote::new(&token, issued, expiry)),
-        rotation: format!("r{seq}"),
-        intent: None,
-        pause: None,
-        retry: None,
-        proof: Proof::default(),
-        started: None,
-        hold: None,
-        sign: None,
-    }
+    Labels::new(stage, seq, format!("r{seq}"), Some(TokenNote::new(&token, issued, expiry)))
 }
 
 fn version(labels: Labels, created: Timestamp) -> Version {

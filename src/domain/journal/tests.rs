@@ -1,8 +1,9 @@
-#[path = "journal_edge_tests.rs"]
+#[path = "edge_tests.rs"]
 mod edges;
 
+use super::labels::{MAX_SEQ, MAX_TAG, OURS};
 use super::*;
-use crate::domain::{Execution, ExecutionState, ExpirySource};
+use crate::domain::{Execution, ExecutionState, Expiry, ExpirySource, Mode, Token};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -11,19 +12,7 @@ fn at(seconds: i64) -> Timestamp {
 fn labels(stage: Stage, seq: u64) -> Labels {
     let token = Token::parse(&format!("token-number-{seq}")).unwrap();
     let expiry = Some(Expiry { at: at(86_400), source: ExpirySource::Jwt });
-    Labels {
-        stage,
-        seq,
-        token: Some(TokenNote::new(&token, at(0), expiry)),
-        rotation: format!("r{seq}"),
-        intent: None,
-        pause: None,
-        retry: None,
-        proof: Proof::default(),
-        started: None,
-        hold: None,
-        sign: None,
-    }
+    Labels::new(stage, seq, format!("r{seq}"), Some(TokenNote::new(&token, at(0), expiry)))
 }
 
 fn version(id: &str, created: i64, label: Label) -> Version {
