@@ -199,7 +199,8 @@ fn a_crash_before_or_after_any_call_is_survived_under_every_reading() {
     assert!(failures.is_empty(), "{} of {schedules} schedules fail; the first:\n{}", failures.len(), failures[0]);
 }
 
-/// So many pairs of crashes are played under each reading in every test run, spread over all; with `SIM_PAIRS=all`, each.
+/// So many pairs of crashes are played under each reading in every test run, spread over all; or as many as `SIM_PAIRS` says,
+/// or `all` of them.
 const PAIRS: usize = 60;
 /// The second process is killed within so many calls.
 const SECOND: usize = 40;
@@ -214,8 +215,10 @@ fn pairs(calls: usize, reading: usize) -> impl Iterator<Item = [Crash; 2]> {
             })
         })
     });
-    let every = std::env::var("SIM_PAIRS").is_ok_and(|pairs| pairs == "all");
-    let step = if every { 1 } else { (calls * SECOND * 4 / PAIRS).max(1) };
+    let asked = std::env::var("SIM_PAIRS").ok();
+    let every = asked.as_deref() == Some("all");
+    let pairs = asked.and_then(|pairs| pairs.parse().ok()).unwrap_or(PAIRS);
+    let step = if every { 1 } else { (calls * SECOND * 4 / pairs).max(1) };
     // Another set of pairs under each reading: the step is coprime to the number of second calls and sides.
     let step = if every || step % 2 == 1 { step } else { step + 1 };
     all.skip(reading % step).step_by(step)
