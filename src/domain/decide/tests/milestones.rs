@@ -44,3 +44,16 @@ fn a_proven_token_is_looked_at_when_old_versions_retire_and_not_again_after_that
     seen.last().proof.proven = Some(day(9));
     assert_eq!(waits_until(&seen), day(11), "there is nothing to retire at this very moment");
 }
+
+#[test]
+fn the_hour_of_an_unproven_token_is_told_by_graphs_clock_which_dated_its_beginning() {
+    let hours_behind = |minutes: i64| {
+        let mut seen = young(day(50));
+        seen.now = day(10) - TimeDelta::hours(5);
+        seen.job.seen_at = day(10) + TimeDelta::minutes(minutes);
+        seen
+    };
+    assert_eq!(waits_until(&hours_behind(15)), day(10) - TimeDelta::hours(5) + TimeDelta::minutes(25));
+    assert_eq!(waits_until(&hours_behind(39)), day(10) - TimeDelta::hours(5) + TimeDelta::minutes(1));
+    assert_eq!(hours_behind(40).decide(), Decision::Provision { reason: Reason::StillUnproven });
+}

@@ -115,3 +115,47 @@ fn a_pause_of_which_a_version_may_have_told_that_was_edited_since_is_nobodys_unt
     assert_eq!(reason(Some(TimeDelta::seconds(60)), true), told);
     assert_eq!(reason(Some(TimeDelta::seconds(61)), true), reason(None, false));
 }
+
+#[test]
+fn under_a_pending_token_a_pause_is_as_young_as_the_token_or_as_itself() {
+    // The pause is of minute 0, and it is minute 80: a long cycle was waited for.
+    let decided = |issued: i64, paused: i64| {
+        let mut seen = under_a_pending_token(80, 82);
+        seen.last().token.as_mut().unwrap().issued = minutes(issued);
+        seen.last().pause = Some(PauseNote { at: Some(minutes(paused)), ..PauseNote::planned(minutes(paused)) });
+        seen.decide()
+    };
+    let ends = Decision::Ask(Question::Saved);
+    assert_eq!([21, 20].map(|issued| decided(issued, 0) == ends), [false, true]);
+    assert_eq!([21, 20].map(|paused| decided(-60, paused) == ends), [false, true], "a token that was taken over");
+    // Our clock was set back: the token is of the future.
+    assert_eq!([21, 20].map(|paused| decided(81, paused) == ends), [false, true]);
+    assert_eq!(decided(80, 0), decided(21, 0), "one that has just been made is none of the future");
+}
+
+#[test]
+fn after_a_lost_answer_a_clock_that_was_set_back_makes_the_pause_neither_longer_nor_shorter() {
+    let decided = |now: i64, seen_at: i64| {
+        let mut seen = held_pause(intended(now, Mode::Overlap), minutes(0));
+        seen.job.seen_at = minutes(seen_at);
+        seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(90) });
+        seen.decide()
+    };
+    let ends = Decision::Ask(Question::Saved);
+    assert_eq!([59, 60].map(|seen_at| decided(-200, seen_at) == ends), [false, true]);
+    assert_ne!(decided(0, 100), ends, "the issuer was asked just now, after a long cycle");
+}
+
+#[test]
+fn under_a_pause_a_process_that_has_just_begun_looks_again_as_soon_as_it_knows_what_was_asked_before_it() {
+    let wait = |state, settled| {
+        let mut seen = well();
+        (seen.job.state, seen.settled) = (state, seen.now + TimeDelta::minutes(settled));
+        match seen.decide() {
+            Decision::Wait { until, reason: Reason::NotDue } => (until - seen.now).num_minutes(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!([-1, 0, 3, 40].map(|settled| wait(JobState::Paused, settled)), [30, 30, 3, 30]);
+    assert_eq!(wait(JobState::Active, 3), 24 * 60);
+}
