@@ -6,13 +6,13 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test soak mutants lint docs nextest network-tools cargo-mutants bench release
+.PHONY: demo test soak mutants lint docs nextest network-tools strangers cargo-mutants bench release
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
 	target/debug/examples/demo target/debug/scim-rotator $(DEMO_SECONDS)
 
-test: nextest network-tools lint docs
+test: nextest network-tools strangers lint docs
 	$(CARGO) build --quiet --bins
 	$(CARGO) nextest run --no-fail-fast
 
@@ -38,6 +38,20 @@ nextest:
 # What makes a network of a test's own (tests/it/namespace.rs). There on most systems.
 network-tools:
 	@command -v ip >/dev/null && command -v unshare >/dev/null && command -v mount >/dev/null || (apt-get update && apt-get install -y --no-install-recommends iproute2 util-linux mount)
+
+# Microsoft's own clients for Python (tests/it/strangers.rs), in a place of their own under target/: those that
+# tests/strangers/requirements.txt names to the byte, and no others. Anew whenever that file changes.
+STRANGERS := target/strangers
+WHO := tests/strangers/requirements.txt
+strangers:
+	@cmp -s $(WHO) $(STRANGERS)/requirements.txt && $(STRANGERS)/bin/python -c 'import azure.identity, msgraph_core' || $(MAKE) --no-print-directory $(STRANGERS)
+
+.PHONY: $(STRANGERS)
+$(STRANGERS):
+	python3 -c 'import ensurepip, venv' || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv)
+	python3 -m venv --clear $(STRANGERS)
+	$(STRANGERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $(WHO)
+	cp $(WHO) $(STRANGERS)/requirements.txt
 
 lint:
 	$(CARGO) fmt --check

@@ -30,4 +30,5 @@ mod signals;
 mod sigterm;
 mod somebody;
 mod stderr;
+mod strangers;
 mod two;

@@ -1,6 +1,9 @@
 //! An application's assertion, judged as Entra judges it: the signature above all.
 
-use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -33,11 +36,17 @@ impl Judge {
         if header["alg"] == "none" {
             return world.check_federated(assertion);
         }
-        if header["alg"] != "PS256" || header["typ"] != "JWT" {
-            return Err(no("AADSTS5002730", "Invalid JWT token. Unsupported key for the signing algorithm."));
-        }
-        let thumbprint = header["x5t#S256"].as_str().ok_or_else(malformed)?;
-        let is_meant = |der: &&Vec<u8>| URL_SAFE_NO_PAD.encode(Sha256::digest(der)) == thumbprint;
+        // The key is named by its certificate's SHA-256; by older clients, with an older signature, by its SHA-1.
+        let (algorithm, named_by, by_sha1): (&dyn VerificationAlgorithm, _, _) = match header["alg"].as_str() {
+            Some("PS256") if header["typ"] == "JWT" => (&RSA_PSS_2048_8192_SHA256, "x5t#S256", false),
+            Some("RS256") if header["typ"] == "JWT" => (&RSA_PKCS1_2048_8192_SHA256, "x5t", true),
+            _ => return Err(no("AADSTS5002730", "Invalid JWT token. Unsupported key for the signing algorithm.")),
+        };
+        let thumbprint = header[named_by].as_str().ok_or_else(malformed)?.trim_end_matches('=');
+        let is_meant = |der: &&Vec<u8>| {
+            let digest = if by_sha1 { sha1(der) } else { Sha256::digest(der).to_vec() };
+            URL_SAFE_NO_PAD.encode(digest) == thumbprint
+        };
         let unknown = || {
             let message = format!(
                 "Client assertion failed signature validation. Reason - The key was not found. Thumbprint of key used by \
@@ -49,7 +58,7 @@ impl Judge {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| unknown())?;
         let key = certificate.public_key().subject_public_key.data.to_vec();
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed())?;
-        UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key)
+        UnparsedPublicKey::new(algorithm, key)
             .verify(message.as_bytes(), &signature)
             .map_err(|_| no("AADSTS700027", "Client assertion failed signature validation."))?;
         self.check_claims(world.now().timestamp(), &claims)?;
@@ -72,13 +81,19 @@ impl Judge {
         if self.is_used || claims["jti"].as_str().is_none_or(|jti| uuid::Uuid::try_parse(jti).is_err()) {
             return Err(no("AADSTS700025", "The assertion has been used before, or bears no id."));
         }
-        let time = |name: &str| claims[name].as_i64().unwrap_or_default();
-        let (nbf, exp) = (time("nbf"), time("exp"));
+        // Where nothing says from when on it is good, it is from when it was made. There are clients that write fractions.
+        #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+        let time = |name: &str| claims[name].as_f64().map(|seconds| seconds as i64);
+        let (nbf, exp) = (time("nbf").or(time("iat")).unwrap_or_default(), time("exp").unwrap_or_default());
         if !(nbf <= now && now < exp + self.leeway && exp > nbf && exp - nbf <= 600) {
             return Err(no("AADSTS700024", "Client assertion is not within its valid time range."));
         }
         Ok(())
     }
+}
+
+fn sha1(bytes: &[u8]) -> Vec<u8> {
+    digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec()
 }
 
 fn json(part: &str) -> Option<Value> {

@@ -99,7 +99,12 @@ struct Endpoint {
 impl Sandbox {
     /// Puts `machine` into the first world. Faults of Entra's login strike here as well.
     pub async fn identity_endpoint(&self, machine: Machine) -> io::Result<IdentityEndpoint> {
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        self.identity_endpoint_at(machine, (Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// The same at an address of one's choice.
+    pub async fn identity_endpoint_at(&self, machine: Machine, address: SocketAddr) -> io::Result<IdentityEndpoint> {
+        let tcp = TcpListener::bind(address).await?;
         let address = tcp.local_addr()?;
         let path = match machine.dialect {
             Dialect::AppService(_) => "/msi/token",
@@ -163,15 +168,15 @@ impl Endpoint {
         if let Some(Fault::Status(status, _)) = world.fault(op) {
             return self.refusal(status, &format!("The identity service is out of order for {shown}."));
         }
-        let (is_known, api_version) = match &self.machine.dialect {
-            Dialect::AppService(header) => (shown == header, "2019-08-01"),
-            Dialect::Metadata => (shown == "true", "2019-08-01"),
-            Dialect::Arc { oddity, .. } => (self.is_key(shown, *oddity), "2020-06-01"),
+        let (is_known, api_versions): (_, &[_]) = match &self.machine.dialect {
+            Dialect::AppService(header) => (shown == header, &["2019-08-01"]),
+            Dialect::Metadata => (shown == "true", &["2018-02-01", "2019-08-01"]),
+            Dialect::Arc { oddity, .. } => (self.is_key(shown, *oddity), &["2020-06-01"]),
         };
         if !is_known {
             return self.refusal(401, &format!("The header {shown} is not the one of this machine."));
         }
-        if asked.api_version != api_version || asked.resource.is_empty() {
+        if !api_versions.contains(&asked.api_version.as_str()) || asked.resource.is_empty() {
             return self.refusal(400, "The api-version or the resource is missing.");
         }
         if asked.identity() != self.machine.user_assigned {

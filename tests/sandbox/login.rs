@@ -9,9 +9,16 @@ use super::http::{Call, Reply, Routed, refuse};
 use super::{State, clouds};
 use crate::world::{Op, Refusal};
 
-/// `POST /{directory}/oauth2/v2.0/token`.
+/// `POST /{directory}/oauth2/v2.0/token`, and what a client looks up before it asks.
 pub fn route(state: &State, call: &Call) -> Routed {
     let (method, path) = call.parts();
+    match (method, path.as_slice()) {
+        ("GET", ["common", "discovery", "instance"]) => return Routed::Answer(instances(call)),
+        ("GET", [directory, "v2.0", ".well-known", "openid-configuration"]) => {
+            return Routed::Answer(configuration(state, call, directory));
+        }
+        _ => {}
+    }
     let ("POST", [directory, "oauth2", "v2.0", "token"]) = (method, path.as_slice()) else {
         return Routed::Answer(Reply::empty(404));
     };
@@ -50,6 +57,37 @@ pub fn route(state: &State, call: &Call) -> Routed {
             }
         }
     })
+}
+
+/// Under which names this login is known: a client that trusts no other place to tell it asks here, whatever it was told.
+fn instances(call: &Call) -> Reply {
+    let tenant = "{tenant}"; // To be filled in by the client.
+    let discovery = format!("https://{}/{tenant}/v2.0/.well-known/openid-configuration", call.authority);
+    let known = json!({ "preferred_network": call.host, "preferred_cache": call.host, "aliases": [call.host] });
+    let body = json!({ "tenant_discovery_endpoint": discovery, "api-version": "1.1", "metadata": [known] });
+    Reply::json(200, &body)
+}
+
+/// Where a directory gives its tokens.
+fn configuration(state: &State, call: &Call, directory: &str) -> Reply {
+    if state.find(|world| world.settings.directory == directory).is_none() {
+        let message = format!("AADSTS90002: Tenant '{directory}' not found.");
+        return error(&Refusal { status: 400, code: "invalid_tenant", message, retry_after: None });
+    }
+    let base = format!("https://{}/{directory}", call.authority);
+    let body = json!({
+        "issuer": format!("{base}/v2.0"),
+        "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
+        "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
+        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+        "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "subject_types_supported": ["pairwise"],
+        "tenant_region_scope": "EU", "cloud_instance_name": "microsoftonline.com",
+    });
+    Reply::json(200, &body)
 }
 
 /// The assertion that stands in for a secret, and what to judge it by. Whoever sees one can log in with it, once.

@@ -53,13 +53,13 @@ ops! {
     Issue => Hpe write,
     /// An access token for the vault.
     VaultToken => EntraLogin read,
-    /// One page of versions.
+    /// One page of versions, or of secrets.
     VaultList => Vault read,
     /// The value of a version.
     VaultRead => Vault read,
     /// A new version.
     VaultStore => Vault write,
-    /// Tags and attributes of a version.
+    /// Tags and attributes of a version; a secret deleted, recovered or purged.
     VaultLabel => Vault write,
     /// An access token for Graph.
     GraphToken => EntraLogin read,

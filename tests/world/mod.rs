@@ -38,7 +38,7 @@ pub use login::{Access, Grant};
 pub use settings::{
     Begin, Delayed, ErrorFamily, Federated, LoginKind, PutReading, Settings, TagWrites, TakesEffect, ThrottleTold,
 };
-pub use vault::{NewSecret, Patch, Stored};
+pub use vault::{Listed, NewSecret, Patch, Stored};
 
 /// A moment in UTC.
 pub type Timestamp = scim_rotator::domain::Timestamp;

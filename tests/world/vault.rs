@@ -6,7 +6,8 @@ use scim_rotator::domain::journal::Tags;
 
 use super::{Event, Refusal, TagWrites, Timestamp, World, ids};
 
-/// What Key Vault takes as tags and as a value.
+/// What Key Vault takes as a name, as tags and as a value.
+const LONGEST_NAME: usize = 127;
 const MOST_TAGS: usize = 15;
 const LONGEST_TAG: usize = 256;
 const LONGEST_VALUE: usize = 25 * 1024;
@@ -26,6 +27,8 @@ pub struct Stored {
     pub enabled: bool,
     /// The `exp` attribute.
     pub expires: Option<Timestamp>,
+    /// The `nbf` attribute.
+    pub not_before: Option<Timestamp>,
     /// The content type.
     pub content_type: Option<String>,
     /// The tags.
@@ -41,6 +44,8 @@ pub struct NewSecret {
     pub tags: Tags,
     /// The `exp` attribute.
     pub expires: Option<Timestamp>,
+    /// The `nbf` attribute.
+    pub not_before: Option<Timestamp>,
     /// The `enabled` attribute.
     pub enabled: bool,
     /// The content type.
@@ -56,12 +61,20 @@ pub struct Patch {
     pub enabled: Option<bool>,
     /// The `exp` attribute, if sent.
     pub expires: Option<Timestamp>,
+    /// The `nbf` attribute, if sent.
+    pub not_before: Option<Timestamp>,
+    /// The content type, if sent.
+    pub content_type: Option<String>,
 }
+
+/// A secret as its list shows it: its name and its latest version.
+pub type Listed<'a> = (&'a str, &'a Stored);
 
 #[derive(Clone, Debug, Default)]
 struct Secret {
     versions: Vec<Stored>,
-    deleted: bool,
+    /// Since when it is soft-deleted, if it is.
+    deleted: Option<Timestamp>,
     /// What a lagging list still shows: the state that held until the moment beside it. Empty without a lag.
     past: Vec<(Timestamp, Vec<Stored>)>,
 }
@@ -102,6 +115,7 @@ impl World {
     /// `PUT`: one more version, each time it is called.
     pub fn vault_set(&mut self, name: &str, new: NewSecret) -> Result<Stored, Refusal> {
         self.vault_access()?;
+        check_name(name)?;
         check_tags(&new.tags)?;
         if new.value.len() > LONGEST_VALUE {
             return Err(bad("The secret value is longer than 25 KB."));
@@ -109,7 +123,7 @@ impl World {
         if self.settings.refuses_expiry && new.expires.is_some() {
             return Err(Refusal::new(400, "ForbiddenByPolicy", "The policy does not allow this validity period."));
         }
-        if self.vault.secrets.get(name).is_some_and(|secret| secret.deleted) {
+        if self.vault.secrets.get(name).is_some_and(|secret| secret.deleted.is_some()) {
             let message = format!("Secret {name} is currently in a deleted but recoverable state.");
             return Err(Refusal::new(409, "Conflict", message));
         }
@@ -121,6 +135,7 @@ impl World {
             updated: whole(self.now),
             enabled: new.enabled,
             expires: new.expires.map(whole),
+            not_before: new.not_before.map(whole),
             content_type: new.content_type,
             tags: new.tags,
         };
@@ -132,6 +147,46 @@ impl World {
         self.ledger.stored += 1;
         self.tell(event);
         Ok(version)
+    }
+
+    /// `GET /secrets`: those that are not deleted.
+    pub fn vault_secrets(&self) -> Result<Vec<Listed<'_>>, Refusal> {
+        self.vault_access()?;
+        let living = self.vault.secrets.iter().filter(|(_, secret)| secret.deleted.is_none());
+        Ok(living.filter_map(|(name, secret)| Some((name.as_str(), secret.versions.last()?))).collect())
+    }
+
+    /// `GET /deletedsecrets`: since when, and what. One of them is found by its name.
+    pub fn vault_deleted(&self, name: Option<&str>) -> Result<Vec<(Timestamp, Listed<'_>)>, Refusal> {
+        self.vault_access()?;
+        let deleted = self.vault.secrets.iter().filter(|(known, _)| name.is_none_or(|name| name == *known));
+        let listed =
+            deleted.filter_map(|(name, secret)| Some((secret.deleted?, (name.as_str(), secret.versions.last()?))));
+        let listed: Vec<_> = listed.collect();
+        match name {
+            Some(name) if listed.is_empty() => Err(not_found(name)),
+            _ => Ok(listed),
+        }
+    }
+
+    /// `DELETE /secrets/{name}`: it can be recovered, and its name stays taken.
+    pub fn vault_delete(&mut self, name: &str) -> Result<(), Refusal> {
+        self.vault_access()?;
+        self.secret(name)?;
+        self.mark(name, Some(self.now))
+    }
+
+    /// `POST /deletedsecrets/{name}/recover`.
+    pub fn vault_recover(&mut self, name: &str) -> Result<(), Refusal> {
+        self.vault_deleted(Some(name))?;
+        self.mark(name, None)
+    }
+
+    /// `DELETE /deletedsecrets/{name}`: gone for good, and its name is free.
+    pub fn vault_purge(&mut self, name: &str) -> Result<(), Refusal> {
+        self.vault_deleted(Some(name))?;
+        self.vault.secrets.remove(name);
+        Ok(())
     }
 
     /// `PATCH`: tags and attributes of one version.
@@ -155,6 +210,8 @@ impl World {
         }
         next.enabled = patch.enabled.unwrap_or(next.enabled);
         next.expires = patch.expires.map(whole).or(next.expires);
+        next.not_before = patch.not_before.map(whole).or(next.not_before);
+        next.content_type = patch.content_type.or(next.content_type);
         next.updated = now;
         self.remember(name);
         if let Some(secret) = self.vault.secrets.get_mut(name) {
@@ -168,7 +225,8 @@ impl World {
     /// A person stores a value under the daemon's name, without tags.
     pub fn person_stores(&mut self, value: &str) {
         let (enabled, tags) = (true, Tags::new());
-        let new = NewSecret { value: value.to_owned(), tags, expires: None, enabled, content_type: None };
+        let new =
+            NewSecret { value: value.to_owned(), tags, expires: None, not_before: None, enabled, content_type: None };
         let name = self.settings.secret.clone();
         // A vault that is closed to the daemon is closed to this person as well.
         let _refused = self.vault_set(&name, new);
@@ -177,13 +235,13 @@ impl World {
     /// A person deletes the secret; its name stays taken.
     pub fn person_deletes_secret(&mut self) {
         let name = self.settings.secret.clone();
-        self.vault.secrets.entry(name).or_default().deleted = true;
+        self.vault.secrets.entry(name).or_default().deleted = Some(self.now);
     }
 
     /// A person recovers the deleted secret.
     pub fn person_recovers_secret(&mut self) {
         if let Some(secret) = self.vault.secrets.get_mut(&self.settings.secret) {
-            secret.deleted = false;
+            secret.deleted = None;
         }
     }
 
@@ -203,7 +261,12 @@ impl World {
     }
 
     fn secret(&self, name: &str) -> Result<&Secret, Refusal> {
-        self.vault.secrets.get(name).filter(|secret| !secret.deleted).ok_or_else(|| not_found(name))
+        self.vault.secrets.get(name).filter(|secret| secret.deleted.is_none()).ok_or_else(|| not_found(name))
+    }
+
+    fn mark(&mut self, name: &str, deleted: Option<Timestamp>) -> Result<(), Refusal> {
+        self.vault.secrets.get_mut(name).ok_or_else(|| not_found(name))?.deleted = deleted;
+        Ok(())
     }
 
     fn vault_access(&self) -> Result<(), Refusal> {
@@ -227,6 +290,13 @@ impl World {
             secret.past.retain(|(until, _)| *until > now - lag);
             secret.past.push((now, secret.versions.clone()));
         }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    match (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        true => Ok(()),
+        false => Err(bad("A secret's name has at most 127 letters, digits and hyphens.")),
     }
 }
 

@@ -16,7 +16,8 @@ fn tags(pairs: &[(&str, &str)]) -> Tags {
 }
 
 fn secret(value: &str) -> NewSecret {
-    NewSecret { value: value.to_owned(), tags: Tags::new(), expires: None, enabled: true, content_type: None }
+    let (value, tags, enabled) = (value.to_owned(), Tags::new(), true);
+    NewSecret { value, tags, expires: None, not_before: None, enabled, content_type: None }
 }
 
 #[test]
@@ -39,6 +40,40 @@ fn a_secret_that_does_not_exist_is_404_and_one_that_is_soft_deleted_is_409_when_
     assert_eq!(world.vault_set(NAME, secret("value-two")).unwrap_err().status, 409);
     world.person_recovers_secret();
     assert_eq!(world.vault_list(NAME).unwrap().len(), 1);
+}
+
+#[test]
+fn a_deleted_secret_stands_in_the_other_list_until_it_is_recovered_or_purged() {
+    let mut world = world(Settings::default());
+    let names =
+        |world: &World| world.vault_secrets().unwrap().iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
+    for name in [NAME, "other"] {
+        world.vault_set(name, secret("value-one")).unwrap();
+    }
+    assert_eq!(world.vault_deleted(None).unwrap(), []);
+    world.vault_delete(NAME).unwrap();
+    assert_eq!(names(&world), ["other"]);
+    assert_eq!(world.vault_delete(NAME).unwrap_err().status, 404);
+    let (since, (name, latest)) = world.vault_deleted(Some(NAME)).unwrap()[0];
+    assert_eq!((since, name, latest.value.as_str()), (world.now(), NAME, "value-one"));
+    world.vault_recover(NAME).unwrap();
+    assert_eq!(names(&world), [NAME, "other"]);
+    for gone in [world.vault_recover(NAME), world.vault_purge(NAME), world.vault_deleted(Some(NAME)).map(drop)] {
+        assert_eq!(gone.unwrap_err().status, 404);
+    }
+    world.vault_delete(NAME).unwrap();
+    world.vault_purge(NAME).unwrap();
+    world.vault_set(NAME, secret("value-two")).unwrap();
+    assert_eq!(world.vault_list(NAME).unwrap().len(), 1);
+}
+
+#[test]
+fn a_name_that_is_none_is_400() {
+    let mut world = world(Settings::default());
+    for name in ["", "a_b", "a/b", &"x".repeat(128)] {
+        assert_eq!(world.vault_set(name, secret("value-one")).unwrap_err().status, 400, "{name}");
+    }
+    assert!(world.vault_set(&"x".repeat(127), secret("value-one")).is_ok());
 }
 
 #[test]

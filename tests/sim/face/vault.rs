@@ -77,6 +77,7 @@ impl Vault for Face {
             value: value.to_owned(),
             tags: new.tags.clone(),
             expires: new.expires,
+            not_before: None,
             enabled: new.token.is_some(),
             content_type: Some(content_type.to_owned()),
         };
@@ -96,7 +97,7 @@ impl Vault for Face {
     }
 
     async fn label(&self, version: &VersionId, tags: &Tags, enabled: Option<bool>) -> Result<(), VaultError> {
-        let patch = Patch { tags: Some(tags.clone()), enabled, expires: None };
+        let patch = Patch { tags: Some(tags.clone()), enabled, ..Patch::default() };
         let patched = self.port(|face| {
             face.exchange(Op::VaultLabel, |world| {
                 let name = world.settings.secret.clone();
