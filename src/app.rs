@@ -25,6 +25,7 @@ use crate::edge::supplied::Supplied;
 use crate::edge::way::HttpWays;
 use crate::engine::fleet::Make;
 use crate::engine::{Connection, Ports, Spec, Tenants};
+use crate::first_contact;
 use crate::ports::{Clock, Issuer};
 
 /// What all connections of a process share.
@@ -90,12 +91,7 @@ impl App {
 
     /// What makes the connection, now and whenever its loop has to begin anew.
     pub fn maker(&self, config: &ConnectionConfig) -> anyhow::Result<Make> {
-        let spec = Spec {
-            name: config.name.to_string(),
-            policy: config.policy.clone(),
-            tenant_url: config.entra.tenant_url.to_string(),
-            holder: self.holder.clone(),
-        };
+        let spec = self.spec(config);
         let ports = self.ports(config).with_context(|| format!("connection {}", config.name))?;
         Ok(Arc::new(move |shutdown| Connection::new(spec.clone(), ports.clone(), shutdown)))
     }
@@ -103,6 +99,15 @@ impl App {
     /// A connection outside the fleet: for one look.
     pub fn connection(&self, config: &ConnectionConfig, shutdown: &CancellationToken) -> anyhow::Result<Connection> {
         Ok(self.maker(config)?(shutdown.clone()))
+    }
+
+    fn spec(&self, config: &ConnectionConfig) -> Spec {
+        Spec {
+            name: config.name.to_string(),
+            policy: config.policy.clone(),
+            tenant_url: config.entra.tenant_url.to_string(),
+            holder: self.holder.clone(),
+        }
     }
 
     fn ports(&self, config: &ConnectionConfig) -> anyhow::Result<Ports> {
@@ -117,6 +122,15 @@ impl App {
             clock: Arc::clone(clock),
             tenants: Arc::clone(&self.tenants),
         })
+    }
+
+    /// What a first contact is made with; none where nobody can be asked for a token.
+    pub fn first_contact(&self, config: &ConnectionConfig) -> anyhow::Result<Option<first_contact::Parts>> {
+        let Some(hpe) = config.issuer.greenlake() else { return Ok(None) };
+        let hpe = Arc::new(self.greenlake(hpe)?);
+        let ports = Ports { issuer: Arc::<GreenLake>::clone(&hpe), ..self.ports(config)? };
+        let validation = Arc::new(self.graph(&config.entra)?);
+        Ok(Some(first_contact::Parts { spec: self.spec(config), ports, answered: hpe, validation }))
     }
 
     /// What the doctor knows of a connection, and whom it asks.

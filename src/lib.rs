@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod domain;
 pub mod edge;
 pub mod engine;
+pub mod first_contact;
 pub mod logging;
 pub mod ports;
 pub mod proxy;

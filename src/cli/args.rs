@@ -19,6 +19,7 @@ Begin here:
   scim-rotator once                  do it once, and end
   scim-rotator run                   do it for years (systemd, container)
   scim-rotator status                which token lives how long, and what comes next
+  scim-rotator doctor NAME --first-contact    learn what HPE and Entra document nowhere, by one rotation; asks first
 
 When a person wants something (each goes through the running daemon, or does it itself where none runs):
   scim-rotator rotate NAME                        a new token, now
@@ -98,6 +99,8 @@ pub enum Command {
     /// settings, mapping, assignments, SCIM endpoint. Changes nothing, rotates nothing, takes no lock: run it beside the
     /// daemon, or before the first rotation. What cannot be tried without a change is said to be `untried`. Exit codes: 0 no
     /// fault, 1 at least one.
+    ///
+    /// `--first-contact` is another matter: it rotates once, under the lock, and learns from it what no document tells.
     Doctor(DoctorArgs),
 
     /// Have a new token made now, whatever the policy says, and bring it to Entra.
@@ -158,8 +161,30 @@ pub struct DoctorArgs {
     pub name: Option<String>,
 
     /// For machines: one JSON document.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "first_contact")]
     pub json: bool,
+
+    /// Rotate once, watch it closely, and write down what HPE and Entra do that is documented nowhere: a report to share, and
+    /// the settings to pin. Without the next option it only says what it would do.
+    #[arg(long, requires = "name")]
+    pub first_contact: bool,
+
+    /// Said by somebody who knows that --first-contact has a new token made and given to Entra.
+    #[arg(long, requires = "first_contact")]
+    pub i_understand_this_rotates: bool,
+
+    /// For --first-contact, in place of the policy's mode: `overlap` or `remove-current`.
+    #[arg(long, value_name = "MODE", value_parser = mode(), requires = "first_contact")]
+    pub mode: Option<Mode>,
+
+    /// For --first-contact: how long the old token is watched after the rotation, `5m`, `1h`; at most a day.
+    #[arg(long, value_name = "TIME", value_parser = watch_time, default_value = "5m", requires = "first_contact")]
+    pub watch: TimeDelta,
+
+    /// For --first-contact: where the report is written, a file that is not there yet. Without it, in this folder, named after
+    /// the connection and the time.
+    #[arg(long, value_name = "FILE", requires = "first_contact")]
+    pub report: Option<PathBuf>,
 }
 
 /// `rotate NAME`.
@@ -233,6 +258,14 @@ fn hold_time(text: &str) -> Result<TimeDelta, String> {
     }
 }
 
+fn watch_time(text: &str) -> Result<TimeDelta, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match TimeDelta::from_std(time) {
+        Ok(time) if time <= TimeDelta::days(1) => Ok(time),
+        _ => Err("the old token is watched for a day at most".to_owned()),
+    }
+}
+
 /// `config …`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum ConfigCommand {
@@ -296,6 +329,26 @@ mod tests {
             [&["--reason", "compromised", "--mode", "overlap"][..], &["--mode", "both"], &["--reason", "bored"]]
         {
             assert!(rotate(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_first_contact_names_its_connection_and_nothing_of_it_is_ignored_without_it() {
+        let parse = |words: &str| Cli::try_parse_from(["scim-rotator", "doctor"].into_iter().chain(words.split(' ')));
+        assert!(
+            parse("prod --first-contact --i-understand-this-rotates --mode overlap --watch 1h --report r.md").is_ok()
+        );
+        assert!(parse("prod --first-contact").is_ok());
+        for wrong in [
+            "--first-contact",
+            "prod --i-understand-this-rotates",
+            "prod --mode overlap",
+            "prod --watch 5m",
+            "prod --report r.md",
+            "prod --first-contact --json",
+            "prod --first-contact --watch 25h",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::cli::args::DoctorArgs;
 use crate::cli::exit::Exit;
+use crate::cli::first_contact;
 use crate::config::{Config, ConnectionConfig};
 use crate::doctor::{Check, Outcome, examine};
 use crate::engine::Tenants;
@@ -16,6 +17,10 @@ use crate::engine::Tenants;
 /// Examines the connection that is named, or all. Failed if there is a fault anywhere.
 pub async fn run(config: &Config, args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let chosen = chosen(config, args.name.as_deref())?;
+    if args.first_contact {
+        let [connection] = chosen[..] else { bail!("a first contact is made with one connection: name it") };
+        return first_contact::run(config, connection, args, out).await;
+    }
     let app = App::build(config, Arc::new(Tenants::default()))?;
     let mut examined = Vec::new();
     for connection in chosen {
@@ -53,7 +58,7 @@ fn count(checks: &[Check], outcome: Outcome) -> usize {
     checks.iter().filter(|check| check.outcome == outcome).count()
 }
 
-fn report(name: &str, checks: &[Check], out: &mut impl Write) -> io::Result<()> {
+pub(super) fn report(name: &str, checks: &[Check], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{name}")?;
     for Check { hop, of, outcome, evidence, fix } in checks {
         let of = of.as_ref().map(|of| format!(" {of}")).unwrap_or_default();

@@ -8,6 +8,7 @@ mod check;
 pub mod config_check;
 mod doctor;
 pub mod exit;
+mod first_contact;
 mod hold;
 mod look;
 mod once;

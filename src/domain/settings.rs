@@ -67,6 +67,16 @@ impl Settings {
         self.kept().filter(|(k, v)| after.get(k) != Some(v)).map(|(k, _)| k).collect()
     }
 
+    /// A setting that stands at its own default, so that losing it changes nothing.
+    pub fn at_default(&self) -> Option<&'static str> {
+        let same = |found: &str, default: &str| {
+            let json = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+            found.eq_ignore_ascii_case(default) || json(found).is_some_and(|value| Some(value) == json(default))
+        };
+        let stands = |key: &str, default: &str| self.get(key).is_some_and(|found| same(found, default));
+        DEFAULTS.iter().rev().find(|(key, default)| stands(key, default)).map(|(key, _)| *key)
+    }
+
     /// The readable pairs that stand beside the credentials.
     fn kept(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
@@ -95,6 +105,13 @@ impl SecretsUpdate {
             pairs.extend(missing.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         }
         Self { pairs, token }
+    }
+
+    /// The same without one setting.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.pairs.retain(|(known, _)| known != key);
+        self
     }
 }
 
@@ -163,6 +180,25 @@ mod tests {
         assert!(matches!(second.check(URL), Err(SettingsRefusal::UnreadableSibling(_))));
         let oauth = settings(&[("AuthenticationType", "OAuth2ClientCredentials")]);
         assert!(matches!(oauth.check(URL), Err(SettingsRefusal::NotTokenAuthentication(_))));
+    }
+
+    #[test]
+    fn only_a_setting_that_stands_at_its_default_may_be_left_out_and_only_that_one_is() {
+        let loud = r#"{"Enabled":true,"DeleteThresholdEnabled":false}"#;
+        let quiet = r#"{ "DeleteThresholdEnabled": false, "Enabled": false }"#;
+        for (pairs, expected) in [
+            (&[("SyncAll", "False"), ("SyncNotificationSettings", loud)][..], Some("SyncAll")),
+            (&[("SyncAll", "true"), ("SyncNotificationSettings", quiet)], Some("SyncNotificationSettings")),
+            (&[("SyncAll", "false"), ("SyncNotificationSettings", quiet)], Some("SyncNotificationSettings")),
+            (&[("SyncAll", "true"), ("SyncNotificationSettings", loud), ("Other", "false")], None),
+            (&[("SyncAll", "*")], None),
+        ] {
+            assert_eq!(settings(pairs).at_default(), expected, "{pairs:?}");
+        }
+        let seen = settings(&[("SyncAll", "false"), ("Other", "x")]);
+        let update = SecretsUpdate::new(&seen, URL, Token::parse("12345678").unwrap(), false).without("SyncAll");
+        let keys: Vec<_> = update.pairs.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, [BASE_ADDRESS, "Other"]);
     }
 
     #[test]

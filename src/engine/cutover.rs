@@ -75,7 +75,7 @@ impl Run<'_> {
     }
 
     /// Whether Entra accepts what it has saved within `time`.
-    async fn saved_passes(&self, time: TimeDelta) -> Result<bool, Halt> {
+    pub async fn saved_passes(&self, time: TimeDelta) -> Result<bool, Halt> {
         self.ask_until_accepted(time, || self.ports.provisioner.test_saved()).await
     }
 
@@ -168,7 +168,7 @@ impl Run<'_> {
 
     /// One PUT that is carried out, of the settings as they stand (or as `lost` knew them). They are read anew before every
     /// try, so that what a person changes meanwhile is not undone.
-    async fn put_once(
+    pub async fn put_once(
         &self,
         token: &Token,
         place: &Labels,

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod cutover;
+mod experiment;
 mod failure;
 mod fence;
 pub mod fleet;
@@ -26,6 +27,7 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+pub use self::experiment::PutSeen;
 use self::failure::Failure;
 pub use self::fleet::{Fleet, Member};
 pub use self::halt::{Halt, chain};

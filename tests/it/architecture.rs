@@ -102,6 +102,15 @@ fn the_engine_knows_its_ports_and_no_edge() {
 }
 
 #[test]
+fn the_doctor_and_the_first_contact_know_no_edge_either_and_write_nothing_themselves() {
+    for (file, code) in ["src/doctor", "src/first_contact"].into_iter().flat_map(sources) {
+        for word in ["crate::edge", "crate::config", "crate::cli", "reqwest", "azure_", ".store(", ".label("] {
+            assert!(!code.contains(word), "{} must not know of {word}", file.display());
+        }
+    }
+}
+
+#[test]
 fn only_one_file_names_the_concrete_edges() {
     let names = ["GreenLake::new", "KeyVault::new", "Graph::new", "ScimProbe::new", "AzureLogin::new", "Http::build"];
     for (file, code) in sources("src").into_iter().filter(|(f, _)| !f.starts_with("src/edge") && !f.ends_with("app.rs"))

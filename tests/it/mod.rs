@@ -14,6 +14,7 @@ mod commands;
 mod control;
 mod doctor;
 mod federated;
+mod first_contact;
 mod identity;
 mod kill;
 mod namespace;

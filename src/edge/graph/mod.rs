@@ -4,6 +4,7 @@
 
 mod directory;
 mod errors;
+mod validation;
 mod wire;
 
 use std::fmt;

@@ -14,7 +14,7 @@ use crate::domain::{Expiry, ExpirySource, Timestamp, Token};
 use crate::edge::http::Redactor;
 use crate::ports::Issued;
 
-const TOKEN_FIELDS: [&str; 12] = [
+pub(super) const TOKEN_FIELDS: [&str; 12] = [
     "token",
     "proxyToken",
     "proxy_token",
@@ -29,7 +29,7 @@ const TOKEN_FIELDS: [&str; 12] = [
     "jwt",
 ];
 const ENVELOPES: [&str; 4] = ["data", "result", "token", "proxyToken"];
-const DATE_FIELDS: [&str; 9] = [
+pub(super) const DATE_FIELDS: [&str; 9] = [
     "expires_at",
     "expiresAt",
     "expiry",
@@ -40,11 +40,11 @@ const DATE_FIELDS: [&str; 9] = [
     "validUntil",
     "notAfter",
 ];
-const TTL_FIELDS: [&str; 3] = ["expires_in", "expiresIn", "ttl"];
+pub(super) const TTL_FIELDS: [&str; 3] = ["expires_in", "expiresIn", "ttl"];
 /// No token lives longer; a date beyond is a mistake of reading.
 const LONGEST_LIFE: TimeDelta = TimeDelta::days(3653);
 /// Epochs from here on are milliseconds: as seconds this is the year 5138.
-const MILLISECONDS_FROM: f64 = 1e11;
+pub(super) const MILLISECONDS_FROM: f64 = 1e11;
 
 /// A 2xx answer.
 #[derive(Clone, Copy)]
@@ -147,7 +147,7 @@ fn token_of(json: &Value, pointer: Option<&str>) -> Result<Token, Unreadable> {
 }
 
 /// The object itself, then what lies in its envelopes, each with the prefix of its field names.
-fn levels(json: &Value) -> impl Iterator<Item = (String, &Map<String, Value>)> {
+pub(super) fn levels(json: &Value) -> impl Iterator<Item = (String, &Map<String, Value>)> {
     let inner = ENVELOPES.iter().filter_map(|name| Some((format!("{name}."), json.get(name)?.as_object()?)));
     json.as_object().map(|object| (String::new(), object)).into_iter().chain(inner)
 }
@@ -198,7 +198,7 @@ fn expiry(token: &Token, json: Option<&Value>, date: Timestamp, reading: &Readin
 }
 
 /// A moment as RFC 3339 (without a zone: UTC), or as an epoch in seconds or milliseconds.
-fn moment(value: &Value) -> Option<Timestamp> {
+pub(super) fn moment(value: &Value) -> Option<Timestamp> {
     if let Some(epoch) = number(value) {
         let seconds = if epoch >= MILLISECONDS_FROM { epoch / 1000.0 } else { epoch };
         #[expect(clippy::cast_possible_truncation, reason = "the range is checked by from_timestamp")]
@@ -210,13 +210,13 @@ fn moment(value: &Value) -> Option<Timestamp> {
 }
 
 /// So many seconds after `date`.
-fn after(date: Timestamp, value: &Value) -> Option<Timestamp> {
+pub(super) fn after(date: Timestamp, value: &Value) -> Option<Timestamp> {
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked by try_seconds")]
     date.checked_add_signed(TimeDelta::try_seconds(number(value)? as i64)?)
 }
 
 /// A number, or a text that is one.
-fn number(value: &Value) -> Option<f64> {
+pub(super) fn number(value: &Value) -> Option<f64> {
     let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
     number.is_finite().then_some(number)
 }

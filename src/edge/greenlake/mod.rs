@@ -10,9 +10,10 @@ mod command;
 mod errors;
 mod login;
 mod pasted;
+mod shape;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -28,6 +29,7 @@ use super::http::{Answer, Failure, Http, Method, Redactor, Sent, join};
 use crate::doctor::Bearer;
 use crate::domain::claims::Claims;
 use crate::domain::{Expiry, Timestamp, Token};
+use crate::first_contact::{Answered, Shape};
 use crate::ports::{CallError, Class, Clock, IssueHow, Issued, Issuer, IssuerError};
 
 const SERVICE: &str = "HPE";
@@ -76,6 +78,8 @@ pub struct GreenLake {
     http: Http,
     bearer: BearerSource,
     clock: Arc<dyn Clock>,
+    /// What the last answer looked like, for whoever wants to know.
+    last_shape: Mutex<Option<Shape>>,
 }
 
 impl fmt::Debug for GreenLake {
@@ -102,7 +106,7 @@ impl GreenLake {
             }
         }
         let bearer = BearerSource::new(options.auth.clone(), http.clone(), clock.clone());
-        Ok(Self { options, http, bearer, clock })
+        Ok(Self { options, http, bearer, clock, last_shape: Mutex::default() })
     }
 
     /// Sends once, and once more after a 401 if another bearer can be had: that one certainly issued nothing, and the
@@ -138,6 +142,8 @@ impl GreenLake {
             content_type: answer.header(CONTENT_TYPE.as_str()),
             date: answer.date().unwrap_or(now),
         };
+        let shape = shape::of(&seen, answer.status, &self.options.reading);
+        *self.last_shape.lock().unwrap_or_else(PoisonError::into_inner) = Some(shape);
         answer::read(&seen, &self.options.reading).map_err(|why| {
             let what = format!("{}: {} but {why}", answer.target, answer.status);
             let mut call = CallError::new(SERVICE, Class::Ambiguous, what);
@@ -184,6 +190,12 @@ impl Issuer for GreenLake {
 impl Bearer for GreenLake {
     async fn claims(&self) -> Result<Option<Claims>, CallError> {
         Ok(Claims::of(self.bearer.get().await?.token.expose_secret()))
+    }
+}
+
+impl Answered for GreenLake {
+    fn last_shape(&self) -> Option<Shape> {
+        self.last_shape.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
