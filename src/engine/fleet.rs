@@ -224,3 +224,37 @@ impl Connection {
         last
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Progress;
+
+    /// A fleet of connections that have last turned so many seconds ago; none stands for one that begins anew.
+    fn fleet(pulses: &[Option<u64>]) -> Fleet {
+        let member = |pulse: &Option<u64>| Member {
+            identity: String::new(),
+            wake: Arc::default(),
+            progress: Arc::new(Mutex::new(
+                pulse.map(|ago| Arc::new(Progress::default().stood_still(Duration::from_secs(ago)))),
+            )),
+            stop: CancellationToken::new(),
+            errands: mpsc::unbounded_channel().0,
+            task: tokio::spawn(std::future::ready(())),
+        };
+        let members = pulses.iter().map(member).enumerate().map(|(n, member)| (n.to_string(), member)).collect();
+        Fleet { members, on_report: Arc::new(|_| ()) }
+    }
+
+    #[tokio::test]
+    async fn a_process_is_alive_while_each_of_its_loops_has_turned_within_five_minutes_or_is_about_to_begin_anew() {
+        for (pulses, alive) in [
+            (vec![], true),
+            (vec![Some(0), Some(290), None], true),
+            (vec![Some(301)], false),
+            (vec![Some(0), Some(301), None], false),
+        ] {
+            assert_eq!(fleet(&pulses).is_alive(), alive, "{pulses:?}");
+        }
+    }
+}

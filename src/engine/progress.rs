@@ -80,7 +80,45 @@ impl Progress {
         self.with(|state| state.last.clone())
     }
 
+    /// As if the loop had last turned so long ago.
+    #[cfg(test)]
+    pub(super) fn stood_still(self, time: Duration) -> Self {
+        self.with(|state| state.pulse -= time);
+        self
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(1000);
+
+    #[test]
+    fn the_pulse_is_as_old_as_the_last_turn_of_the_loop_or_the_last_step() {
+        assert!(Progress::default().since_beat() < LONG);
+        let progress = Progress::default().stood_still(LONG);
+        assert!(progress.since_beat() >= LONG);
+        progress.beat();
+        assert!(progress.since_beat() < LONG);
+        let progress = Progress::default().stood_still(LONG);
+        progress.enter("preflight");
+        assert!(progress.since_beat() < LONG);
+    }
+
+    #[test]
+    fn a_step_is_shown_until_its_action_has_ended_which_is_shown_from_then_on() {
+        let progress = Progress::default();
+        assert!(progress.step().is_none() && progress.last().is_none());
+        progress.enter("preflight");
+        assert_eq!(progress.step(), Some("preflight"));
+        let (at, reason) = (Timestamp::UNIX_EPOCH, Reason::Rotated);
+        progress.ended(LastAction { at, action: "rotate", reason, succeeded: true, error: None });
+        assert!(progress.step().is_none());
+        assert!(progress.last().is_some_and(|last| last.succeeded && last.reason == reason));
     }
 }

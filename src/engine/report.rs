@@ -345,3 +345,7 @@ fn warnings(spec: &Spec, seen: &Observed, now: Timestamp) -> Vec<String> {
     }
     warnings
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 mod accidents;
 mod adopted;
 mod bearer;
+mod claimed;
 mod cutover;
 pub mod drive;
 mod edited;
@@ -10,14 +11,19 @@ mod enumerate;
 mod face;
 mod face_tests;
 mod fenced;
+mod fleet;
 mod issuing;
 mod orders;
 mod patience;
+mod paused;
 mod random;
+mod repeated;
+mod resumed;
 mod rivals;
 mod set_back;
 mod told;
 mod unsaved;
+mod waits;
 mod written;
 
 pub use face::{Crash, Face, FaceOptions, Side};

@@ -19,17 +19,21 @@ const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
 /// Everything that changes anything.
 const WRITES: [Op; 6] = [Op::Issue, Op::VaultStore, Op::VaultLabel, Op::SettingsPut, Op::Pause, Op::Start];
 
-fn writes(drive: &Drive) -> [u32; 6] {
+pub(super) fn writes(drive: &Drive) -> [u32; 6] {
     let world = drive.world();
     WRITES.map(|op| world.faults.calls(op))
 }
 
-fn calls(world: &World, op: Op) -> u32 {
+pub(super) fn calls(world: &World, op: Op) -> u32 {
     world.faults.calls(op)
 }
 
 /// Lets a process go on until the world shows `what`. There it stands still: nobody polls it.
-async fn freeze(drive: &Drive, look: &mut Pin<&mut impl Future<Output = Look>>, what: impl Fn(&World) -> bool) {
+pub(super) async fn freeze(
+    drive: &Drive,
+    look: &mut Pin<&mut impl Future<Output = Look>>,
+    what: impl Fn(&World) -> bool,
+) {
     let watcher = async {
         while !what(&drive.world()) {
             tokio::task::yield_now().await;
@@ -75,14 +79,14 @@ async fn wakes_up(
     look
 }
 
-fn is_well(drive: &Drive, issued: u32) {
+pub(super) fn is_well(drive: &Drive, issued: u32) {
     let world = drive.world();
     let ledger = &world.ledger;
     assert!(world.entra_holds_a_working_token() && ledger.cycles_failed == 0, "{}", ledger.trace());
     assert_eq!((ledger.issued, ledger.started_a_persons_pause), (issued, 0), "{}", ledger.trace());
 }
 
-async fn prepared(mode: Mode, settings: Settings) -> Drive {
+pub(super) async fn prepared(mode: Mode, settings: Settings) -> Drive {
     let drive = about_to_rotate(settings, policy(mode, Fence::Auto)).await;
     // In the gap after a cycle.
     let ended = drive.world().jobs()[0].last.clone().expect("a cycle has ended").ended;
@@ -159,7 +163,7 @@ async fn whoever_stands_still_while_it_waits_for_a_gap_leaves_the_rotation_to_th
 }
 
 /// A process that has let the job run again, and could not write that down: the vault has been away since, and is still.
-async fn indebted() -> (Drive, scim_rotator::engine::Connection) {
+pub(super) async fn indebted() -> (Drive, scim_rotator::engine::Connection) {
     for nth in 1..12 {
         let drive = prepared(Mode::Overlap, Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }).await;
         let before = writes(&drive);

@@ -1,0 +1,196 @@
+//! The loops of a process: what wakes one, what ends one, what it does with an order, and what a clock that somebody sets does to it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::TimeDelta;
+use scim_rotator::domain::{Fence, Mode, Order, Reason};
+use scim_rotator::engine::fleet::{Make, OnReport};
+use scim_rotator::engine::{Fleet, Report};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::accidents::settings;
+use super::drive::{Drive, policy};
+use super::{Face, FaceOptions};
+use crate::world::{Fault, Op, World};
+
+/// A process over a world in which nothing is due, whose time stands still once its first looks are over.
+struct Place {
+    drive: Arc<Drive>,
+    /// The face of each connection that was made, in their order.
+    faces: Arc<Mutex<Vec<Arc<Face>>>>,
+    make: Make,
+    reports: mpsc::UnboundedReceiver<Report>,
+    tell: mpsc::UnboundedSender<Report>,
+}
+
+impl Place {
+    /// Time goes on for so long, and then stands still.
+    async fn new(time: TimeDelta) -> Self {
+        let drive = Arc::new(Drive::new(World::new(settings()), policy(Mode::Overlap, Fence::Auto)));
+        let begin = drive.world().now() + TimeDelta::days(2);
+        drive.live(&[], begin).await;
+        let faces = Arc::new(Mutex::new(Vec::new()));
+        let (made, over) = (Arc::clone(&faces), Arc::clone(&drive));
+        let make: Make = Arc::new(move |stop: CancellationToken| {
+            let until = Some(begin + time);
+            let (face, connection) = over.host("one-host", FaceOptions { until, ..FaceOptions::default() }, stop);
+            made.lock().expect("nobody panics with it").push(face);
+            connection
+        });
+        let (tell, reports) = mpsc::unbounded_channel();
+        Self { drive, faces, make, reports, tell }
+    }
+
+    fn fleet(&self) -> Fleet {
+        let tell = self.tell.clone();
+        self.fleet_that(Arc::new(move |report| drop(tell.send(report.clone()))))
+    }
+
+    fn fleet_that(&self, on_report: OnReport) -> Fleet {
+        Fleet::new(on_report)
+    }
+
+    fn made(&self) -> usize {
+        self.faces.lock().expect("nobody panics with it").len()
+    }
+
+    async fn report(&mut self) -> Report {
+        self.reports.recv().await.expect("a report")
+    }
+
+    /// Lets the loops do all that they do before they wait for what nobody does.
+    async fn settle(&mut self) -> usize {
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        std::iter::from_fn(|| self.reports.try_recv().ok()).count()
+    }
+}
+
+#[tokio::test]
+async fn a_connection_looks_as_it_is_added_and_again_when_it_or_everybody_is_woken_and_not_otherwise() {
+    let mut place = Place::new(TimeDelta::seconds(1)).await;
+    let mut fleet = place.fleet();
+    let wake = fleet.add("sim".to_owned(), "as configured".to_owned(), Arc::clone(&place.make));
+    assert_eq!(place.report().await.standing.reason, Reason::NotDue);
+    assert_eq!(place.settle().await, 0);
+    wake.notify_one();
+    assert_eq!(place.settle().await, 1);
+    fleet.wake_all();
+    assert_eq!(place.settle().await, 1);
+    let members: Vec<_> =
+        fleet.members().iter().map(|(name, member)| (name.as_str(), member.identity.as_str())).collect();
+    assert_eq!(members, [("sim", "as configured")]);
+    assert!(fleet.is_alive());
+}
+
+#[tokio::test]
+async fn an_order_is_handed_to_the_connection_of_that_name_which_answers_and_reports() {
+    let mut place = Place::new(TimeDelta::hours(1)).await;
+    let mut fleet = place.fleet();
+    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    let until = place.drive.world().now() + TimeDelta::days(1);
+    assert!(fleet.order("nobody", Order::Hold { until }).is_none());
+    let outcome = fleet.order("sim", Order::Hold { until }).expect("it is tended");
+    let report = outcome.await.expect("an answer");
+    assert!(report.obeyed.is_some_and(|done| done.succeeded && done.reason == Reason::Held));
+    place.settle().await;
+    // Nobody waits for the answer any more: it is done all the same.
+    drop(fleet.order("sim", Order::Release));
+    assert!(place.settle().await > 0);
+    assert!(place.drive.world().versions()[0].tags["hold"].contains("2026-01-07"), "released at once");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_removed_is_tended_no_more_and_neither_is_any_after_the_end() {
+    let mut place = Place::new(TimeDelta::seconds(1)).await;
+    let mut fleet = place.fleet();
+    for name in ["one", "other"] {
+        fleet.add(name.to_owned(), String::new(), Arc::clone(&place.make));
+    }
+    assert_eq!(place.settle().await, 2);
+    fleet.remove("one").await;
+    assert_eq!((fleet.members().len(), Arc::strong_count(&place.make)), (1, 2), "its loop has ended");
+    fleet.wake_all();
+    assert_eq!(place.settle().await, 1);
+    fleet.stop().await;
+    assert_eq!((fleet.members().len(), Arc::strong_count(&place.make)), (0, 1));
+}
+
+/// A fleet whose `n`-th report is met by a fault in the program, whenever `faulty` says so.
+fn failing(place: &Place, faulty: impl Fn(usize) -> bool + Send + Sync + 'static) -> Fleet {
+    let (told, tell) = (AtomicUsize::new(0), place.tell.clone());
+    place.fleet_that(Arc::new(move |report| {
+        assert!(!faulty(told.fetch_add(1, Ordering::Relaxed)), "a fault in the program, as this test wants it");
+        drop(tell.send(report.clone()));
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_a_fault_has_ended_begins_anew_after_a_minute() {
+    let mut place = Place::new(TimeDelta::seconds(1)).await;
+    let mut fleet = failing(&place, |n| n == 0);
+    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    let begin = tokio::time::Instant::now();
+    place.report().await;
+    assert_eq!((place.made(), begin.elapsed().as_secs()), (2, 60));
+    assert!(fleet.is_alive());
+    fleet.stop().await;
+    assert_eq!(place.made(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_a_fault_has_ended_while_it_was_being_stopped_begins_no_more() {
+    let place = Place::new(TimeDelta::seconds(1)).await;
+    let mut fleet = failing(&place, |n| n == 0);
+    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    fleet.stop().await;
+    assert_eq!(place.made(), 1);
+}
+
+/// How many looks a connection takes within `time` of virtual time, whose clock is stepped by so much after the first.
+async fn looks(time: TimeDelta, step: TimeDelta) -> usize {
+    let mut place = Place::new(time).await;
+    let mut fleet = place.fleet();
+    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    place.report().await;
+    let face = Arc::clone(&place.faces.lock().expect("nobody panics with it")[0]);
+    face.step_clock(step);
+    face.over().await;
+    place.settle().await
+}
+
+#[tokio::test]
+async fn a_clock_that_somebody_sets_back_by_a_year_puts_no_look_off_for_longer_than_it_was() {
+    // Whoever has nothing to do looks once a day.
+    let days = looks(TimeDelta::days(4), TimeDelta::zero()).await;
+    assert!((3..=6).contains(&days), "{days}");
+    let days = looks(TimeDelta::days(4), TimeDelta::days(-365)).await;
+    assert!((2..=6).contains(&days), "{days}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_forward_is_noticed_within_a_minute() {
+    assert!(looks(TimeDelta::minutes(2), TimeDelta::days(2)).await > 0);
+    assert_eq!(looks(TimeDelta::minutes(2), TimeDelta::zero()).await, 0);
+}
+
+#[tokio::test]
+async fn a_process_that_holds_no_token_of_its_own_ends_at_once_and_one_that_the_vault_refuses_after_minutes() {
+    let place = Place::new(TimeDelta::days(100)).await;
+    let mut connection = (place.make)(CancellationToken::new());
+    let begin = place.drive.world().now();
+    assert!(connection.store_unsaved().await.is_none());
+    assert_eq!(place.drive.world().now(), begin);
+
+    place.drive.world().faults.at_calls(Op::VaultStore, 2, 10_000, Fault::Status(503, None));
+    connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    assert!(connection.holds_unsaved_token());
+    let begin = place.drive.world().now();
+    let report = connection.store_unsaved().await.expect("a report");
+    let time = place.drive.world().now() - begin;
+    assert!(report.standing.error.is_some() && connection.holds_unsaved_token());
+    assert!((TimeDelta::minutes(4)..TimeDelta::minutes(7)).contains(&time), "{time}");
+}
