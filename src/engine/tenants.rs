@@ -93,4 +93,14 @@ mod tests {
         tenants.release("c");
         assert!(!tenants.is_incomplete());
     }
+
+    #[test]
+    fn whoever_has_come_to_another_tenant_shares_that_one_as_well() {
+        let tenants = Tenants::default();
+        for (name, tenant) in [("a", "t"), ("a", "u"), ("b", "u")] {
+            tenants.introduce(name, Some(tenant));
+        }
+        assert_eq!(tenants.rival_of("a"), Some("b".to_owned()));
+        assert_eq!(tenants.rival_of("b"), Some("a".to_owned()));
+    }
 }

@@ -34,3 +34,26 @@ impl Ticker {
         self.0.remove(&tick.0).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When the scheduler thinks that a tick comes next.
+    async fn next(ticker: &Ticker, tick: Tick) -> bool {
+        ticker.0.clone().next_tick_for_job(tick.0).await.is_ok_and(|next| next.is_some())
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_tick_wakes_until_it_is_stopped_and_the_others_go_on() {
+        let ticker = Ticker::start().await.expect("it starts");
+        let [one, other] = [Arc::new(Notify::new()), Arc::new(Notify::new())];
+        let first = ticker.wake(Arc::clone(&one), "* * * * * *").await.expect("a cron of six fields");
+        let second = ticker.wake(Arc::clone(&other), "* * * * * *").await.expect("a cron of six fields");
+        one.notified().await;
+        other.notified().await;
+        ticker.stop(first).await.expect("it stops");
+        assert!(!next(&ticker, first).await && next(&ticker, second).await);
+        assert!(ticker.wake(one, "every now and then").await.is_err());
+    }
+}

@@ -2,8 +2,11 @@
 
 mod accidents;
 mod adopted;
+mod aged;
+mod apart;
 mod bearer;
 mod claimed;
+mod containers;
 mod cutover;
 pub mod drive;
 mod edited;
@@ -12,10 +15,12 @@ mod face;
 mod face_tests;
 mod fenced;
 mod fleet;
+mod held;
 mod issuing;
 mod orders;
 mod patience;
 mod paused;
+mod quarantine;
 mod random;
 mod repeated;
 mod resumed;

@@ -12,13 +12,13 @@ use super::drive::{Drive, policy};
 use super::edited::{is_pending, killed};
 use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, Timestamp, Who};
 
-fn busy() -> Settings {
-    Settings { cycle_length: TimeDelta::minutes(30), takes_effect: TakesEffect::OwnExpiry, ..settings() }
+fn brief() -> Settings {
+    Settings { cycle_length: TimeDelta::minutes(5), takes_effect: TakesEffect::OwnExpiry, ..settings() }
 }
 
 /// The world with a pending token in the vault, and nobody at work.
 async fn pending(mode: Mode, fence: Fence) -> Drive {
-    killed(about_to_rotate(busy(), policy(mode, fence)).await, is_pending).await
+    killed(about_to_rotate(brief(), policy(mode, fence)).await, is_pending).await
 }
 
 async fn look(drive: &Drive) -> Look {
@@ -51,7 +51,7 @@ async fn a_resumed_token_is_proven_at_once_where_its_rotation_has_removed_the_on
 
 #[tokio::test]
 async fn a_refused_token_that_follows_one_whose_life_is_over_is_put_aside_and_the_dead_one_is_not_stored_again() {
-    let begin = about_to_rotate(busy(), policy(Mode::Overlap, Fence::Auto)).await;
+    let begin = about_to_rotate(brief(), policy(Mode::Overlap, Fence::Auto)).await;
     begin.world().spoil_next_token();
     let drive = killed(begin, is_pending).await;
     drive.world().advance(LIFE);
