@@ -8,7 +8,7 @@ use scim_rotator::engine::Act;
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, judge, settings};
 use super::drive::{Drive, policy};
-use crate::world::{AnswerShape, Settings, TakesEffect};
+use crate::world::{AnswerShape, Fault, Op, Settings, TakesEffect};
 
 fn accepting() -> Policy {
     Policy { accept_supplied: true, ..policy(Mode::Overlap, Fence::Auto) }
@@ -66,6 +66,23 @@ async fn the_current_token_that_is_stored_again_carries_its_proof_and_no_record_
     assert_eq!((&again.token, again.proof), (&before.token, before.proof));
     assert!(before.hold.is_some() && again.hold.is_none(), "the hold stands where it was written");
     assert!(again.intent.is_none() && again.pause.is_none());
+}
+
+#[tokio::test]
+async fn the_record_of_a_rotation_that_came_to_nothing_is_not_copied_with_the_token_that_is_stored_again() {
+    let drive = about_to_rotate(Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }, accepting()).await;
+    drive.world().faults.at_call(Op::Issue, 1, Fault::Status(409, None));
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    drive.world().person_stores("this is no token, but a note");
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.look(Act::CarryOut).await;
+    let world = drive.world();
+    let labels: Vec<_> = world.versions().iter().map(|stored| Label::parse(&stored.tags)).collect();
+    let [_, Label::Ours(intended), _, Label::Ours(again)] = labels.as_slice() else { panic!("{labels:?}") };
+    assert!(intended.intent.is_some() && intended.pause.is_some());
+    assert!(again.intent.is_none() && again.pause.is_none());
+    assert_eq!((again.stage, &again.token), (Stage::Current, &intended.token));
 }
 
 #[tokio::test]

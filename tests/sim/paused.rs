@@ -54,6 +54,22 @@ async fn a_rotation_under_a_persons_pause_plans_none_of_its_own_and_leaves_his_a
 }
 
 #[tokio::test]
+async fn a_persons_pause_is_left_alone_though_an_earlier_one_of_ours_stands_written_on_the_same_version() {
+    let drive = about_to_rotate(lasting(4), policy(Mode::Overlap, Fence::Auto)).await;
+    drive.world().faults.at_call(Op::Issue, 1, Fault::Status(409, None));
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.obey(ROTATE).await;
+    let earlier = labels(&drive, 1).pause.expect("the first try has paused the job");
+    assert!(earlier.at.is_some() && earlier.ended.is_some());
+    drive.world().person_pauses();
+    connection.obey(ROTATE).await;
+    assert_eq!(labels(&drive, 1).pause, Some(earlier), "the second try goes by the same record");
+    let world = drive.world();
+    assert_eq!((world.saved_token(), world.jobs()[0].schedule), (Some(2), Schedule::Paused));
+    assert_eq!(world.ledger.started_a_persons_pause, 0, "{}", world.ledger.trace());
+}
+
+#[tokio::test]
 async fn under_a_persons_pause_no_cycle_is_waited_for_without_a_fence_nor_where_the_token_is_dead() {
     for (fence, dead) in [(Fence::Never, false), (Fence::Auto, true)] {
         let drive = in_a_cycle(lasting(39), policy(Mode::Overlap, fence)).await;
