@@ -44,7 +44,6 @@ impl Run<'_> {
         }
         let mut held = match self.issue_and_store(plan, &mut intent).await {
             Ok(held) => held,
-            Err(halt) if matches!(halt.reason, Reason::AnswerLost | Reason::TakenOver) => return Err(halt),
             Err(halt) if older_answer => return Err(halt),
             Err(halt) => return Err(self.unfence_after(&mut intent, &old, halt).await),
         };
@@ -103,7 +102,8 @@ impl Run<'_> {
         halt
     }
 
-    /// No token was made. With a living old token the job may run; with a dead one a later look decides.
+    /// Where certainly no token was made, the job may run with a living old one; with a dead one a later look decides, and so
+    /// it does where an answer may be lost.
     async fn unfence_after(&self, intent: &mut Record, old: &Old, halt: Halt) -> Halt {
         if !old.dead
             && intent.labels.intent.as_ref().is_some_and(|i| i.end == IntentEnd::NotIssued)

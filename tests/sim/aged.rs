@@ -8,7 +8,7 @@ use scim_rotator::engine::Act;
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, judge, settings};
 use super::drive::{Drive, policy};
-use super::edited::{is_pending, killed};
+use super::edited::is_pending;
 use crate::world::{Settings, Stored, TakesEffect};
 
 const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
@@ -70,7 +70,7 @@ async fn left_for_a_year(life: TimeDelta) -> Drive {
     let (_face, mut connection) = begin.process(FaceOptions::default());
     assert_ne!(connection.look(Act::DecideOnly).await.report.standing.reason, Reason::CannotObserve);
     begin.world().advance(life - TimeDelta::days(100));
-    let drive = killed(begin, is_pending).await;
+    let drive = begin.killed_when(is_pending).await;
     {
         let mut labels = labels(&drive, 2);
         labels.token.as_mut().expect("a token").expiry = None;

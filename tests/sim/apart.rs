@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode};
 use scim_rotator::engine::Act;
 
-use super::FaceOptions;
 use super::accidents::{about_to_rotate, judge, settings};
 use super::drive::{Drive, policy, tend};
+use super::{Crash, FaceOptions, Side};
 use crate::world::{Settings, TakesEffect};
 
 async fn live(drive: &Drive, skew: TimeDelta, time: TimeDelta) {
@@ -39,12 +39,20 @@ async fn a_host_whose_clock_is_an_hour_off_rotates_as_any_other_and_says_that_it
 }
 
 #[tokio::test]
-async fn a_rotation_that_a_host_of_one_clock_began_is_ended_by_a_process_of_another() {
-    for (before, after) in [(1, -1), (-1, 1), (1, 0), (0, -1)] {
-        let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
-        // It breaks off with its pause standing, wherever that is in time.
-        live(&drive, TimeDelta::hours(before), TimeDelta::minutes(63)).await;
-        live(&drive, TimeDelta::hours(after), TimeDelta::hours(40)).await;
-        judge(&drive, 1).unwrap_or_else(|why| panic!("{before} {after}\n{why}"));
+async fn a_rotation_that_was_killed_under_one_clock_is_ended_under_another() {
+    let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
+    let begin = drive.world().clone();
+    let fresh = || Drive::new(begin.clone(), drive.policy.clone());
+    let calls = fresh().live(&[], begin.now() + TimeDelta::hours(1)).await;
+    for (before, after) in [(1, -1), (-1, 1), (1, 0), (-1, 0)] {
+        for at_call in (1..=calls).step_by(3) {
+            let drive = fresh();
+            let (skew, crash) = (TimeDelta::hours(before), Some(Crash { at_call, side: Side::After }));
+            let (face, connection) = drive.process(FaceOptions { skew, crash, ..FaceOptions::default() });
+            let mut connection = connection.calm();
+            tokio::select! { biased; () = face.crashed() => (), () = tend(&mut connection) => () }
+            live(&drive, TimeDelta::hours(after), TimeDelta::hours(40)).await;
+            judge(&drive, 1).unwrap_or_else(|why| panic!("{before} {after} call {at_call}\n{why}"));
+        }
     }
 }

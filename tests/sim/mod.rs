@@ -17,6 +17,7 @@ mod fenced;
 mod fleet;
 mod held;
 mod issuing;
+mod left_out;
 mod orders;
 mod patience;
 mod paused;

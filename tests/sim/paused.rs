@@ -8,7 +8,6 @@ use scim_rotator::engine::{Act, Connection};
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
-use super::edited::killed;
 use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, Timestamp, Who};
 
 const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
@@ -131,7 +130,7 @@ async fn a_plan_that_has_grown_old_before_the_pause_is_made_anew_and_a_fresh_one
         if !stale {
             begin.world().faults.clear();
         }
-        let drive = killed(begin, |world| world.jobs()[0].schedule == Schedule::Paused).await;
+        let drive = begin.killed_when(|world| world.jobs()[0].schedule == Schedule::Paused).await;
         let pause = labels(&drive, 1).pause.expect("it was planned");
         let world = drive.world();
         let since = |is: fn(&Event) -> bool| world.ledger.events().filter(|(_, e)| is(e)).last().expect("it happens").0;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::FaceOptions;
 use super::accidents::{LIFE, about_to_rotate, judge, settings};
 use super::drive::{Drive, policy};
-use super::edited::{is_pending, killed};
+use super::edited::is_pending;
 use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, Timestamp, Who};
 
 fn brief() -> Settings {
@@ -18,7 +18,7 @@ fn brief() -> Settings {
 
 /// The world with a pending token in the vault, and nobody at work.
 async fn pending(mode: Mode, fence: Fence) -> Drive {
-    killed(about_to_rotate(brief(), policy(mode, fence)).await, is_pending).await
+    about_to_rotate(brief(), policy(mode, fence)).await.killed_when(is_pending).await
 }
 
 async fn look(drive: &Drive) -> Look {
@@ -53,7 +53,7 @@ async fn a_resumed_token_is_proven_at_once_where_its_rotation_has_removed_the_on
 async fn a_refused_token_that_follows_one_whose_life_is_over_is_put_aside_and_the_dead_one_is_not_stored_again() {
     let begin = about_to_rotate(brief(), policy(Mode::Overlap, Fence::Auto)).await;
     begin.world().spoil_next_token();
-    let drive = killed(begin, is_pending).await;
+    let drive = begin.killed_when(is_pending).await;
     drive.world().advance(LIFE);
     look(&drive).await;
     assert_eq!(labels(&drive, 2).stage, Stage::Rejected);
