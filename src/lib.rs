@@ -13,6 +13,7 @@ pub mod edge;
 pub mod engine;
 pub mod first_contact;
 pub mod logging;
+pub mod messages;
 pub mod ports;
 pub mod proxy;
 pub mod secret_file;

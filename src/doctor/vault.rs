@@ -95,10 +95,12 @@ fn failed(hop: &'static str, subject: &Subject, bearers: &Bearers, error: &Vault
         }
     };
     let check = Check::failed(hop, Outcome::Fault, call);
-    let by_firewall = call.code.as_ref().is_some_and(|code| code.contains("Firewall"));
+    let by = |what: &str| call.code.as_ref().is_some_and(|code| code.contains(what));
     match call.status {
-        Some(403) if by_firewall => check.fix(fixes::vault_firewall(&subject.vault)),
-        Some(403) => check.fix(fixes::vault_role(&subject.vault, &subject.secret, bearers.vault.as_ref())),
+        Some(403) if by("Firewall") => check.fix(fixes::vault_firewall(&subject.vault)),
+        Some(403) if by("Rbac") => {
+            check.fix(fixes::vault_role(&subject.vault, &subject.secret, bearers.vault.as_ref()))
+        }
         _ => check,
     }
 }

@@ -140,7 +140,11 @@ async fn a_vault_that_is_not_there_is_no_empty_vault() {
 async fn a_soft_deleted_secret_is_to_be_recovered_by_a_person() {
     let place = place_with(|settings| settings.begin = Begin::AtEntraAndVault, same).await;
     place.sandbox.world(OVERLAP).person_deletes_secret();
-    say(&place, &["once"]).await.with(1, &["409", "recover"]);
+    let recover = "az keyvault secret recover --vault-name overlap --name greenlake-scim-token";
+    say(&place, &["once"]).await.with(1, &["the secret has been deleted", recover]);
+    // It is not taken for one that never was, which a first contact would fill.
+    let calls = [Op::VaultStore, Op::Issue].map(|op| place.sandbox.world(OVERLAP).faults.calls(op));
+    assert_eq!(calls, [0, 0]);
     unharmed(&place);
 }
 

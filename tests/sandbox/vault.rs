@@ -66,7 +66,8 @@ fn list(number: usize, call: &Call, authority: String) -> Routed {
             // The order is nobody's promise: by id, which is as good as random.
             let mut versions: Vec<_> = versions.iter().collect();
             versions.sort_by(|a, b| a.id.cmp(&b.id));
-            page.of(versions.into_iter().map(|v| bundle(&authority, &name, v, false)), &authority)
+            let at = world.settings.next_page_at.as_ref().unwrap_or(&authority);
+            page.of(versions.into_iter().map(|v| bundle(&authority, &name, v, false)), at)
         }
     })
 }
@@ -236,11 +237,12 @@ fn bundle(authority: &str, name: &str, stored: &Stored, with_value: bool) -> Val
     bundle
 }
 
-/// Key Vault's shape. A disabled version is a 403 of the outer code `Forbidden`.
+/// Key Vault's shape: what tells one refusal from another of the same status stands inside.
 pub fn error(refusal: &Refusal) -> Reply {
     let (outer, inner) = match refusal.code {
-        "SecretDisabled" => ("Forbidden", Some("SecretDisabled")),
-        "ForbiddenByPolicy" => ("BadParameter", Some("ForbiddenByPolicy")),
+        code if refusal.status == 400 && code.starts_with("Forbidden") => ("BadParameter", Some(code)),
+        code if refusal.status == 403 => ("Forbidden", Some(code)),
+        code if refusal.status == 409 => ("Conflict", Some(code)),
         code => (code, None),
     };
     let mut body = json!({ "error": { "code": outer, "message": refusal.message } });

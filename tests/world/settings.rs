@@ -161,6 +161,10 @@ pub struct Settings {
     pub challenge_resource: Option<String>,
     /// Whether the caller lacks its role on the vault (403).
     pub vault_forbidden: bool,
+    /// How the vault refuses every call, whoever comes: status, code, message.
+    pub vault_refusal: Option<(u16, &'static str, &'static str)>,
+    /// The host that a list's next page is said to be on, where it is another.
+    pub next_page_at: Option<String>,
 
     /// The Entra tenant.
     pub directory: String,
@@ -178,6 +182,8 @@ pub struct Settings {
     pub caller: String,
     /// What it may do at Graph: the roles in its tokens. Without a role that lets it manage provisioning, 403.
     pub graph_roles: Vec<String>,
+    /// How Graph refuses every call, whoever comes: status, code, message.
+    pub graph_refusal: Option<(u16, &'static str, &'static str)>,
     /// The life of Entra's access tokens.
     pub access_life: TimeDelta,
     /// The object id of the service principal that provisions.
@@ -245,6 +251,8 @@ impl Default for Settings {
             vault_gone: false,
             challenge_resource: None,
             vault_forbidden: false,
+            vault_refusal: None,
+            next_page_at: None,
             directory: "5c2f1ab0-0000-4000-8000-000000000001".to_owned(),
             azure_client_id: "5c2f1ab0-0000-4000-8000-000000000002".to_owned(),
             azure_client_secret: "entra-client-secret-of-the-sandbox".to_owned(),
@@ -253,6 +261,7 @@ impl Default for Settings {
             login_refusal: None,
             caller: "5c2f1ab0-0000-4000-8000-000000000005".to_owned(),
             graph_roles: vec!["Application.ReadWrite.OwnedBy".to_owned()],
+            graph_refusal: None,
             access_life: TimeDelta::minutes(60),
             service_principal: "5c2f1ab0-0000-4000-8000-000000000003".to_owned(),
             app_id: "5c2f1ab0-0000-4000-8000-000000000004".to_owned(),

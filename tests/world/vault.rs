@@ -124,8 +124,11 @@ impl World {
             return Err(Refusal::new(400, "ForbiddenByPolicy", "The policy does not allow this validity period."));
         }
         if self.vault.secrets.get(name).is_some_and(|secret| secret.deleted.is_some()) {
-            let message = format!("Secret {name} is currently in a deleted but recoverable state.");
-            return Err(Refusal::new(409, "Conflict", message));
+            let message = format!(
+                "Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this \
+                 state, the secret can only be recovered or purged."
+            );
+            return Err(Refusal::new(409, "ObjectIsDeletedButRecoverable", message));
         }
         self.vault.count += 1;
         let version = Stored {
@@ -276,7 +279,10 @@ impl World {
         }
         if self.settings.vault_forbidden {
             let message = "Caller is not authorized to perform action on resource.\r\nAction: 'secrets/readMetadata'";
-            return Err(Refusal::new(403, "Forbidden", message));
+            return Err(Refusal::new(403, "ForbiddenByRbac", message));
+        }
+        if let Some((status, code, message)) = self.settings.vault_refusal {
+            return Err(Refusal::new(status, code, message));
         }
         Ok(())
     }

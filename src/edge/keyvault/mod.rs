@@ -4,6 +4,7 @@
 //! write is made once. Versions are listed without their values; a value is read only where it is asked for.
 
 mod errors;
+mod refused;
 mod wire;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use futures::TryStreamExt as _;
 use url::Url;
 
 use self::errors::{Action, Trouble};
+pub use self::refused::Refused;
 use super::http::{Http, Method, Reach, SdkTransport, join, target};
 use super::login::Login;
 use crate::domain::journal::Tags;
@@ -122,6 +124,23 @@ impl KeyVault {
         }
     }
 
+    /// Whether a secret that is not there was never there. One that somebody has deleted must not be taken for it: then a
+    /// first contact would begin, in place of the versions that can be had back. Who may not look at what is deleted is not
+    /// told, as before; nor is a bearer renewed for that.
+    async fn unless_deleted(&self, target: &str) -> Result<(), VaultError> {
+        let looked = async { self.client()?.get_deleted_secret(&self.options.secret, None).await?.into_model() };
+        let trouble = match tokio::time::timeout(LIMIT, looked).await {
+            Ok(Ok(deleted)) => {
+                let until = deleted.scheduled_purge_date.and_then(wire::timestamp);
+                return Err(errors::soft_deleted(&self.options, target, until));
+            }
+            Ok(Err(error)) if errors::is_refusal(&error) => return Ok(()),
+            Ok(Err(error)) => Trouble::Sdk(error),
+            Err(_) => Trouble::Overdue,
+        };
+        Err(errors::sort(&self.options, Action::List, target, trouble, None))
+    }
+
     fn target(&self, method: Method, rest: &[&str]) -> String {
         let path = ["secrets", &self.options.secret].into_iter().chain(rest.iter().copied());
         target(&method, &join(&self.options.url, path))
@@ -139,8 +158,10 @@ impl Vault for KeyVault {
             .await;
         match listed {
             Ok(versions) => versions.into_iter().map(|version| wire::version(version, &target)).collect(),
-            Err(Trouble::Sdk(error)) if errors::is_unknown_secret(&error) => Ok(Vec::new()),
-            Err(trouble) => Err(errors::sort(Action::List, &target, trouble, None)),
+            Err(Trouble::Sdk(error)) if errors::is_unknown_secret(&error) => {
+                self.unless_deleted(&target).await.map(|()| Vec::new())
+            }
+            Err(trouble) => Err(errors::sort(&self.options, Action::List, &target, trouble, None)),
         }
     }
 
@@ -156,12 +177,13 @@ impl Vault for KeyVault {
                 client.get_secret(&self.options.secret, Some(options)).await?.into_model()
             })
             .await
-            .map_err(|trouble| errors::sort(Action::Read(version), &target, trouble, None))?;
+            .map_err(|trouble| errors::sort(&self.options, Action::Read(version), &target, trouble, None))?;
         wire::token(version, secret)
     }
 
     async fn store(&self, new: &NewVersion) -> Result<VersionId, VaultError> {
         let target = self.target(Method::PUT, &[]);
+        errors::check_tags(&self.options, &target, &new.tags).map_err(VaultError::VersionRefused)?;
         let stored = self
             .ask(LIMIT, |client| async move {
                 let parameters = wire::parameters(new)?.try_into()?;
@@ -176,7 +198,7 @@ impl Vault for KeyVault {
         match stored {
             Ok(Ok(Ok(id))) if id.version.is_some() => Ok(VersionId(id.version.unwrap_or_default())),
             Ok(_) => Err(VaultError::Call(errors::stored_somewhere(&target))),
-            Err(trouble) => Err(errors::sort(Action::Store, &target, trouble, new.token.as_ref())),
+            Err(trouble) => Err(errors::sort(&self.options, Action::Store, &target, trouble, new.token.as_ref())),
         }
     }
 
@@ -185,6 +207,7 @@ impl Vault for KeyVault {
         if !is_name(&version.0) {
             return Err(wire::unreadable(&target, "the vault named a version that is no version"));
         }
+        errors::check_tags(&self.options, &target, tags).map_err(VaultError::Call)?;
         let labelled = self
             .ask(LIMIT, |client| async move {
                 let secret_attributes = enabled.map(wire::enabled);
@@ -200,7 +223,7 @@ impl Vault for KeyVault {
         match labelled {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(wire::unreadable(&target, "what answers is no vault")),
-            Err(trouble) => Err(errors::sort(Action::Label, &target, trouble, None)),
+            Err(trouble) => Err(errors::sort(&self.options, Action::Label, &target, trouble, None)),
         }
     }
 }

@@ -66,6 +66,6 @@ pub(super) fn unreadable(target: &str, why: &str) -> VaultError {
     VaultError::Call(CallError::new(SERVICE, Class::Retry { after: None }, format!("{target}: {why}")))
 }
 
-fn timestamp(time: OffsetDateTime) -> Option<Timestamp> {
+pub(super) fn timestamp(time: OffsetDateTime) -> Option<Timestamp> {
     Timestamp::from_timestamp(time.unix_timestamp(), 0)
 }

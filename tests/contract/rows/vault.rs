@@ -146,6 +146,33 @@ async fn an_expiry_that_a_policy_refuses_is_told_apart_and_the_version_is_taken_
     store(&far, "value-one").await;
 }
 
+/// What somebody finds who looks into the vault, and by what Azure's own events know when it ends.
+#[tokio::test]
+async fn a_token_is_stored_with_its_type_and_its_end() {
+    let far = vault().await;
+    let expires = Some(far.now() + TimeDelta::days(180));
+    far.vault.store(&NewVersion { expires, ..version("value-one") }).await.unwrap();
+    let stored = far.world().versions()[0].clone();
+    assert_eq!((stored.content_type.as_deref(), stored.expires), (Some("application/vnd.scim-token"), expires));
+}
+
+/// "≤ 15 tags of ≤ 256 characters".
+#[tokio::test]
+async fn a_label_keeps_within_the_same_bounds_and_changes_nothing_beyond_them() {
+    let far = vault().await;
+    let id = store(&far, "value-one").await;
+    let many = |n: usize| (0..n).map(|n| (format!("tag-{n}"), "x".to_owned())).collect::<Tags>();
+    let long = |n: usize| Tags::from([("x".repeat(n), "y".to_owned())]);
+    for (tags, taken) in [(many(15), true), (many(16), false), (long(256), true), (long(257), false)] {
+        let before = far.world().versions()[0].tags.clone();
+        match far.vault.label(&id, &tags, None).await {
+            Ok(()) => assert!(taken),
+            Err(error) => assert!(!taken && error.class() == Class::Human, "{error}"),
+        }
+        assert_eq!(far.world().versions()[0].tags, if taken { tags } else { before });
+    }
+}
+
 /// "≤ 15 tags of ≤ 256 characters".
 #[tokio::test]
 async fn more_tags_than_fifteen_and_longer_ones_than_256_characters_are_refused() {
@@ -162,11 +189,14 @@ async fn more_tags_than_fifteen_and_longer_ones_than_256_characters_are_refused(
 
 /// "A soft-deleted name answers 409."
 #[tokio::test]
-async fn a_soft_deleted_secret_lists_nothing_and_takes_nothing_until_a_person_recovers_it() {
+async fn a_soft_deleted_secret_is_no_unknown_one_and_takes_nothing_until_a_person_recovers_it() {
     let far = vault().await;
     let id = store(&far, "value-one").await;
     far.world().person_deletes_secret();
-    assert_eq!(listed(&far).await, []);
+    let error = far.vault.list().await.unwrap_err();
+    let VaultError::Call(call) = &error else { panic!("{error}") };
+    let seen = (call.status, call.code.as_deref(), call.class);
+    assert_eq!(seen, (Some(404), Some("SecretNotFound"), Class::Human), "{call}");
     let error = far.vault.store(&version("value-two")).await.unwrap_err();
     assert!(matches!(&error, VaultError::Call(call) if call.status == Some(409)), "{error}");
     assert_eq!(error.class(), Class::Human);
@@ -215,6 +245,40 @@ async fn without_its_role_every_call_is_a_403_for_a_person_to_mend() {
         assert_eq!((call.status, call.class), (Some(403), Class::Human), "{call}");
     }
     assert_eq!(far.world().versions().len(), 1);
+}
+
+/// What keeps a caller out is told by the code within: the network, the role, the policy, or the vault's own state.
+#[tokio::test]
+async fn each_403_comes_with_its_own_code_and_is_for_a_person_to_mend() {
+    let codes =
+        ["ForbiddenByFirewall", "ForbiddenByConnection", "ForbiddenByRbac", "ForbiddenByPolicy", "VaultDisabled"];
+    let far = vault().await;
+    let id = store(&far, "value-one").await;
+    for code in codes {
+        far.world().settings.vault_refusal = Some((403, code, "no"));
+        let errors = [
+            far.vault.list().await.unwrap_err(),
+            far.vault.read(&id).await.unwrap_err(),
+            far.vault.store(&version("value-two")).await.unwrap_err(),
+            far.vault.label(&id, &Tags::new(), None).await.unwrap_err(),
+        ];
+        for error in errors {
+            let VaultError::Call(call) = error else { panic!("{error}") };
+            assert_eq!(
+                (call.status, call.code.as_deref(), call.class),
+                (Some(403), Some(code), Class::Human),
+                "{call}"
+            );
+        }
+    }
+}
+
+/// Somebody has ordered the recovery, and it is not done yet.
+#[tokio::test]
+async fn a_secret_that_is_being_recovered_is_waited_for() {
+    let far = vault().await;
+    far.world().settings.vault_refusal = Some((409, "ObjectIsBeingRecovered", "is currently being recovered"));
+    assert_eq!(far.vault.store(&version("value-one")).await.unwrap_err().class(), RETRY);
 }
 
 /// "429 needs backing off (a storm there has taken people down for hours)": and each call is made once.

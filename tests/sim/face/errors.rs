@@ -51,9 +51,10 @@ impl Broken {
         };
         let retry = Class::Retry { after: after.map(|seconds| Duration::from_secs(u64::from(seconds))) };
         match (status, op.service()) {
-            // The vault's own 409 speaks of a name that is deleted and not gone.
-            (409, Service::Vault) if matches!(self, Self::Refused(_)) => Class::Human,
+            (409, Service::Vault) if self.is("ObjectIsDeletedButRecoverable") => Class::Human,
             (404, Service::Vault) if op != Op::VaultStore || self.is("VaultNotFound") => retry,
+            // It was read just before it is written.
+            (404, Service::Graph) if op == Op::SettingsPut => retry,
             (409 | 425 | 429, _) => retry,
             (408 | 500.., _) => open(retry),
             _ => Class::Human,

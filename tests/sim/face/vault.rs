@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use scim_rotator::domain::journal::{Label, Tags};
 use scim_rotator::domain::{Token, Version, VersionId};
-use scim_rotator::ports::{NewVersion, Vault, VaultError};
+use scim_rotator::ports::{CallError, Class, NewVersion, Vault, VaultError};
 
 use super::errors::Broken;
 use super::{Face, lock};
-use crate::world::{NewSecret, Op, Patch, Stored};
+use crate::world::{NewSecret, Op, Patch, Refusal, Stored};
 
 /// As the daemon's own edge writes them.
 const PLACEHOLDER: (&str, &str) = ("placeholder", "text/plain");
@@ -47,11 +47,25 @@ impl Vault for Face {
             face.exchange(Op::VaultList, |world| {
                 let name = world.settings.secret.clone();
                 let parsed = &mut *lock(&face.parsed);
-                world.vault_list(&name).map(|versions| versions.iter().map(|stored| version(stored, parsed)).collect())
+                match world.vault_list(&name) {
+                    Ok(versions) => Ok(versions.iter().map(|stored| version(stored, parsed)).collect()),
+                    Err(refusal) if refusal.code == "SecretNotFound" && world.vault_deleted(Some(&name)).is_ok() => {
+                        Err(Refusal { code: "ObjectIsDeletedButRecoverable", ..refusal })
+                    }
+                    Err(refusal) => Err(refusal),
+                }
             })
         });
         match listed.await {
             Err(broken) if broken.is("SecretNotFound") => Ok(Vec::new()),
+            Err(broken) if broken.is("ObjectIsDeletedButRecoverable") => {
+                let call = broken.error(Op::VaultList);
+                Err(VaultError::Call(CallError {
+                    class: Class::Human,
+                    code: Some("SecretNotFound".to_owned()),
+                    ..call
+                }))
+            }
             answer => answer.map_err(call(Op::VaultList)),
         }
     }
