@@ -173,7 +173,7 @@ impl App {
                 HpeAuth::File(_) | HpeAuth::Command(_) => None,
             }),
             tenant_url: entra.tenant_url.clone(),
-            service_principal_id: entra.service_principal_id,
+            service_principal_id: entra.principal,
             tries_foreign: policy.accept_supplied || policy.bootstrap == Some(Bootstrap::Adopt),
         };
         Ok((subject, questions))
@@ -183,7 +183,7 @@ impl App {
         let options = GraphOptions {
             url: self.graph.clone(),
             scope: self.graph_scope.clone(),
-            service_principal_id: entra.service_principal_id.to_string(),
+            principal: entra.principal,
             job_id: entra.job_id.clone(),
             tenant_url: entra.tenant_url.to_string(),
         };

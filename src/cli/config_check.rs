@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use crate::cli::exit::Exit;
 use crate::config::{Config, ConnectionConfig, Credential, Credentials, Issuing, Loaded, WhichIdentity};
+use crate::domain::PrincipalId;
 use crate::domain::policy::{Before, Policy};
 use crate::words::span;
 
@@ -72,7 +73,10 @@ fn describe(connection: &ConnectionConfig, out: &mut impl Write) -> io::Result<(
         Issuing::Supplied { .. } => writeln!(out, "  issuer  none: people bring the tokens")?,
     }
     writeln!(out, "  vault   {} secret {}", vault.url.host_str().unwrap_or_default(), vault.secret)?;
-    writeln!(out, "  entra   service principal {}", entra.service_principal_id)?;
+    match entra.principal {
+        PrincipalId::Object(id) => writeln!(out, "  entra   service principal {id}")?,
+        PrincipalId::Application(id) => writeln!(out, "  entra   service principal of the application {id}")?,
+    }
     writeln!(out, "  rotates {}", when(policy))?;
     for window in &policy.windows {
         let (opens, lasts) = (window.opens.describe(), span(window.lasts));

@@ -7,14 +7,13 @@ use std::fmt;
 use chrono::TimeDelta;
 use croner::Cron;
 use url::Url;
-use uuid::Uuid;
 
 use super::auth::{self, HpeAuth};
 use super::policy::{Draft, Issuer};
 use super::raw::{Scalar, Section};
 use super::source::Key;
 use super::{Folder, scalar};
-use crate::domain::{Policy, TakesEffect};
+use crate::domain::{Policy, PrincipalId, TakesEffect};
 
 /// One rotated token.
 #[derive(Clone, Debug)]
@@ -110,8 +109,8 @@ pub struct VaultSecret {
 /// The application that Entra provisions to.
 #[derive(Clone, Debug)]
 pub struct EntraApp {
-    /// The object id of the service principal (not the app id).
-    pub service_principal_id: Uuid,
+    /// The service principal, by either of its ids.
+    pub principal: PrincipalId,
     /// The provisioning job; none means the only one.
     pub job_id: Option<String>,
     /// Entra's *Tenant URL*, without a slash at the end of its path; its query holds Entra's own feature flags.
@@ -192,12 +191,30 @@ fn read_vault(section: &Section<'_>, folder: &Folder<'_>, suffix: Option<&str>) 
     Some(VaultSecret { url: url?, secret: secret? })
 }
 
+fn read_principal(section: &Section<'_>) -> Option<PrincipalId> {
+    let by_object = section.get("service_principal_id", scalar::uuid).map(PrincipalId::Object);
+    let by_app = section.get("app_id", scalar::uuid).map(PrincipalId::Application);
+    match (section.has("service_principal_id"), section.has("app_id")) {
+        (true, false) => by_object,
+        (false, true) => by_app,
+        (true, true) => {
+            let what = "the enterprise application is named twice: keep service_principal_id or app_id";
+            section.report().problem(&section.key("app_id"), what);
+            None
+        }
+        (false, false) => {
+            let example = "service_principal_id = \"…\", the object id of the enterprise application, or app_id = \"…\", its \
+                           application id";
+            section.need("service_principal_id", example, scalar::uuid).map(PrincipalId::Object)
+        }
+    }
+}
+
 fn read_entra(section: &Section<'_>, folder: &Folder<'_>) -> Option<EntraApp> {
-    let example = "service_principal_id = \"…\", the object id of the enterprise application";
-    let service_principal_id = section.need("service_principal_id", example, scalar::uuid);
+    let principal = read_principal(section);
     let job_id = section.get("job_id", scalar::id(256, "-_."));
     let example = "tenant_url = \"https://…/scimproxy\", as it stands in the application's provisioning";
     // Entra takes feature flags as its query (`?aadOptscim062020`).
     let tenant_url = section.need("tenant_url", example, scalar::https_with_query(folder.sandboxed)).map(scalar::bare);
-    Some(EntraApp { service_principal_id: service_principal_id?, job_id, tenant_url: tenant_url? })
+    Some(EntraApp { principal: principal?, job_id, tenant_url: tenant_url? })
 }

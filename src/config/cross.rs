@@ -6,6 +6,7 @@
 use super::connection::ConnectionConfig;
 use super::raw::Report;
 use super::source::Key;
+use crate::domain::PrincipalId;
 
 /// What makes two connections one, as it shows in the configuration.
 struct Shared {
@@ -17,7 +18,10 @@ struct Shared {
     why: &'static str,
 }
 
-const SHARED: [Shared; 5] = [
+const SAME_PRINCIPAL: &str =
+    "this service principal: Entra keeps one token for it, whatever the job, and each would overwrite the other's";
+
+const SHARED: [Shared; 6] = [
     Shared {
         at: ["name", ""],
         identity: |connection| Some(connection.name.to_string()),
@@ -48,8 +52,19 @@ const SHARED: [Shared; 5] = [
     },
     Shared {
         at: ["entra", "service_principal_id"],
-        identity: |connection| Some(connection.entra.service_principal_id.to_string()),
-        why: "this service principal: Entra keeps one token for it, whatever the job, and each would overwrite the other's",
+        identity: |connection| match connection.entra.principal {
+            PrincipalId::Object(id) => Some(id.to_string()),
+            PrincipalId::Application(_) => None,
+        },
+        why: SAME_PRINCIPAL,
+    },
+    Shared {
+        at: ["entra", "app_id"],
+        identity: |connection| match connection.entra.principal {
+            PrincipalId::Object(_) => None,
+            PrincipalId::Application(id) => Some(id.to_string()),
+        },
+        why: SAME_PRINCIPAL,
     },
 ];
 

@@ -72,11 +72,14 @@ async fn principal(subject: &Subject, ask: &Questions, bearers: &Bearers) -> Che
         }
         Err(call) if call.status == Some(404) => {
             let check = Check::failed(HOP, Outcome::Fault, &call);
-            match ask.directory.principal_of_application().await {
+            match ask.directory.principal_mixed_up().await {
                 Ok(right) => Check {
                     evidence: format!(
-                        "{} is the application id of {:?}, not its object id",
-                        subject.service_principal_id, right.name
+                        "{} is the {} of {:?}, not its {}",
+                        subject.service_principal_id,
+                        subject.service_principal_id.mixed_up().kind(),
+                        right.name,
+                        subject.service_principal_id.kind()
                     ),
                     ..check
                 }

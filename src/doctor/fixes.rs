@@ -4,6 +4,7 @@
 use url::Url;
 use uuid::Uuid;
 
+use crate::domain::PrincipalId;
 use crate::domain::claims::Claims;
 
 pub(super) const CLOCK: &str =
@@ -34,8 +35,13 @@ pub(super) fn chain(host: &str, port: u16) -> String {
     )
 }
 
-fn principal(graph: &Url, id: Uuid) -> String {
-    format!("{}/v1.0/servicePrincipals/{id}", graph.origin().ascii_serialization())
+/// What lies below a service principal, quoted for a shell: an application id has quotes of its own.
+fn below(graph: &Url, id: PrincipalId, rest: &str) -> String {
+    let url = format!("{}/v1.0/{}/{rest}", graph.origin().ascii_serialization(), id.path());
+    match id {
+        PrincipalId::Object(_) => format!("'{url}'"),
+        PrincipalId::Application(_) => format!("\"{}\"", url.replace('$', "\\$")),
+    }
 }
 
 /// Gives the caller the permission of Graph that it needs. The ids of Graph and of its role are looked up.
@@ -52,11 +58,11 @@ pub(super) fn graph_role(graph: &Url, caller: Option<Uuid>) -> String {
     )
 }
 
-pub(super) fn owner(graph: &Url, service_principal: Uuid, caller: Option<Uuid>) -> String {
-    let (principal, caller) = (principal(graph, service_principal), object(caller));
+pub(super) fn owner(graph: &Url, service_principal: PrincipalId, caller: Option<Uuid>) -> String {
+    let (owners, caller) = (below(graph, service_principal, "owners/$ref"), object(caller));
     let graph = graph.origin().ascii_serialization();
     format!(
-        "az rest --method POST --url '{principal}/owners/$ref' --headers Content-Type=application/json --body \
+        "az rest --method POST --url {owners} --headers Content-Type=application/json --body \
          '{{\"@odata.id\":\"{graph}/v1.0/directoryObjects/{caller}\"}}'"
     )
 }
@@ -67,24 +73,28 @@ pub(super) fn find_principal() -> String {
         .to_owned()
 }
 
-pub(super) fn jobs(graph: &Url, service_principal: Uuid) -> String {
-    let principal = principal(graph, service_principal);
-    format!("az rest --url '{principal}/synchronization/jobs' --query \"value[].{{id:id,state:status.code}}\" -o table")
+pub(super) fn jobs(graph: &Url, service_principal: PrincipalId) -> String {
+    let jobs = below(graph, service_principal, "synchronization/jobs");
+    format!("az rest --url {jobs} --query \"value[].{{id:id,state:status.code}}\" -o table")
 }
 
 /// Makes the job go on from where it stopped. Only an id that a shell takes for a word is put in.
-pub(super) fn start(graph: &Url, service_principal: Uuid, job: &str) -> String {
-    let principal = principal(graph, service_principal);
+pub(super) fn start(graph: &Url, service_principal: PrincipalId, job: &str) -> String {
     let is_word = job.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     let job = if is_word { job } else { "<id of the job>" };
-    format!("az rest --method POST --url '{principal}/synchronization/jobs/{job}/start'")
+    let start = below(graph, service_principal, &format!("synchronization/jobs/{job}/start"));
+    format!("az rest --method POST --url {start}")
 }
 
-pub(super) fn assign(graph: &Url, service_principal: Uuid) -> String {
-    let principal = principal(graph, service_principal);
+pub(super) fn assign(graph: &Url, service_principal: PrincipalId) -> String {
+    let assigned = below(graph, service_principal, "appRoleAssignedTo");
+    let own = match service_principal {
+        PrincipalId::Object(id) => id.to_string(),
+        PrincipalId::Application(_) => "<object id of the enterprise application>".to_owned(),
+    };
     format!(
-        "az rest --method POST --url '{principal}/appRoleAssignedTo' --headers Content-Type=application/json --body \
-         '{{\"principalId\":\"<object id of the group>\",\"resourceId\":\"{service_principal}\",\"appRoleId\":\"<id of its role, or \
+        "az rest --method POST --url {assigned} --headers Content-Type=application/json --body \
+         '{{\"principalId\":\"<object id of the group>\",\"resourceId\":\"{own}\",\"appRoleId\":\"<id of its role, or \
          00000000-0000-0000-0000-000000000000 where it has none>\"}}'\nor Entra admin center → Enterprise applications → the \
          application → Users and groups → Add user/group"
     )

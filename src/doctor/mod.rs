@@ -17,10 +17,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use url::Url;
-use uuid::Uuid;
 
 pub use questions::{Assigned, Bearer, Directory, Greeting, Mapping, Owners, Principal, Snag, Way, Ways};
 
+use crate::domain::PrincipalId;
 use crate::ports::{CallError, Clock, Probe, Provisioner, Vault};
 
 /// How a hop stands.
@@ -132,8 +132,8 @@ pub struct Subject {
     pub hpe_login: Option<Url>,
     /// The SCIM endpoint that Entra provisions to.
     pub tenant_url: Url,
-    /// The object id of the service principal.
-    pub service_principal_id: Uuid,
+    /// The service principal.
+    pub service_principal_id: PrincipalId,
     /// Whether a token that nobody of us has stored may be tried: only where the configuration takes such tokens over.
     pub tries_foreign: bool,
 }

@@ -105,8 +105,8 @@ pub struct Assigned {
 pub trait Directory: Send + Sync {
     /// The service principal of the configuration.
     async fn principal(&self) -> Result<Principal, CallError>;
-    /// The service principal of which the configured id is the application id.
-    async fn principal_of_application(&self) -> Result<Principal, CallError>;
+    /// The service principal of which the configured id is the other of its two ids.
+    async fn principal_mixed_up(&self) -> Result<Principal, CallError>;
     /// Its owners.
     async fn owners(&self) -> Result<Owners, CallError>;
     /// The mappings of a job.

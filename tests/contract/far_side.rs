@@ -25,6 +25,8 @@ pub fn retry_after(seconds: u64) -> Class {
 pub struct Terms {
     /// `job_id`.
     pub job_id: Option<String>,
+    /// `app_id` in place of `service_principal_id`.
+    pub by_app_id: bool,
     /// `assumed_lifetime`.
     pub assumed_lifetime: Option<TimeDelta>,
     /// The time limit of a call.

@@ -24,7 +24,7 @@ mod vault;
 /// A far side that begins with `settings`.
 async fn begin(settings: Settings, terms: Terms) -> FarSide {
     let world = Arc::new(Mutex::new(World::new(settings)));
-    let Terms { job_id, assumed_lifetime, patience: _ } = terms;
+    let Terms { job_id, by_app_id: _, assumed_lifetime, patience: _ } = terms;
     let still = FaceOptions { latency: TimeDelta::zero(), timeout: TimeDelta::zero(), ..FaceOptions::default() };
     let face = Face::new(Arc::clone(&world), FaceOptions { job_id, assumed_lifetime, ..still });
     let ports = face.ports();

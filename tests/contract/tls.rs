@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DurationRound as _, TimeDelta};
-use scim_rotator::domain::Timestamp;
+use scim_rotator::domain::{PrincipalId, Timestamp};
 use scim_rotator::edge::azure::{Application, AzureCredential, AzureLogin, AzureOptions};
 use scim_rotator::edge::clock::SystemClock;
 use scim_rotator::edge::graph::{Graph, GraphOptions};
@@ -94,7 +94,10 @@ async fn begin(settings: Settings, terms: Terms) -> FarSide {
     let graph = GraphOptions {
         url: url("graph.sandbox.test"),
         scope: None,
-        service_principal_id: settings.service_principal.clone(),
+        principal: match terms.by_app_id {
+            true => PrincipalId::Application(settings.app_id.parse().expect("a UUID")),
+            false => PrincipalId::Object(settings.service_principal.parse().expect("a UUID")),
+        },
         job_id: terms.job_id,
         tenant_url: settings.tenant_url.clone(),
     };

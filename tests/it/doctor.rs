@@ -263,7 +263,12 @@ async fn who_owns_no_service_principal_is_told_so_unless_its_role_is_for_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_jobs_one_must_be_named() {
     let said = bent(|world| world.person_adds_job("scim.second.job")).await;
-    said.fault("job", "several provisioning jobs: scim.overlap.job, scim.second.job", "job_id", &["cycle", "mapping"]);
+    said.fault(
+        "job",
+        "several provisioning jobs: scim.overlap.job (scim, Active), scim.second.job (scim, NotRun)",
+        "job_id",
+        &["cycle", "mapping"],
+    );
     assert!(said.check("job").fix.contains("az rest --url"), "{}", said.text);
 }
 

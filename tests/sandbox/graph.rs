@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::State;
+use super::flow::REQUEST_ID;
 use super::graph_job::job_json;
 use super::http::{Call, Reply, Routed, refuse};
 use crate::world::{Op, Refusal, World};
@@ -173,8 +174,7 @@ fn refusal(status: u16, code: &'static str, message: &str) -> Refusal {
 
 /// Graph's shape.
 pub fn error(refusal: &Refusal) -> Reply {
-    let id = "00000000-0000-4000-8000-00000000feed";
-    let inner = json!({ "date": "2026-01-05T00:00:00", "request-id": id, "client-request-id": id });
+    let inner = json!({ "date": "2026-01-05T00:00:00", "request-id": REQUEST_ID, "client-request-id": REQUEST_ID });
     let body = json!({ "error": { "code": refusal.code, "message": refusal.message, "innerError": inner } });
     Reply::json(refusal.status, &body)
 }

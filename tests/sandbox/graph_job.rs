@@ -27,7 +27,7 @@ pub fn job_json(world: &World, job: &Job) -> Value {
     };
     json!({
         "id": job.id,
-        "templateId": "scim",
+        "templateId": job.template(),
         "schedule": { "expiration": null, "interval": iso(world.settings.cycle_interval), "state": schedule },
         "status": {
             "code": format!("{:?}", job.state),

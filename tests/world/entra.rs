@@ -140,6 +140,11 @@ impl Entra {
 }
 
 impl Job {
+    /// The template that it was made of: its id begins with that.
+    pub fn template(&self) -> &str {
+        self.id.split('.').next().unwrap_or_default()
+    }
+
     /// One that has never run.
     fn new(id: &str) -> Self {
         Self {
@@ -166,6 +171,9 @@ impl World {
         let may = |role: &String| role == "Application.ReadWrite.OwnedBy" || role == "Synchronization.ReadWrite.All";
         if !self.settings.graph_roles.iter().any(may) {
             return Err(Refusal::new(403, "Authorization_RequestDenied", "Insufficient privileges."));
+        }
+        if let Some((status, code, message)) = self.settings.graph_refusal {
+            return Err(Refusal::new(status, code, message));
         }
         // Owning the app registration alone shows like this, not as a 403.
         if self.settings.owns_service_principal { Ok(()) } else { Err(Refusal::new(401, "UnknownError", "")) }

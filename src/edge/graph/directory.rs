@@ -2,40 +2,42 @@
 
 use async_trait::async_trait;
 use serde_json::Value;
-use url::Url;
 use uuid::Uuid;
 
-use super::{Graph, Twice, errors};
+use super::refused::Asked;
+use super::{Below, Call, Graph, errors};
 use crate::doctor::{Assigned, Directory, Mapping, Owners, Principal};
-use crate::edge::http::{Answer, Method, Redactor, join};
+use crate::domain::PrincipalId;
+use crate::edge::http::{Answer, Redactor};
 use crate::ports::CallError;
 
 /// What a mapping does that does not say what (Microsoft's own default).
 const ALL_FLOWS: &str = "Add,Update,Delete";
-/// A page of Graph's directory, at most.
-const PAGE: &str = "999";
+/// A page of Graph's directory, at most. A dollar and a comma may stand in a query as they are, and so Graph's own
+/// documents write them.
+const OWNERS: &str = "$select=id&$top=999";
+const ASSIGNED: &str = "$top=999";
 
 impl Graph {
-    fn of_principal(&self, rest: &[&str], query: &[(&str, &str)]) -> Url {
-        let path = ["v1.0", "servicePrincipals", &self.options.service_principal_id];
-        with_query(join(&self.options.url, path.into_iter().chain(rest.iter().copied())), query)
+    async fn read_principal(&self, id: PrincipalId) -> Result<Principal, CallError> {
+        let mut url = self.base(id);
+        url.set_query(Some("$select=id,appId,displayName"));
+        let asked = if matches!(id, PrincipalId::Application(_)) { Asked::Lookup } else { Asked::Other };
+        let answer = self.send(&Call { asked, ..Call::read(url) }).await?;
+        let seen = answer.json().as_ref().and_then(principal);
+        seen.ok_or_else(|| errors::unreadable(&answer, "is no service principal"))
     }
 
-    async fn read_json(&self, url: Url) -> Result<(Value, Answer), CallError> {
-        let answer = self.call(Method::GET, url, None, Twice::Same, &[]).await?;
+    async fn read_json(&self, path: &[&str], query: Option<&str>) -> Result<(Value, Answer), CallError> {
+        let answer = self.call(Below { query, ..Below::read(path) }).await?;
         match answer.json() {
             Some(json) => Ok((json, answer)),
             None => Err(errors::unreadable(&answer, "is no JSON")),
         }
     }
 
-    async fn read_principal(&self, url: Url) -> Result<Principal, CallError> {
-        let (json, answer) = self.read_json(url).await?;
-        principal(&json).ok_or_else(|| errors::unreadable(&answer, "is no service principal"))
-    }
-
-    async fn read_list(&self, url: Url) -> Result<(Vec<Value>, bool), CallError> {
-        let (json, answer) = self.read_json(url).await?;
+    async fn read_list(&self, name: &str, query: &str) -> Result<(Vec<Value>, bool), CallError> {
+        let (json, answer) = self.read_json(&[name], Some(query)).await?;
         let more = !json["@odata.nextLink"].is_null();
         match json["value"].as_array() {
             Some(list) => Ok((list.clone(), more)),
@@ -47,40 +49,28 @@ impl Graph {
 #[async_trait]
 impl Directory for Graph {
     async fn principal(&self) -> Result<Principal, CallError> {
-        self.read_principal(self.of_principal(&[], &[("$select", "id,appId,displayName")])).await
+        self.read_principal(self.options.principal).await
     }
 
-    async fn principal_of_application(&self) -> Result<Principal, CallError> {
-        let by_app = format!("servicePrincipals(appId='{}')", self.options.service_principal_id);
-        let url = join(&self.options.url, ["v1.0", by_app.as_str()]);
-        self.read_principal(with_query(url, &[("$select", "id,appId,displayName")])).await
+    async fn principal_mixed_up(&self) -> Result<Principal, CallError> {
+        self.read_principal(self.options.principal.mixed_up()).await
     }
 
     async fn owners(&self) -> Result<Owners, CallError> {
-        let (list, more) = self.read_list(self.of_principal(&["owners"], &[("$select", "id"), ("$top", PAGE)])).await?;
+        let (list, more) = self.read_list("owners", OWNERS).await?;
         Ok(Owners { ids: list.iter().filter_map(|owner| id(&owner["id"])).collect(), more })
     }
 
     async fn mappings(&self, job: &str) -> Result<Vec<Mapping>, CallError> {
-        let (json, answer) =
-            self.read_json(self.of_principal(&["synchronization", "jobs", job, "schema"], &[])).await?;
+        let (json, answer) = self.read_json(&["synchronization", "jobs", job, "schema"], None).await?;
         mappings(&json).ok_or_else(|| errors::unreadable(&answer, "is no schema of a job"))
     }
 
     async fn assigned(&self) -> Result<Assigned, CallError> {
-        let (list, more) = self.read_list(self.of_principal(&["appRoleAssignedTo"], &[("$top", PAGE)])).await?;
+        let (list, more) = self.read_list("appRoleAssignedTo", ASSIGNED).await?;
         let count = |kind: &str| list.iter().filter(|assigned| assigned["principalType"] == kind).count();
         Ok(Assigned { people: count("User"), groups: count("Group"), more })
     }
-}
-
-fn with_query(mut url: Url, query: &[(&str, &str)]) -> Url {
-    if !query.is_empty() {
-        // A dollar and a comma may stand in a query as they are, and so Graph's own documents write them.
-        let text: Vec<_> = query.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        url.set_query(Some(&text.join("&")));
-    }
-    url
 }
 
 fn id(value: &Value) -> Option<Uuid> {

@@ -18,7 +18,13 @@ const TOKEN: &str = "canary-token-value-1234";
 /// What the fake Graph answers: `METHOD path`, bearer, body, how many came before.
 type Handler = fn(&str, &str, &Value, u32) -> (u16, Value);
 
+const SP: &str = "5c2f1ab0-0000-4000-8000-000000000003";
+
 async fn graph_with(job_id: Option<&str>, handler: Handler) -> Graph {
+    graph_of(PrincipalId::Object(Uuid::try_parse(SP).unwrap()), job_id, handler).await
+}
+
+async fn graph_of(principal: PrincipalId, job_id: Option<&str>, handler: Handler) -> Graph {
     let count = Arc::new(AtomicU32::new(0));
     let app = Router::new().fallback(move |request: Request| {
         let count = count.clone();
@@ -29,7 +35,7 @@ async fn graph_with(job_id: Option<&str>, handler: Handler) -> Graph {
             assert!(uuid::Uuid::try_parse(&header("client-request-id")).is_ok());
             let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
             let body = serde_json::from_slice(&body).unwrap_or_default();
-            let call = format!("{} {}", parts.method, parts.uri.path());
+            let call = format!("{} {}", parts.method, parts.uri.path()).replace(SP, "sp");
             let n = count.fetch_add(1, Ordering::SeqCst);
             let (status, body) = handler(&call, &header("authorization"), &body, n);
             let headers = [("request-id", "rid-1"), ("date", "Sun, 15 Nov 2026 08:00:00 GMT"), ("retry-after", "3")];
@@ -40,7 +46,7 @@ async fn graph_with(job_id: Option<&str>, handler: Handler) -> Graph {
     let options = GraphOptions {
         url,
         scope: None,
-        service_principal_id: "sp".into(),
+        principal,
         job_id: job_id.map(str::to_owned),
         tenant_url: "https://sps.fake.test/scimproxy".into(),
     };
@@ -146,7 +152,7 @@ async fn several_jobs_are_listed_and_none_is_said_so() {
     let several = graph_with(None, |_, _, _, _| (200, json!({"value": [{"id": "a"}, {"id": "b"}]}))).await;
     let error = several.job().await.unwrap_err();
     assert_eq!(error.class, Class::Human);
-    assert!(error.to_string().contains("a, b") && error.to_string().contains("job_id"), "{error}");
+    assert!(error.to_string().contains("a (?, ?), b (?, ?)") && error.to_string().contains("job_id"), "{error}");
     let none = graph_with(None, |_, _, _, _| (200, json!({"value": []}))).await;
     assert!(none.start().await.unwrap_err().to_string().contains("no provisioning job"));
 }
@@ -156,4 +162,71 @@ async fn a_job_that_is_not_there_is_for_a_person_to_mend() {
     let error = graph(|_, _, _, _| refuse(404, "ResourceNotFound", "no")).await.job().await.unwrap_err();
     assert_eq!(error.class, Class::Human);
     assert!(error.to_string().contains("jobs/job: 404") && error.to_string().contains("job_id"), "{error}");
+}
+
+const APP: &str = "5c2f1ab0-0000-4000-8000-000000000004";
+const OTHER: &str = "5c2f1ab0-0000-4000-8000-000000000009";
+
+fn by_app_id() -> PrincipalId {
+    PrincipalId::Application(Uuid::try_parse(APP).unwrap())
+}
+
+fn settings_of(call: &str, principal: &str) -> bool {
+    call == format!("GET /v1.0/servicePrincipals/{principal}/synchronization/secrets")
+}
+
+fn look_up(call: &str) -> bool {
+    call == format!("GET /v1.0/servicePrincipals(appId='{APP}')")
+}
+
+#[tokio::test]
+async fn an_application_id_is_looked_up_once_and_again_when_what_it_led_to_is_gone() {
+    // The third call: the settings of the one that was looked up, which has been made anew meanwhile.
+    let graph = graph_of(by_app_id(), None, |call, _, _, n| match n {
+        0 if look_up(call) => (200, json!({"id": SP})),
+        1 if settings_of(call, "sp") => (200, json!({"value": []})),
+        2 if settings_of(call, "sp") => refuse(404, "Request_ResourceNotFound", "no"),
+        3 if look_up(call) => (200, json!({"id": OTHER})),
+        4 | 5 if settings_of(call, OTHER) => (200, json!({"value": []})),
+        _ => panic!("{n}: {call}"),
+    })
+    .await;
+    for _ in 0..3 {
+        assert_eq!(graph.settings().await.unwrap(), Settings::default());
+    }
+}
+
+#[tokio::test]
+async fn an_application_id_that_leads_nowhere_or_may_not_be_looked_up_is_told_as_such() {
+    let unknown = graph_of(by_app_id(), None, |_, _, _, _| refuse(404, "Request_ResourceNotFound", "no")).await;
+    let error = unknown.job().await.unwrap_err();
+    assert!(error.class == Class::Human && error.to_string().contains("check app_id"), "{error}");
+    let forbidden = graph_of(by_app_id(), None, |_, _, _, _| refuse(403, "Authorization_RequestDenied", "no")).await;
+    let error = forbidden.job().await.unwrap_err();
+    assert!(error.class == Class::Human && error.to_string().contains("Application.Read.All"), "{error}");
+}
+
+#[tokio::test]
+async fn of_several_jobs_the_only_one_for_scim_is_taken() {
+    let graph = graph_with(None, |_, _, _, _| {
+        let job = |id, template| json!({"id": id, "templateId": template, "status": {"code": "Active"}});
+        (200, json!({"value": [job("one", "gsuite"), job("two", "scim"), job("three", "Azure2Azure")]}))
+    })
+    .await;
+    assert_eq!(graph.job().await.unwrap().id, "two");
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_is_named_by_our_own_id() {
+    let (http, _url) = serve(Router::new()).await;
+    let options = GraphOptions {
+        url: "https://kv.fake.test:1/".parse().unwrap(),
+        scope: None,
+        principal: by_app_id(),
+        job_id: None,
+        tenant_url: "https://sps.fake.test/scimproxy".into(),
+    };
+    let graph = Graph::new(options, http, Arc::new(FakeLogin::default()), Arc::new(SystemClock)).unwrap();
+    let error = graph.job().await.unwrap_err();
+    assert!(error.status.is_none() && Uuid::try_parse(error.request_id.as_deref().unwrap()).is_ok(), "{error}");
 }

@@ -6,34 +6,47 @@ use serde_json::{Value, json};
 
 use super::SERVICE;
 use super::errors::unreadable;
+use super::refused::Refused;
 use crate::domain::settings::{BASE_ADDRESS, SECRET_TOKEN, SecretsUpdate};
 use crate::domain::{Execution, ExecutionState, Job, JobState, Quarantine, Settings, Timestamp, Token};
 use crate::edge::http::{Answer, shorten};
 use crate::ports::{CallError, Class};
 
-/// The only job of a list.
+/// The template of a job for an application of one's own that speaks SCIM.
+const SCIM: &str = "scim";
+
+/// The only job of a list, or the only one for SCIM.
 pub(super) fn only_job(answer: &Answer) -> Result<(String, Value), CallError> {
     let list: Value = answer.json().unwrap_or_default();
     let jobs = list["value"].as_array().ok_or_else(|| unreadable(answer, "is no list of jobs"))?;
-    let ids: Vec<&str> = jobs.iter().filter_map(|job| job["id"].as_str()).collect();
-    let is_whole = list["@odata.nextLink"].is_null();
-    let human = |what: String, advice: &str| {
+    let human = |what: String, refused: Refused| {
         let mut call = CallError::new(SERVICE, Class::Human, format!("{}: {what}", answer.target));
-        call.advice = Some(advice.to_owned());
+        call.advice = refused.advice();
         call
     };
-    match (jobs.as_slice(), ids.as_slice()) {
-        ([job], [id]) if is_whole => Ok(((*id).to_owned(), job.clone())),
-        ([], _) => Err(human(
-            "the application has no provisioning job".to_owned(),
-            "set up provisioning in the portal (Enterprise applications → the application → Provisioning), \
-             or check service_principal_id",
-        )),
-        _ => {
-            let ids = shorten(&ids.join(", "), 500);
-            Err(human(format!("the application has several provisioning jobs: {ids}"), "name one of them as job_id"))
+    let is_scim = |job: &&Value| text(&job["templateId"]).eq_ignore_ascii_case(SCIM);
+    let scim: Vec<&Value> = jobs.iter().filter(is_scim).collect();
+    let chosen = match (jobs.as_slice(), scim.as_slice()) {
+        _ if !list["@odata.nextLink"].is_null() => None,
+        ([job], _) => Some(job),
+        (_, [job]) => Some(*job),
+        _ => None,
+    };
+    match chosen.and_then(|job| Some((job["id"].as_str()?.to_owned(), job.clone()))) {
+        Some(chosen) => Ok(chosen),
+        None if jobs.is_empty() => Err(human("the application has no provisioning job".to_owned(), Refused::NoJob)),
+        None => {
+            let told = |job: &Value| {
+                format!("{} ({}, {})", text(&job["id"]), text(&job["templateId"]), text(&job["status"]["code"]))
+            };
+            let all = shorten(&jobs.iter().map(told).collect::<Vec<_>>().join(", "), 500);
+            Err(human(format!("the application has several provisioning jobs: {all}"), Refused::SeveralJobs))
         }
     }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
 }
 
 /// A job; none when it is none.

@@ -222,6 +222,58 @@ async fn of_several_jobs_the_named_one_is_taken_and_none_without_a_name() {
     assert_eq!(states, [JobState::Active, JobState::Paused]);
 }
 
+/// Jobs of other templates have other credentials: the only one for SCIM is the one that is meant.
+#[tokio::test]
+async fn of_several_jobs_the_only_one_for_scim_is_taken_without_a_name() {
+    let jobs = vec!["gsuite.one".to_owned(), "scim.two".to_owned(), "Azure2Azure.three".to_owned()];
+    let far = begin(Settings { jobs, ..Settings::default() }, Terms::default()).await;
+    far.provisioner.pause().await.unwrap();
+    assert_eq!(job(&far).await.id, "scim.two");
+    let states: Vec<_> = far.world().jobs().iter().map(|job| job.state).collect();
+    assert_eq!(states, [JobState::Active, JobState::Paused, JobState::Active]);
+}
+
+/// "`{id}` is the service principal's object id … (resolve once …)": and again, should it have been made anew.
+#[tokio::test]
+async fn a_service_principal_named_by_its_application_id_is_found_and_found_again() {
+    let far = begin(Settings::default(), Terms { by_app_id: true, ..Terms::default() }).await;
+    let seen = job(&far).await;
+    far.provisioner.settings().await.unwrap();
+    far.world().settings.service_principal = "5c2f1ab0-0000-4000-8000-000000000099".to_owned();
+    assert_eq!(job(&far).await, seen);
+    far.provisioner.pause().await.unwrap();
+    assert_eq!(job(&far).await.state, JobState::Paused);
+}
+
+/// "A missing permission shows as 401 as often as 403." What Graph says of a race, of haste and of itself passes by.
+#[tokio::test]
+async fn refusals_are_told_by_status_and_code() {
+    let table = [
+        (401, "UnknownError", "", Class::Human),
+        (401, "Unauthorized", "no", Class::Human),
+        (403, "Authorization_RequestDenied", "Insufficient privileges.", Class::Human),
+        (404, "Request_ResourceNotFound", "no", Class::Human),
+        (409, "Directory_ConcurrencyViolation", "no", RETRY),
+        (429, "TooManyRequests", "no", RETRY),
+        (503, "serviceNotAvailable", "no", RETRY),
+    ];
+    let far = usual().await;
+    let token = far.token(1);
+    for (status, code, message, class) in table {
+        far.world().settings.graph_refusal = Some((status, code, message));
+        let errors = [
+            far.provisioner.job().await.unwrap_err(),
+            far.provisioner.settings().await.unwrap_err(),
+            far.provisioner.test_candidate(&token).await.unwrap_err(),
+            far.provisioner.test_saved().await.unwrap_err(),
+        ];
+        for error in errors {
+            let seen = (error.status, error.code.as_deref(), error.class);
+            assert_eq!(seen, (Some(status), Some(code), class), "{error}");
+        }
+    }
+}
+
 /// "Owning only the app registration gives 401 `UnknownError` with an empty message."
 #[tokio::test]
 async fn who_does_not_own_the_service_principal_gets_a_401_without_words() {

@@ -13,12 +13,14 @@ fn date(world: &World) -> Timestamp {
     chrono::DateTime::from_timestamp(world.now().timestamp(), 0).unwrap_or(world.now())
 }
 
-/// The configured job, or the only one.
+/// The configured job, or the only one, or the only one for SCIM.
 fn job_id(world: &World, configured: Option<&str>) -> Result<String, Refusal> {
-    match (configured, world.settings.jobs.as_slice()) {
-        (Some(id), _) => Ok(id.to_owned()),
-        (None, [only]) => Ok(only.clone()),
-        (None, jobs) => Err(refusal(format!("there is not one job but these: {}", jobs.join(", ")))),
+    let scim: Vec<_> = world.jobs().iter().filter(|job| job.template() == "scim").collect();
+    match (configured, world.settings.jobs.as_slice(), scim.as_slice()) {
+        (Some(id), ..) => Ok(id.to_owned()),
+        (None, [only], _) => Ok(only.clone()),
+        (None, _, [only]) => Ok(only.id.clone()),
+        (None, jobs, _) => Err(refusal(format!("there is not one job but these: {}", jobs.join(", ")))),
     }
 }
 
