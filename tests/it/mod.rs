@@ -13,6 +13,7 @@ mod clouds;
 mod commands;
 mod control;
 mod doctor;
+mod far_side;
 mod federated;
 mod first_contact;
 mod identity;

@@ -113,21 +113,23 @@ async fn graph_and_vault_are_asked_by_whom_each_is_configured() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bearer_that_predates_a_grant_is_renewed_once_and_then_the_refusal_counts() {
-    let refused = |op| {
+    let refused = |op, status| {
         let somebody = async move {
             let somebody = Somebody::new(&by_secret(TENANT, CLIENT), |_| ()).await;
-            somebody.place.sandbox.world(OVERLAP).faults.at_call(op, 1, Fault::Status(403, None));
+            somebody.place.sandbox.world(OVERLAP).faults.at_call(op, 1, Fault::Status(status, None));
             somebody
         };
         Box::pin(somebody)
     };
     for (op, login) in [(Op::VaultList, Op::VaultToken), (Op::JobRead, Op::GraphToken)] {
-        let granted = refused(op).await;
-        granted.can_look().await;
-        assert_eq!(granted.place.sandbox.world(OVERLAP).faults.calls(login), 2, "{op:?}");
-        let never = refused(op).await;
-        never.place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, Fault::Status(403, None));
-        never.fails_with(&["403"]).await;
-        assert_eq!(never.place.sandbox.world(OVERLAP).faults.calls(login), 2, "{op:?}");
+        for status in [401, 403] {
+            let granted = refused(op, status).await;
+            granted.can_look().await;
+            assert_eq!(granted.place.sandbox.world(OVERLAP).faults.calls(login), 2, "{op:?} {status}");
+            let never = refused(op, status).await;
+            never.place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, Fault::Status(status, None));
+            never.fails_with(&[&status.to_string(), "a new bearer was tried as well"]).await;
+            assert_eq!(never.place.sandbox.world(OVERLAP).faults.calls(login), 2, "{op:?} {status}");
+        }
     }
 }
