@@ -2,11 +2,12 @@
 # make test    everything: format, lints, docs, unit tables, simulation, the real binary over TLS
 # make soak    years at random for as long as you like: SEEDS=from..to lives of each kind, in release mode
 # make mutants what is decided and done, each line bent once: which of it do the fast tests notice? FILES=src/domain/attempts.rs for one
+# make messages docs/messages.md anew, of the tables in the code
 # make bench   what it costs, as a table
 
 CARGO ?= cargo
 
-.PHONY: demo test soak mutants lint docs nextest network-tools strangers cargo-mutants bench release
+.PHONY: demo test soak mutants messages lint docs nextest network-tools strangers cargo-mutants bench release
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
@@ -27,6 +28,9 @@ soak: nextest
 FILES ?= src/domain/**/*.rs src/engine/**/*.rs
 mutants: nextest cargo-mutants
 	tests/mutants/run.sh $(foreach file,$(FILES),'$(file)')
+
+messages: nextest
+	WRITE_MESSAGES=1 $(CARGO) nextest run it::messages
 
 cargo-mutants:
 	@$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants

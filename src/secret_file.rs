@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 
+use crate::messages::messages;
+
 /// The largest file taken for a secret, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -22,10 +24,10 @@ pub struct SecretFile {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
     /// There is no such file.
-    #[error("secret file {} does not exist; create it, or correct the path", .0.display())]
+    #[error("secret file {} {}", .0.display(), BadFile::Missing.said())]
     Missing(PathBuf),
     /// It is there and cannot be read.
-    #[error("secret file {} cannot be read; let the service's user read it", .path.display())]
+    #[error("secret file {} {}", .path.display(), BadFile::Unreadable.said())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -34,14 +36,58 @@ pub enum SecretFileError {
         source: io::Error,
     },
     /// Nothing in it but at most a newline.
-    #[error("secret file {} is empty; write the secret into it", .0.display())]
+    #[error("secret file {} {}", .0.display(), BadFile::Empty.said())]
     Empty(PathBuf),
     /// Not text.
-    #[error("secret file {} is not UTF-8 text; store the secret itself, not an archive or a key store", .0.display())]
+    #[error("secret file {} {}", .0.display(), BadFile::NotUtf8.said())]
     NotUtf8(PathBuf),
     /// More than a secret can be.
-    #[error("secret file {} is larger than 64 KB; it is surely another file: correct the path", .0.display())]
+    #[error("secret file {} {}", .0.display(), BadFile::TooLarge.said())]
     TooLarge(PathBuf),
+}
+
+messages! {
+    /// What can be wrong with the file of a secret.
+    pub enum BadFile {
+        /// Not there.
+        Missing {
+            shows: "does not exist",
+            means: "it was never made, or its path is wrong; it may still come, so it is looked for again",
+            remedy: "create it, or correct the path",
+        }
+        /// Not for us.
+        Unreadable {
+            shows: "cannot be read",
+            means: "it belongs to somebody else, or is a folder",
+            remedy: "let the service's user read it",
+        }
+        /// Nothing in it.
+        Empty {
+            shows: "is empty",
+            means: "nothing stands in it, or nothing but blanks",
+            remedy: "write the secret into it",
+        }
+        /// Not text.
+        NotUtf8 {
+            shows: "is not UTF-8 text",
+            means: "something else stands in it",
+            remedy: "store the secret itself, not an archive or a key store",
+        }
+        /// No secret is so long.
+        TooLarge {
+            shows: "is larger than 64 KB",
+            means: "no secret is so long",
+            remedy: "it is surely another file: correct the path",
+        }
+    }
+}
+
+impl BadFile {
+    /// As an error says it of a file.
+    fn said(self) -> String {
+        let message = self.message();
+        format!("{}; {}", message.shows, message.remedy)
+    }
 }
 
 impl SecretFile {

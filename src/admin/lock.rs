@@ -6,6 +6,8 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::messages::messages;
+
 /// Held as long as it lives.
 #[derive(Debug)]
 pub struct Lock {
@@ -16,7 +18,7 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody has it.
-    #[error("another scim-rotator on this host is at work{} and holds {}; end it, or let it do the work", who(.pid), .path.display())]
+    #[error("another scim-rotator on this host is at work{} and holds {}; {}", who(.pid), .path.display(), NoLock::Held.message().remedy)]
     Held {
         /// The lock.
         path: PathBuf,
@@ -24,7 +26,7 @@ pub enum LockError {
         pid: Option<u32>,
     },
     /// The runtime directory cannot be used.
-    #[error("the lock {} cannot be taken; make its directory writable for this user, or set runtime_dir", .path.display())]
+    #[error("the lock {} cannot be taken; {}", .path.display(), NoLock::Unusable.message().remedy)]
     Unusable {
         /// The lock.
         path: PathBuf,
@@ -32,6 +34,24 @@ pub enum LockError {
         #[source]
         source: io::Error,
     },
+}
+
+messages! {
+    /// The same, as an operator meets them.
+    pub enum NoLock {
+        /// One at a time.
+        Held {
+            shows: "\"another scim-rotator on this host is at work\"",
+            means: "one process at a time rotates on one host",
+            remedy: "end it, or let it do the work",
+        }
+        /// No place for it.
+        Unusable {
+            shows: "\"the lock … cannot be taken\"",
+            means: "the runtime directory cannot be written to",
+            remedy: "make its directory writable for this user, or set runtime_dir",
+        }
+    }
 }
 
 fn who(pid: &Option<u32>) -> String {

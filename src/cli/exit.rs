@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::messages::Message;
+
 /// The exit codes, all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -22,6 +24,43 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them.
+    pub const ALL: &[Self] =
+        &[Self::Done, Self::Failed, Self::Due, Self::Unfinished, Self::NeedsHuman, Self::Usage, Self::Config];
+
+    /// Which commands end so, what it means, and what to do.
+    pub const fn message(self) -> Message {
+        let (shows, means, remedy) = match self {
+            Self::Done => (
+                "every command",
+                "done; `check`: nothing is due; `check --due`: there is work, or doubt; `doctor`: no fault",
+                "nothing",
+            ),
+            Self::Failed => (
+                "every command",
+                "it failed, and may succeed later (a secret file that is missing may still come); `check`: it cannot be told; \
+                 `check --due`: there is nothing to do; `doctor`: there is a fault",
+                "read the line above it; `scim-rotator doctor` walks every hop",
+            ),
+            Self::Due => {
+                ("`check`", "a token is due, or something else is to be done", "nothing: `run` and `once` do it")
+            }
+            Self::Unfinished => {
+                ("`check`", "a rotation has been begun and is not finished", "nothing: `run` and `once` finish it")
+            }
+            Self::NeedsHuman => {
+                ("`check`", "only a person can go on", "do what stands behind *to do*, or behind the dash")
+            }
+            Self::Usage => ("every command", "the command line makes no sense", "scim-rotator help"),
+            Self::Config => (
+                "every command",
+                "the configuration cannot be used; every problem is listed with file, line and key",
+                "correct what is listed; `scim-rotator config check` tries it and contacts nobody",
+            ),
+        };
+        Message { shows, means, remedy }
+    }
+
     /// The number.
     pub const fn code(self) -> u8 {
         match self {

@@ -29,7 +29,7 @@ pub use azure::{Azure, Cloud, Credentials};
 pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GreenLake, Issuing, VaultSecret};
 pub use credential::{Application, Credential, WhichIdentity};
 pub use http::{Http, ProxyChoice};
-pub use problem::{ConfigErrors, Place, Problem, Shown};
+pub use problem::{ConfigErrors, Kind, Place, Problem, Shown};
 pub use process::{Log, LogFilter, LogFormat, SANDBOX_PURPOSE, Sandbox};
 pub use source::Environment;
 

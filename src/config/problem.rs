@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::blot::blot;
+use crate::messages::messages;
 
 /// Where a problem stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +68,72 @@ impl Place {
 /// The last character boundary up to `at`: the parser's spans are bytes, and broken text may end anywhere.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+messages! {
+    /// The kinds of problems that a configuration can have. Each problem says in full what is expected at its place.
+    pub enum Kind {
+        /// The file.
+        Unreadable {
+            shows: "cannot be read",
+            means: "there is no such file, or not for this user",
+            remedy: "name the configuration file with --config, or let this user read it",
+        }
+        /// The syntax.
+        NoToml {
+            shows: "this is no TOML",
+            means: "the syntax is broken on this line",
+            remedy: "correct the line; strings stand in quotes",
+        }
+        /// A key that nobody knows.
+        Unknown {
+            shows: "is unknown here",
+            means: "a key that is misspelt, or that belongs elsewhere",
+            remedy: "take one of the keys that are listed behind it",
+        }
+        /// A key that is not there.
+        Missing {
+            shows: "is missing",
+            means: "a key without which nothing can be done",
+            remedy: "write the line that is shown behind it",
+        }
+        /// A value of another kind.
+        Expected {
+            shows: "expected",
+            means: "the value is of another kind, or out of its bounds",
+            remedy: "write what is said to be expected; times carry a unit (`30d`)",
+        }
+        /// A secret in the open.
+        Secret {
+            shows: "a secret never stands in the configuration",
+            means: "a secret was written where everybody reads it",
+            remedy: "put it into a file of its own and name that; treat what was written as leaked",
+        }
+        /// In the clear.
+        Https {
+            shows: "https",
+            means: "a token or a secret would go out in the clear",
+            remedy: "write an address that begins with https://",
+        }
+        /// Two of a kind.
+        Twice {
+            shows: "is named twice",
+            means: "two keys say the same thing differently",
+            remedy: "keep one of the two",
+        }
+        /// Two connections that are one.
+        Shared {
+            shows: "connection `…` has …",
+            means: "two connections have one token, secret or application, and would work against each other for ever",
+            remedy: "remove one of them, or give each its own",
+        }
+        /// From the environment.
+        Connection {
+            shows: "a connection cannot be set from the environment",
+            means: "a variable has no place to say which connection it means",
+            remedy: "write it into the file",
+        }
+    }
 }
 
 /// One thing that is wrong, and what to do about it.

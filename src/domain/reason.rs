@@ -181,6 +181,77 @@ impl Reason {
         })
     }
 
+    /// What a person who meets it does, and where that is nothing, what ends it: for the documentation of every reason.
+    pub const fn outlook(self) -> &'static str {
+        if let Some(remedy) = self.remedy() {
+            return remedy;
+        }
+        match self {
+            Self::NotDue => "nothing; `next` says when it comes due",
+            Self::NearingExpiry
+            | Self::MaxAgeReached
+            | Self::LastSafeMoment
+            | Self::TokenExpired
+            | Self::TokenRefused => {
+                "nothing: it is rotated now, or as soon as a window and the gap between two cycles let it"
+            }
+            Self::IssuedRecently => "nothing; `scim-rotator rotate NAME` has one made all the same",
+            Self::AnswerLost => "nothing: HPE is asked again after 3, 10 and 60 minutes; the error before it says why",
+            Self::PendingToken | Self::PendingSuperseded | Self::PendingUnreadable => {
+                "nothing: it is finished, or put aside"
+            }
+            Self::PauseToEnd => "nothing: the job is started",
+            Self::PauseEnded | Self::PauseToRecord => "nothing: that is written down",
+            Self::BackingOff => "read the error that is shown with it; `next` says when it is tried again",
+            Self::JustBegun => "nothing: three minutes after its start it goes on",
+            Self::AnotherHolder | Self::StandingBy | Self::TakenOver => {
+                "nothing, if a second replica is meant to be; otherwise end one of the two"
+            }
+            Self::Claimed => "nothing; if the other process is meant to be the one, see what has become of it",
+            Self::IssueFloor => "nothing: it is asked a minute later",
+            Self::BootstrapAdopt | Self::BootstrapIssue => "nothing: this is what `bootstrap` asks for",
+            Self::SuppliedToken => "nothing: it is tested and given to Entra",
+            Self::Confirmed | Self::Proven | Self::Rotated => "nothing: all is well",
+            Self::StillUnproven => "nothing: it is written once more, and looked at when the old one is over",
+            Self::Unconfirmed => "look why no cycle succeeds: Provisioning logs of the application in the Entra portal",
+            Self::EntraHoldsAnother => {
+                "nothing: the vault's token is given to Entra; see who else writes the credentials there"
+            }
+            Self::QuarantineToEnd => "nothing: the job is started, once",
+            Self::QuarantineStands => "nothing: Entra tries again at the time that `status` names",
+            Self::NoVerdict => {
+                "see whether the SCIM endpoint is up (`scim-rotator doctor`); it is looked at every five minutes"
+            }
+            Self::OldVersions => "nothing: they are disabled, never deleted",
+            Self::CannotObserve | Self::NotIssued | Self::StepFailed => {
+                "read the error behind it, which names the service and the remedy; it is tried again by itself"
+            }
+            Self::NewTokenRefused => {
+                "nothing at first: the last good token is put back, and the refused one looked at for a day; if it is one that \
+                 takes its time, raise settle_for"
+            }
+            Self::ShuttingDown => "nothing: whoever starts next takes it up",
+            Self::LatestIsAnother => "nothing: the current token is stored again, so that it is the latest",
+            Self::TookEffectLate => "raise settle_for, so that it is waited for the next time",
+            Self::CurrentUnreadable => "see who disabled or deleted the version; a new token is made",
+            Self::Ordered | Self::Compromised => "nothing: it is carried out",
+            Self::AlreadyCurrent => "nothing",
+            Self::Released => "nothing: policy alone says again when to rotate",
+            // These have a remedy, which was taken above.
+            Self::NoKnownEnd
+            | Self::PauseOfUnknownOrigin
+            | Self::IssueBudgetSpent
+            | Self::NotAdopted
+            | Self::NothingToAdopt
+            | Self::JournalDamaged
+            | Self::PreflightFailed
+            | Self::TenantShared
+            | Self::RotatedElsewhere
+            | Self::SupplyNeeded
+            | Self::Held => "",
+        }
+    }
+
     /// The same for one connection, ready to be typed.
     pub fn remedy_for(self, connection: &str) -> Option<String> {
         self.remedy().map(|remedy| remedy.replace("NAME", connection))
@@ -257,6 +328,11 @@ mod tests {
             Reason::CurrentUnreadable,
         ];
         assert_eq!(those(Reason::is_retry), shown);
+    }
+
+    #[test]
+    fn of_every_reason_it_is_said_what_to_do_or_what_ends_it() {
+        assert_eq!(those(|reason| reason.outlook().is_empty()), []);
     }
 
     #[test]

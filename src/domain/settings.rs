@@ -4,6 +4,7 @@
 //! readable setting is sent again, and what a PUT lost is noticed and put back.
 
 use super::Token;
+use crate::messages::{Message, messages};
 
 /// Graph's name of the tenant URL.
 pub const BASE_ADDRESS: &str = "BaseAddress";
@@ -36,6 +37,43 @@ pub enum SettingsRefusal {
     /// The job does not authenticate with a token.
     #[error("the job authenticates by {0:?}, not by a secret token")]
     NotTokenAuthentication(String),
+}
+
+messages! {
+    /// The same, as an operator meets them.
+    pub enum Unsuitable {
+        /// Somewhere else.
+        ForeignTenantUrl {
+            shows: "\"Entra's saved tenant URL is …, the configuration says …\"",
+            means: "Entra provisions somewhere else than the configuration says: no token is sent anywhere",
+            remedy: "correct entra.tenant_url, or the Tenant URL in the portal (the application → Provisioning → Admin Credentials)",
+        }
+        /// Another secret.
+        UnreadableSibling {
+            shows: "\"the job also holds a secret … that cannot be read back\"",
+            means: "a write might lose that secret, since Entra shows none",
+            remedy: "choose the secret token as the only credential in the portal (the application → Provisioning → Admin \
+                     Credentials)",
+        }
+        /// OAuth.
+        NotTokenAuthentication {
+            shows: "\"the job authenticates by …, not by a secret token\"",
+            means: "another kind of authentication is configured for the application",
+            remedy: "choose bearer authentication with a secret token in the portal (the application → Provisioning → Admin \
+                     Credentials)",
+        }
+    }
+}
+
+impl SettingsRefusal {
+    /// What it means, and what to do.
+    pub const fn message(&self) -> Message {
+        match self {
+            Self::ForeignTenantUrl { .. } => Unsuitable::ForeignTenantUrl.message(),
+            Self::UnreadableSibling(_) => Unsuitable::UnreadableSibling.message(),
+            Self::NotTokenAuthentication(_) => Unsuitable::NotTokenAuthentication.message(),
+        }
+    }
 }
 
 impl Settings {

@@ -74,10 +74,7 @@ impl Run<'_> {
             Ok(()) => Ok(settings),
             Err(refusal) => {
                 let mut error = CallError::new("Microsoft Graph", Class::Human, refusal.to_string());
-                error.advice = Some(
-                    "no token is sent anywhere until the application's Admin Credentials and `entra.tenant_url` agree"
-                        .to_owned(),
-                );
+                error.advice = Some(refusal.message().advice());
                 Err(error.into())
             }
         }

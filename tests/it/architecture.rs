@@ -160,10 +160,13 @@ fn every_example_of_the_configuration_works_where_it_stands_once_its_comment_is_
     }
     // Of these none means anything without the others.
     let of_proxy = |key: &str| key.contains("proxy");
+    // And these two are one thing, named in two ways.
+    let in_place_of = |key: &str| if key == "app_id" { "service_principal_id" } else { "" };
     for (at, (key, code)) in examples {
         // The example takes the place of a line of its table that sets the same key.
         let table = |n: usize| lines[..n].iter().rposition(|line| line.starts_with('['));
-        let sets_it = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "));
+        let sets = |line: &str, key: &str| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "));
+        let sets_it = |line: &str| sets(line, key) || sets(line, in_place_of(key));
         let changed = lines.iter().enumerate().filter_map(|(n, line)| match n {
             n if n == at => Some(code),
             _ if of_proxy(key) && example(line).is_some_and(|(other, _)| of_proxy(other)) => {

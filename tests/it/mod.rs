@@ -18,6 +18,7 @@ mod federated;
 mod first_contact;
 mod identity;
 mod kill;
+mod messages;
 mod namespace;
 mod network;
 mod once;

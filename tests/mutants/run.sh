@@ -72,12 +72,12 @@ for file in "$@"; do
 done
 set -f
 if [ -n "$domain" ]; then
-    crate domain domain
+    crate domain domain messages.rs
     # shellcheck disable=SC2086
     bend domain $domain
 fi
 if [ -n "$engine" ]; then
-    crate engine domain engine ports.rs words.rs tests/world tests/sim
+    crate engine domain engine messages.rs ports.rs words.rs tests/world tests/sim
     # shellcheck disable=SC2086
     bend engine $engine
 fi

@@ -15,6 +15,7 @@ use tokio::net::UnixStream;
 use super::wire::{Ask, Greeting, Problem};
 use super::{PATIENCE, socket_of};
 use crate::admin::outcome::Outcome;
+use crate::messages::messages;
 
 /// A daemon that answers.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub struct Daemon {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// It is not for this user.
-    #[error("the control socket {} cannot be opened; run this as the daemon's user or as root", .socket.display())]
+    #[error("the control socket {} cannot be opened; {}", .socket.display(), NoDaemon::Closed.message().remedy)]
     Closed {
         /// The socket.
         socket: PathBuf,
@@ -38,7 +39,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// Anybody could have put it there.
-    #[error("the control socket {} belongs to user {uid}, in a place where anybody can make one: no token is told to it; set runtime_dir", .socket.display())]
+    #[error("the control socket {} belongs to user {uid}, in a place where anybody can make one: no token is told to it; {}", .socket.display(), NoDaemon::Untrusted.message().remedy)]
     Untrusted {
         /// The socket.
         socket: PathBuf,
@@ -46,11 +47,35 @@ pub enum ClientError {
         uid: u32,
     },
     /// It answered nothing that can be read.
-    #[error("the daemon broke off; whether the order was carried out stands in its log and in `scim-rotator status`")]
+    #[error("the daemon broke off; {}", NoDaemon::BrokenOff.message().remedy)]
     BrokenOff(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It said no.
     #[error("{0}")]
     Refused(String),
+}
+
+messages! {
+    /// The same, as an operator meets them.
+    pub enum NoDaemon {
+        /// Not for this user.
+        Closed {
+            shows: "\"the control socket … cannot be opened\"",
+            means: "a daemon runs, and takes orders from its own user and group only",
+            remedy: "run this as the daemon's user or as root",
+        }
+        /// Anybody's.
+        Untrusted {
+            shows: "\"the control socket … belongs to user …\"",
+            means: "somebody else may have made it, to be told a token",
+            remedy: "set runtime_dir",
+        }
+        /// No answer to the end.
+        BrokenOff {
+            shows: "\"the daemon broke off\"",
+            means: "it ended, or was too slow, while it had an order",
+            remedy: "whether the order was carried out stands in its log and in `scim-rotator status`",
+        }
+    }
 }
 
 impl Daemon {

@@ -18,7 +18,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use client::{ClientError, Daemon};
+pub use client::{ClientError, Daemon, NoDaemon};
 pub use server::{Call, Control};
 pub use wire::Ask;
 

@@ -18,8 +18,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::SERVICE;
+use super::refused::Refused;
 use super::transport::LoginTransport;
-use super::{SERVICE, errors};
 use crate::edge::http::{Cause, retry_after_of, shown};
 use crate::ports::{CallError, Class, Clock};
 
@@ -94,17 +95,17 @@ impl ArcLogin<'_> {
 
     fn unread(&self, file: &Path, trouble: KeyTrouble) -> CallError {
         let file = file.display();
-        let (what, class, advice) = match &trouble {
+        let (what, class, refused) = match &trouble {
             KeyTrouble::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                ("may not be read by this service", Class::Human, NO_GROUP)
+                ("may not be read by this service", Class::Human, Refused::ArcGroup)
             }
-            KeyTrouble::Io(_) => ("cannot be read", Class::Retry { after: None }, NO_AGENT),
-            KeyTrouble::NoFile => ("is no regular file", Class::Human, NOT_THE_AGENT),
-            KeyTrouble::TooLarge => ("is larger than 4096 bytes", Class::Human, NOT_THE_AGENT),
-            KeyTrouble::NoKey => ("holds no key", Class::Retry { after: None }, NO_AGENT),
+            KeyTrouble::Io(_) => ("cannot be read", Class::Retry { after: None }, Refused::ArcNoKey),
+            KeyTrouble::NoFile => ("is no regular file", Class::Human, Refused::NotTheAgent),
+            KeyTrouble::TooLarge => ("is larger than 4096 bytes", Class::Human, Refused::NotTheAgent),
+            KeyTrouble::NoKey => ("holds no key", Class::Retry { after: None }, Refused::ArcNoKey),
         };
         let mut call = CallError::new(SERVICE, class, format!("the key file {file} of the Azure Arc agent {what}"));
-        call.advice = Some(advice.to_owned());
+        call.advice = Some(refused.message().advice());
         if let KeyTrouble::Io(error) = trouble {
             call.source = Some(Box::new(Cause(error.to_string())));
         }
@@ -114,7 +115,7 @@ impl ArcLogin<'_> {
     /// Whoever answers does not speak as the agent does: it gets to see no file.
     fn odd(&self, what: &str) -> CallError {
         let mut call = CallError::new(SERVICE, Class::Human, format!("GET {}: {what}", shown(self.endpoint)));
-        call.advice = Some(NOT_THE_AGENT.to_owned());
+        call.advice = Some(Refused::NotTheAgent.message().advice());
         call
     }
 
@@ -139,12 +140,6 @@ impl ArcLogin<'_> {
     }
 }
 
-const NO_GROUP: &str = "let the service's user into the agent's group: SupplementaryGroups=himds in the unit, or usermod -aG himds \
-                        USER, and start it anew";
-const NO_AGENT: &str = "look after the Azure Connected Machine agent: azcmagent show; systemctl status himds";
-const NOT_THE_AGENT: &str = "what listens there is not the Azure Connected Machine agent as it is known: see what does (azcmagent show; ss \
-                             -ltnp), and correct endpoint or key_folder only if you know why they differ";
-
 enum KeyTrouble {
     Io(io::Error),
     NoFile,
@@ -167,17 +162,5 @@ fn read_key(file: &Path) -> Result<SecretString, KeyTrouble> {
     match text.trim_end() {
         key if !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic()) => Ok(SecretString::from(key.to_owned())),
         _ => Err(KeyTrouble::NoKey),
-    }
-}
-
-/// The advice for an endpoint that does not answer.
-pub(super) const SILENT: &str = "look whether this machine is connected to Azure Arc and its agent runs: azcmagent show; systemctl \
-                                 status himds";
-
-pub(super) fn refusal_advice(status: u16) -> &'static str {
-    match status {
-        401 | 403 => "the agent did not take its own key: systemctl restart himds, and try again",
-        400 | 404 => errors::NO_ARC_IDENTITY,
-        _ => SILENT,
     }
 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::certificate::{CertificateError, CertificateFiles, Identity};
+use super::certificate::{BadCertificate, CertificateError, CertificateFiles, Identity};
 use super::{SERVICE, errors};
 use crate::domain::Timestamp;
 use crate::edge::http::Cause;
@@ -49,7 +49,8 @@ impl SignedAssertion {
         }
         if identity.ends - now < SOON {
             let ends = identity.ends.to_rfc3339();
-            tracing::warn!(file, subject = identity.subject, ends, "the client certificate ends soon: {RENEW}");
+            let renew = BadCertificate::Expired.message().remedy;
+            tracing::warn!(file, subject = identity.subject, ends, "the client certificate ends soon: {renew}");
         }
         let header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": identity.thumbprint });
         let claims = json!({
@@ -65,18 +66,15 @@ impl SignedAssertion {
     }
 }
 
-const RENEW: &str = "renew it, upload the new one (App registrations → Certificates & secrets → Certificates), and put \
-                     certificate and key into the files";
-
 fn out_of_time(file: &str, identity: &Identity, now: Timestamp) -> CallError {
     let Identity { subject, begins, ends, .. } = identity;
-    let (what, advice) = match now < *begins {
-        true => (format!("does not count before {begins}"), "wait, or set this machine's clock"),
-        false => (format!("has expired on {ends}"), RENEW),
+    let (what, bad) = match now < *begins {
+        true => (format!("does not count before {begins}"), BadCertificate::TooEarly),
+        false => (format!("has expired on {ends}"), BadCertificate::Expired),
     };
     let what = format!("the certificate of {subject} in {file} {what} (it is {now} here)");
     let mut call = CallError::new(SERVICE, Class::Human, what);
-    call.advice = Some(advice.to_owned());
+    call.advice = Some(bad.message().remedy.to_owned());
     call
 }
 

@@ -16,6 +16,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::encryption::{self, Shut};
 use super::pfx::{self, Opened};
 use crate::domain::Timestamp;
+use crate::messages::messages;
 use crate::secret_file::{SecretFile, SecretFileError};
 
 /// The files of a certificate.
@@ -69,27 +70,99 @@ pub enum CertificateError {
     },
 }
 
+const AS_PEM_OR_PFX: &str =
+    "put the certificate into certificate_file, as PEM or PFX; openssl x509 -inform der -in … makes PEM of a .cer";
+
+messages! {
+    /// What can be wrong with the files of a certificate.
+    pub enum BadCertificate {
+        /// Neither.
+        Unreadable {
+            shows: "\"is neither PEM nor a PFX that can be read\"",
+            means: "the file is of another kind, or damaged",
+            remedy: AS_PEM_OR_PFX,
+        }
+        /// A key alone.
+        NoCertificate {
+            shows: "\"holds no certificate\"",
+            means: "no block BEGIN CERTIFICATE stands in it",
+            remedy: AS_PEM_OR_PFX,
+        }
+        /// A certificate alone.
+        NoKey {
+            shows: "\"holds no private key\"",
+            means: "a certificate alone proves nothing",
+            remedy: "put the private key behind the certificate, or into a PEM file of its own, named by key_file",
+        }
+        /// Which?
+        ManyKeys {
+            shows: "\"holds more than one private key\"",
+            means: "which of them is the certificate's cannot be told",
+            remedy: "leave only the key of the certificate in it",
+        }
+        /// None is configured.
+        NeedsPassword {
+            shows: "\"is encrypted, and no password is configured\"",
+            means: "the private key cannot be opened without its password",
+            remedy: "put its password into a file and name that by password_file",
+        }
+        /// Another's.
+        WrongPassword {
+            shows: "\"the password does not open\"",
+            means: "it is the password of something else",
+            remedy: "put the right one into password_file (one newline at its end does not count)",
+        }
+        /// An old or a rare cipher.
+        OddEncryption {
+            shows: "\"is encrypted in a way that is not supported\"",
+            means: "the cipher is older, or rarer, than those that are known here",
+            remedy: "encrypt it anew, and use the PEM: of a key, openssl pkcs8 -topk8 -in … -out ….pem; of a PFX, openssl pkcs12 \
+                     -legacy -in … -out ….pem",
+        }
+        /// An elliptic curve, or too short.
+        NotRsa {
+            shows: "\"is no RSA key of 2048 bits or more\"",
+            means: "the key is of another kind (an elliptic curve, say), or too short",
+            remedy: "have one made with an RSA key of 2048 bits or more: Entra takes RSA certificates only",
+        }
+        /// Its time has not come.
+        TooEarly {
+            shows: "\"does not count before …\"",
+            means: "the certificate is not good yet, by this machine's clock",
+            remedy: "wait, or set this machine's clock",
+        }
+        /// Its time is over.
+        Expired {
+            shows: "\"has expired on …\"",
+            means: "the certificate is over, by this machine's clock",
+            remedy: "renew it, upload the new one (App registrations → Certificates & secrets → Certificates), and put certificate \
+                     and key into the files",
+        }
+        /// Of two renewals.
+        Mismatch {
+            shows: "\"does not belong to the certificate\"",
+            means: "certificate and key are of two renewals",
+            remedy: "take certificate and key of the same renewal",
+        }
+    }
+}
+
 impl CertificateError {
     /// What a person can do about it.
     pub fn advice(&self) -> Option<&'static str> {
-        Some(match self {
+        let bad = match self {
             Self::File(_) => return None,
-            Self::Unreadable(_) | Self::NoCertificate(_) => {
-                "put the certificate into certificate_file, as PEM or PFX; openssl x509 -inform der -in … makes PEM of a .cer"
-            }
-            Self::NoKey(_) => {
-                "put the private key behind the certificate, or into a PEM file of its own, named by key_file"
-            }
-            Self::ManyKeys(_) => "leave only the key of the certificate in it",
-            Self::NeedsPassword(_) => "put its password into a file and name that by password_file",
-            Self::WrongPassword(_) => "put the right one into password_file (one newline at its end does not count)",
-            Self::OddEncryption(_) => {
-                "encrypt it anew, and use the PEM: of a key, openssl pkcs8 -topk8 -in … -out ….pem; of a PFX, openssl \
-                 pkcs12 -legacy -in … -out ….pem"
-            }
-            Self::NotRsa(_) => "Entra takes RSA certificates only: have one made with an RSA key of 2048 bits or more",
-            Self::Mismatch { .. } => "take certificate and key of the same renewal",
-        })
+            Self::Unreadable(_) => BadCertificate::Unreadable,
+            Self::NoCertificate(_) => BadCertificate::NoCertificate,
+            Self::NoKey(_) => BadCertificate::NoKey,
+            Self::ManyKeys(_) => BadCertificate::ManyKeys,
+            Self::NeedsPassword(_) => BadCertificate::NeedsPassword,
+            Self::WrongPassword(_) => BadCertificate::WrongPassword,
+            Self::OddEncryption(_) => BadCertificate::OddEncryption,
+            Self::NotRsa(_) => BadCertificate::NotRsa,
+            Self::Mismatch { .. } => BadCertificate::Mismatch,
+        };
+        Some(bad.message().remedy)
     }
 }
 

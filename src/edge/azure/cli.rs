@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential as _};
 use azure_identity::{AzureCliCredential, AzureCliCredentialOptions, Executor};
 
+use super::refused::Refused;
 use super::transport::aadsts;
 use super::{SERVICE, errors};
 use crate::edge::http::Redactor;
@@ -52,17 +53,11 @@ pub(super) async fn log_in(
         let failed = az.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         failed.unwrap_or_else(|| {
             let mut call = errors::unexplained(COMMAND, &error);
-            call.advice = Some("the Azure CLI must be of version 2.54 or newer: az version; az upgrade".to_owned());
+            call.advice = Some(Refused::OldCli.message().advice());
             call
         })
     })
 }
-
-const NOT_INSTALLED: &str = "the Azure CLI is not installed, or not on the PATH of this process: install it, or use another kind of \
-                             credential";
-const NOT_LOGGED_IN: &str =
-    "log in as the user whom this runs as: az login (--tenant …), and look who that is: az account show";
-const TRY: &str = "try the command itself: az account get-access-token --scope https://vault.azure.net/.default";
 
 fn failed(output: &Output) -> CallError {
     let said = String::from_utf8_lossy(&output.stderr);
@@ -70,15 +65,15 @@ fn failed(output: &Output) -> CallError {
     let words = said.lines().find(|line| line.starts_with("ERROR")).or_else(|| said.lines().next()).unwrap_or_default();
     let words = Redactor::default().clean(words);
     let code = aadsts(&said);
-    let (class, advice) = match output.status.code() {
-        Some(127) => (Class::Human, NOT_INSTALLED),
-        _ if said.contains("az login") || code.is_some() => (Class::Human, NOT_LOGGED_IN),
+    let (class, refused) = match output.status.code() {
+        Some(127) => (Class::Human, Refused::NoCli),
+        _ if said.contains("az login") || code.is_some() => (Class::Human, Refused::NotLoggedIn),
         // It may be the network.
-        _ => (Class::Retry { after: None }, TRY),
+        _ => (Class::Retry { after: None }, Refused::CliFailed),
     };
     let status = output.status.code().map_or("was ended".to_owned(), |code| format!("exited with {code}"));
     let mut call = CallError::new(SERVICE, class, format!("{COMMAND} {status}: {words}"));
-    call.advice = Some(advice.to_owned());
+    call.advice = Some(refused.message().advice());
     call.code = code;
     call
 }

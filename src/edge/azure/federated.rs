@@ -5,6 +5,7 @@ use azure_core::http::ClientMethodOptions;
 use azure_identity::ClientAssertion;
 use secrecy::ExposeSecret as _;
 
+use super::refused::Refused;
 use super::{SERVICE, errors};
 use crate::edge::login::LoginFailed;
 use crate::ports::{CallError, Class};
@@ -18,7 +19,7 @@ impl FederatedToken {
     fn read(&self) -> Result<String, CallError> {
         let token = self.0.read().map_err(|error| {
             let mut call = errors::unreadable(error);
-            call.advice = Some(NOT_PROJECTED.to_owned());
+            call.advice = Some(Refused::NotProjected.message().advice());
             call
         })?;
         let token = token.expose_secret().trim();
@@ -27,16 +28,12 @@ impl FederatedToken {
         if token.split('.').count() != 3 || !token.split('.').all(fits) {
             let what = format!("the federated token file {} holds no token (JWT)", self.0.path().display());
             let mut call = CallError::new(SERVICE, Class::Human, what);
-            call.advice = Some(NOT_PROJECTED.to_owned());
+            call.advice = Some(Refused::NotProjected.message().advice());
             return Err(call);
         }
         Ok(token.to_owned())
     }
 }
-
-const NOT_PROJECTED: &str = "Kubernetes projects this file into the pod: label the pod azure.workload.identity/use: \"true\", \
-                             annotate its service account with azure.workload.identity/client-id, and make the pod anew; or \
-                             correct token_file";
 
 #[async_trait::async_trait]
 impl ClientAssertion for FederatedToken {

@@ -14,6 +14,7 @@ mod encryption;
 mod errors;
 mod federated;
 mod pfx;
+mod refused;
 mod transport;
 
 use std::fmt;
@@ -37,8 +38,9 @@ use url::Url;
 use self::arc::ArcLogin;
 use self::assertion::SignedAssertion;
 use self::cache::Cache;
-pub use self::certificate::CertificateFiles;
+pub use self::certificate::{BadCertificate, CertificateFiles};
 use self::federated::FederatedToken;
+pub use self::refused::Refused;
 use self::transport::LoginTransport;
 use super::http::{BuildError, Http, Reach, SdkTransport, shown};
 use super::login::{Login, LoginFailed, failed_login};

@@ -63,7 +63,7 @@ messages! {
         /// Nobody can know which.
         SeveralJobs {
             shows: "\"has several provisioning jobs\"",
-            means: "there is more than one job, and more or fewer than one of them is a SCIM job",
+            means: "there is more than one job, and not exactly one of them is for SCIM",
             remedy: "name one of them as job_id",
         }
         /// A race in the directory.

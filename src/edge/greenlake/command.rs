@@ -18,6 +18,7 @@ use super::bearer::Bearer;
 use super::claims::bearer_in;
 use super::login;
 use super::pasted::{self, SHORTEST};
+use super::refused::Refused;
 use crate::domain::Timestamp;
 use crate::edge::http::Redactor;
 use crate::ports::{CallError, Class};
@@ -68,14 +69,14 @@ pub(super) async fn run(command: &BearerCommand, now: Timestamp) -> Result<Beare
     let done = match carry_out(command).await {
         Ok(done) => done,
         Err(Trouble::NotStarted(error)) => {
-            let advice = "check issuer.auth.command: its first word is the path of a program that this service may run";
+            let advice = Refused::NotStarted.message().remedy;
             return Err(fail(Class::Human, format!("could not be started ({error})"), advice));
         }
         Err(Trouble::Overdue) => {
             let limit = humantime::format_duration(command.time_limit);
             let what =
                 format!("did not end within {limit} (or something it started kept its output open) and was killed");
-            return Err(fail(again, what, "issuer.auth.time_limit is the limit"));
+            return Err(fail(again, what, Refused::Overdue.message().remedy));
         }
         Err(Trouble::TooMuch) => return Err(fail(again, "printed more than 64 KB, and was killed".to_owned(), "")),
         Err(Trouble::Broken(error)) => return Err(fail(again, format!("could not be listened to ({error})"), "")),
@@ -90,10 +91,8 @@ pub(super) async fn run(command: &BearerCommand, now: Timestamp) -> Result<Beare
     } else {
         bearer_in(output).map(pasted::of)
     };
-    let bearer = read.map_err(|why| {
-        let advice = "it has to print the bearer alone, on one line, or OAuth's JSON with access_token";
-        fail(again, format!("printed no bearer: {why}"), advice)
-    })?;
+    let bearer =
+        read.map_err(|why| fail(again, format!("printed no bearer: {why}"), Refused::NotPrinted.message().remedy))?;
     match bearer.left(now) {
         Some(left) if left < SHORTEST => {
             let ends = bearer.ends.map(|ends| ends.to_rfc3339()).unwrap_or_default();

@@ -3,11 +3,9 @@
 use serde_json::Value;
 
 use super::SERVICE;
+use super::refused::Refused;
 use crate::edge::http::{Answer, Redactor};
 use crate::ports::{CallError, Class, IssueHow, IssuerError};
-
-const NO_ROLE: &str = "assign the role \"SCIM Proxy Token Contributor\", space \"All Resources\", \
-                       scope \"greenlake.service.user\" to the API client, or to whoever the bearer speaks for";
 
 /// What a refusal says, cleaned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,15 +71,14 @@ pub(super) fn sort(how: IssueHow, answer: &Answer, if_refused: &str, redactor: &
         // A gateway that gave up waiting may have passed the request on.
         408 | 500.. => IssuerError::Ambiguous(problem.into_call(answer, Class::Ambiguous, None)),
         404 if matches!(how, IssueHow::Rotate { .. }) => {
-            let advice =
-                "if the URL is right there is no token yet: create the first one, by bootstrap = \"create\" or by hand";
-            IssuerError::NothingToRotate(problem.into_call(answer, Class::Human, Some(advice)))
+            let advice = Refused::NoToken.message().advice();
+            IssuerError::NothingToRotate(problem.into_call(answer, Class::Human, Some(&advice)))
         }
-        404 => not_issued(problem, Class::Human, Some("check the issuer's url")),
+        404 => not_issued(problem, Class::Human, Some(Refused::WrongUrl.message().remedy)),
         401 => not_issued(problem, Class::Human, Some(if_refused)),
-        403 => not_issued(problem, Class::Human, Some(NO_ROLE)),
+        403 => not_issued(problem, Class::Human, Some(Refused::NoRole.message().remedy)),
         409 | 425 | 429 => not_issued(problem, retry, None),
-        300..=399 => not_issued(problem, Class::Human, Some("check the issuer's url: it must not redirect")),
+        300..=399 => not_issued(problem, Class::Human, Some(Refused::Redirect.message().remedy)),
         _ => not_issued(problem, Class::Human, None),
     }
 }
@@ -90,9 +87,7 @@ pub(super) fn sort(how: IssueHow, answer: &Answer, if_refused: &str, redactor: &
 pub(super) fn sort_login(answer: &Answer, secret_path: &str, place: &str, redactor: &Redactor<'_>) -> CallError {
     let problem = Problem::read(answer.body(), redactor);
     let retry = Class::Retry { after: answer.retry_after().or_else(|| answer.rate_limit_reset()) };
-    let credentials = format!(
-        "check client_id and the secret in {secret_path}: HPE shows a secret once, when the API client is made"
-    );
+    let credentials = Refused::Client.message().advice().replace("SECRET_FILE", secret_path);
     let (class, advice) = match answer.status {
         400 | 401 | 403 => (Class::Human, Some(credentials.as_str())),
         404 | 300..=399 => (Class::Human, Some(place)),

@@ -13,6 +13,7 @@ use super::SERVICE;
 use super::bearer::Bearer;
 use super::claims::Claims;
 use super::errors;
+use super::refused::Refused;
 use crate::domain::Timestamp;
 use crate::edge::http::{Cause, Http, Method, Redactor, join};
 use crate::ports::{CallError, Class, Clock};
@@ -76,7 +77,7 @@ pub(super) async fn mint(
     }
     let (token, tenant, life) = read(answer.body(), answer.date()).map_err(|why| {
         let mut call = CallError::new(SERVICE, again, format!("{}: {} but {why}", answer.target, answer.status));
-        call.advice = Some("check the token issuer's URL".to_owned());
+        call.advice = Some(Refused::LoginUrl.message().remedy.to_owned());
         call.status = Some(answer.status);
         call
     })?;

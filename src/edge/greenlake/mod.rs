@@ -10,6 +10,7 @@ mod command;
 mod errors;
 mod login;
 mod pasted;
+mod refused;
 mod shape;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use self::bearer::Auth;
 use self::bearer::BearerSource;
 pub use self::command::BearerCommand;
 pub use self::login::{ClientCredentials, Flavour};
+pub use self::refused::Refused;
 use super::http::{Answer, Failure, Http, Method, Redactor, Sent, join};
 use crate::doctor::Bearer;
 use crate::domain::claims::Claims;
@@ -148,9 +150,7 @@ impl GreenLake {
             let what = format!("{}: {} but {why}", answer.target, answer.status);
             let mut call = CallError::new(SERVICE, Class::Ambiguous, what);
             call.status = Some(answer.status);
-            call.advice = Some(
-                "a token may have been issued; if this stays, name its place in the answer as token_pointer".into(),
-            );
+            call.advice = Some(Refused::NoTokenFound.message().advice());
             IssuerError::Ambiguous(call)
         })
     }

@@ -7,6 +7,7 @@ use super::SERVICE;
 use super::bearer::Bearer;
 use super::claims::{Claims, bearer_in};
 use super::login::no_file;
+use super::refused::Refused;
 use crate::domain::Timestamp;
 use crate::ports::{CallError, Class};
 use crate::secret_file::SecretFile;
@@ -14,20 +15,17 @@ use crate::secret_file::SecretFile;
 /// With less left than this, one is as good as over: a request may take as long.
 pub(super) const SHORTEST: TimeDelta = TimeDelta::seconds(30);
 
-const FRESH: &str = "put a fresh one there (HPE's portal, your profile, API Access; it lives for 15 minutes), and then ask \
-                     for the rotation: scim-rotator rotate NAME";
-
 /// The bearer in the file, if it is alive. Everything that can be wrong with it is for a person to mend.
 pub(super) fn read(file: &SecretFile, now: Timestamp) -> Result<Bearer, CallError> {
     let refuse = |what: String| {
         let mut call = CallError::new(SERVICE, Class::Human, what);
-        call.advice = Some(FRESH.to_owned());
+        call.advice = Some(Refused::Pasted.message().remedy.to_owned());
         call
     };
     let path = file.path().display();
     let text = file.read().map_err(|error| {
         let mut call = no_file(&error, Class::Human);
-        call.advice = Some(FRESH.to_owned());
+        call.advice = Some(Refused::Pasted.message().remedy.to_owned());
         call
     })?;
     let token =

@@ -15,6 +15,7 @@ use tower::util::MapResponseLayer;
 use super::Http;
 use super::client::Clients;
 use super::names::{Everything, Names};
+use crate::messages::messages;
 use crate::proxy::Proxy;
 
 const USER_AGENT: &str = concat!("scim-rotator/", env!("CARGO_PKG_VERSION"));
@@ -57,7 +58,7 @@ impl Default for HttpOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The CA file cannot be read.
-    #[error("ca_file {} cannot be read; correct the path, or let the service's user read it", .path.display())]
+    #[error("ca_file {} cannot be read; {}", .path.display(), BadClient::CaFile.message().remedy)]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -66,11 +67,7 @@ pub enum BuildError {
         source: io::Error,
     },
     /// The CA file is none.
-    #[error(
-        "ca_file {} {why}; expected one or more CA certificates in PEM, each from -----BEGIN CERTIFICATE----- to \
-         -----END CERTIFICATE----- (from DER: openssl x509 -inform der -in FILE -out FILE.pem)",
-        .path.display()
-    )]
+    #[error("ca_file {} {why}; {}", .path.display(), BadClient::BadPem.message().remedy)]
     BadPem {
         /// The file.
         path: PathBuf,
@@ -78,16 +75,51 @@ pub enum BuildError {
         why: String,
     },
     /// The sandbox may reach loopback only.
-    #[error("the sandbox address {0} is not loopback; use 127.0.0.1")]
+    #[error("the sandbox address {} is not loopback; {}", .0, BadClient::NotLoopback.message().remedy)]
     NotLoopback(IpAddr),
     /// The proxy's URL cannot be used.
-    #[error("the proxy cannot be used; write scheme, host and port only, as in http://proxy.corp.example:3128")]
+    #[error("the proxy cannot be used; {}", BadClient::Proxy.message().remedy)]
     Proxy(#[source] reqwest::Error),
     /// TLS could not be set up.
-    #[error(
-        "TLS cannot be set up; install the system's CA certificates (package ca-certificates), or name them in ca_file"
-    )]
+    #[error("TLS cannot be set up; {}", BadClient::Tls.message().remedy)]
     Tls(#[source] reqwest::Error),
+}
+
+messages! {
+    /// The same, as an operator meets them.
+    pub enum BadClient {
+        /// Not there, or not for us.
+        CaFile {
+            shows: "\"ca_file … cannot be read\"",
+            means: "the file is not there, or not for the service's user",
+            remedy: "correct the path, or let the service's user read it",
+        }
+        /// Something else.
+        BadPem {
+            shows: "\"ca_file … holds no certificate\", \"is binary and looks like DER\", …",
+            means: "what stands in it is told, and is no CA certificate in PEM",
+            remedy: "expected one or more CA certificates in PEM, each from -----BEGIN CERTIFICATE----- to -----END \
+                     CERTIFICATE----- (from DER: openssl x509 -inform der -in FILE -out FILE.pem)",
+        }
+        /// Only in the sandbox.
+        NotLoopback {
+            shows: "\"the sandbox address … is not loopback\"",
+            means: "a sandbox may reach this machine only",
+            remedy: "use 127.0.0.1",
+        }
+        /// Its URL.
+        Proxy {
+            shows: "\"the proxy cannot be used\"",
+            means: "its URL is none that a client can use",
+            remedy: "write scheme, host and port only, as in http://proxy.corp.example:3128",
+        }
+        /// No CAs.
+        Tls {
+            shows: "\"TLS cannot be set up\"",
+            means: "this machine has no CA certificates",
+            remedy: "install the system's CA certificates (package ca-certificates), or name them in ca_file",
+        }
+    }
 }
 
 impl Http {

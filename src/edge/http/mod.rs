@@ -21,13 +21,14 @@ mod words;
 use std::sync::Arc;
 
 pub use answer::{Answer, LONG_BODY, MAX_BODY};
-pub use build::{BuildError, HttpOptions};
+pub use build::{BadClient, BuildError, HttpOptions};
 pub use failure::{Cause, Failure, Sent};
 pub use redact::{Redactor, shorten};
 pub use reqwest::Method;
 use reqwest::{Request, RequestBuilder};
 pub use sdk::{Reach, SdkTransport, retry_after_of};
 use url::{Host, Url};
+pub use words::Unreached;
 
 use self::client::Clients;
 use crate::proxy::Proxy;

@@ -60,8 +60,7 @@ impl Http {
                 Err(_) => refused.push(format!("{address}: {NO_CONNECTION}")),
             }
         }
-        let advice = "check that the service is up and that firewalls let it through (or set http.proxy, if a proxy is the only \
-                      way out)";
+        let advice = words::Unreached::NoConnection.message().remedy;
         let what = refused.join("; ");
         Err(Failure { sent: Sent::No, what, advice: Some(advice.to_owned()), source: None })
     }

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use super::names::Unresolved;
+use crate::messages::messages;
 use crate::proxy::Proxy;
 
 /// Said of a request that may have been carried out.
@@ -17,9 +18,109 @@ pub(super) struct Words {
     pub advice: Option<String>,
 }
 
-fn say(how: impl Into<String>, advice: impl Into<String>) -> Words {
-    let advice = advice.into();
-    Words { how: how.into(), advice: (!advice.is_empty()).then_some(advice) }
+fn say(how: impl Into<String>, unreached: Unreached) -> Words {
+    Words { how: how.into(), advice: Some(unreached.message().remedy.to_owned()) }
+}
+
+fn say_only(how: String) -> Words {
+    Words { how, advice: None }
+}
+
+messages! {
+    /// Why an exchange came to nothing.
+    pub enum Unreached {
+        /// The resolver does not answer.
+        NameOverdue {
+            shows: "\"could not be resolved in time\"",
+            means: "this machine's name servers do not answer",
+            remedy: "check this machine's name servers (/etc/resolv.conf); http.dns_timeout is the limit",
+        }
+        /// The resolver says no.
+        NameUnknown {
+            shows: "\"cannot be resolved\"",
+            means: "there is no such host, or not for this machine's resolver",
+            remedy: "check the name in the configuration, and this machine's resolver",
+        }
+        /// No way to the host.
+        NoConnection {
+            shows: "\"no connection\", \"no connection in time\"",
+            means: "nobody listens there, or something on the way lets nothing through",
+            remedy: "check that the service is up, and that firewalls let it through (or set http.proxy, if a proxy is the only \
+                     way out)",
+        }
+        /// No way through the proxy.
+        NoWayThroughProxy {
+            shows: "\"no connection … (by way of the proxy …)\"",
+            means: "the proxy is away, or does not come through",
+            remedy: "check that the service is up, and that the proxy is up and lets it through",
+        }
+        /// The wrong password.
+        ProxyPassword {
+            shows: "\"the proxy … refuses user … and the password (407)\"",
+            means: "the proxy knows no such user, or another password of his",
+            remedy: "check http.proxy_user, and the password in PASSWORD_FILE",
+        }
+        /// No password.
+        ProxyLogin {
+            shows: "\"the proxy … wants a user and a password (407)\"",
+            means: "the proxy lets nobody through without a login",
+            remedy: "set http.proxy_user and http.proxy_password_file",
+        }
+        /// Not this host.
+        ProxyRefuses {
+            shows: "\"the proxy … refuses to connect to this host\"",
+            means: "the proxy's rules do not allow this host or this port",
+            remedy: "have it allow CONNECT to this host and port, or name the host in http.no_proxy to go there directly",
+        }
+        /// The proxy is away.
+        ProxyAway {
+            shows: "\"no connection to the proxy\"",
+            means: "nobody listens where the proxy should be",
+            remedy: "check http.proxy (or HTTPS_PROXY), and that the proxy is up",
+        }
+        /// It is none.
+        NoProxy {
+            shows: "\"the proxy … broke the connection off, or is no proxy\"",
+            means: "what listens there does not speak as a proxy does",
+            remedy: "check that http.proxy (or HTTPS_PROXY) names a proxy for CONNECT, and its scheme: most are http://",
+        }
+        /// An unknown CA.
+        UnknownCa {
+            shows: "\"the server's certificate is not accepted\" (unknown issuer)",
+            means: "nobody that this machine trusts has signed it",
+            remedy: "if a private CA or an inspecting proxy signs it, name that CA's PEM file as http.ca_file",
+        }
+        /// Its time.
+        CertificateTime {
+            shows: "the same (expired, or not valid yet)",
+            means: "the certificate is not good at this hour, or this machine's clock is wrong",
+            remedy: "check this machine's clock, then the server's certificate",
+        }
+        /// Its name.
+        CertificateName {
+            shows: "the same (not valid for the name)",
+            means: "the certificate is another host's",
+            remedy: "check the host name in the configuration",
+        }
+        /// Anything else of it.
+        BadCertificate {
+            shows: "the same (anything else)",
+            means: "the certificate is damaged, or of a kind that is not accepted",
+            remedy: "check the server's certificate, and http.ca_file",
+        }
+        /// No TLS.
+        NoTls {
+            shows: "\"no TLS connection could be made\"",
+            means: "the far side speaks no TLS, or an old one",
+            remedy: "the far side must speak TLS 1.2 or 1.3",
+        }
+        /// Sent, and nothing came.
+        NoAnswer {
+            shows: "\"no answer in time\", \"the connection broke before the answer\"",
+            means: "the request was sent, and what became of it is not known",
+            remedy: "nothing: what may be repeated is repeated, and what may not is looked after first (http.timeout is the limit)",
+        }
+    }
 }
 
 impl Words {
@@ -32,22 +133,19 @@ impl Words {
             return words;
         }
         match find::<rustls::Error>(error) {
-            Some(tls) if error.is_connect() => return say(tls_words(tls), tls_advice(tls)),
+            Some(tls) if error.is_connect() => return say(tls_words(tls), of_tls(tls)),
             _ => {}
         }
         let through = proxy.map(|proxy| format!(" (by way of the proxy {})", proxy.shown())).unwrap_or_default();
-        let check = match proxy {
-            Some(_) => "that the proxy is up and lets it through",
-            None => "that firewalls let it through (or set http.proxy, if a proxy is the only way out)",
-        };
+        let unreached = if proxy.is_some() { Unreached::NoWayThroughProxy } else { Unreached::NoConnection };
         if error.is_connect() && error.is_timeout() {
-            say(format!("{NO_CONNECTION}{through}"), format!("check {check}"))
+            say(format!("{NO_CONNECTION}{through}"), unreached)
         } else if error.is_connect() {
-            say(format!("no connection{through}"), format!("check that the service is up, and {check}"))
+            say(format!("no connection{through}"), unreached)
         } else if error.is_timeout() {
-            say(format!("{NO_ANSWER}{through}"), "")
+            say_only(format!("{NO_ANSWER}{through}"))
         } else {
-            say(format!("the connection broke before the answer{through}"), "")
+            say_only(format!("the connection broke before the answer{through}"))
         }
     }
 }
@@ -60,14 +158,8 @@ pub(super) fn name(error: &Unresolved, proxy: Option<&Proxy>) -> Words {
         _ => "the host name".to_owned(),
     };
     match error {
-        Unresolved::Overdue { .. } => say(
-            format!("{whose} could not be resolved in time"),
-            "check this machine's name servers (/etc/resolv.conf); http.dns_timeout is the limit",
-        ),
-        Unresolved::Refused { .. } => say(
-            format!("{whose} cannot be resolved"),
-            "check the name in the configuration, and this machine's resolver",
-        ),
+        Unresolved::Overdue { .. } => say(format!("{whose} could not be resolved in time"), Unreached::NameOverdue),
+        Unresolved::Refused { .. } => say(format!("{whose} cannot be resolved"), Unreached::NameUnknown),
     }
 }
 
@@ -78,30 +170,20 @@ fn tunnel(error: &reqwest::Error, proxy: &Proxy) -> Option<Words> {
     let shown = proxy.shown();
     Some(match text.trim_start_matches("tunnel error: ") {
         "proxy authorization required" => match &proxy.login {
-            Some(login) => say(
-                format!("the proxy {shown} refuses user {:?} and the password (407)", login.user),
-                format!("check http.proxy_user, and the password in {}", login.password.path().display()),
-            ),
-            None => say(
-                format!("the proxy {shown} wants a user and a password (407)"),
-                "set http.proxy_user and http.proxy_password_file",
-            ),
+            Some(login) => {
+                let how = format!("the proxy {shown} refuses user {:?} and the password (407)", login.user);
+                let path = login.password.path().display().to_string();
+                let advice = Unreached::ProxyPassword.message().remedy.replace("PASSWORD_FILE", &path);
+                Words { how, advice: Some(advice) }
+            }
+            None => say(format!("the proxy {shown} wants a user and a password (407)"), Unreached::ProxyLogin),
         },
-        "unsuccessful" => say(
-            format!("the proxy {shown} refuses to connect to this host"),
-            "have it allow CONNECT to this host and port, or name the host in http.no_proxy to go there directly",
-        ),
+        "unsuccessful" => say(format!("the proxy {shown} refuses to connect to this host"), Unreached::ProxyRefuses),
         "failed to create underlying connection" => match find::<rustls::Error>(error) {
-            Some(tls) => say(format!("the proxy {shown}: {}", tls_words(tls)), tls_advice(tls)),
-            None => say(
-                format!("no connection to the proxy {shown}"),
-                "check http.proxy (or HTTPS_PROXY), and that the proxy is up",
-            ),
+            Some(tls) => say(format!("the proxy {shown}: {}", tls_words(tls)), of_tls(tls)),
+            None => say(format!("no connection to the proxy {shown}"), Unreached::ProxyAway),
         },
-        _ => say(
-            format!("the proxy {shown} broke the connection off, or is no proxy"),
-            "check that http.proxy (or HTTPS_PROXY) names a proxy for CONNECT, and its scheme: most are http://",
-        ),
+        _ => say(format!("the proxy {shown} broke the connection off, or is no proxy"), Unreached::NoProxy),
     })
 }
 
@@ -128,19 +210,17 @@ fn tls_words(error: &rustls::Error) -> &'static str {
     }
 }
 
-fn tls_advice(error: &rustls::Error) -> &'static str {
+fn of_tls(error: &rustls::Error) -> Unreached {
     use rustls::CertificateError as Bad;
     let rustls::Error::InvalidCertificate(bad) = error else {
-        return "the far side must speak TLS 1.2 or 1.3";
+        return Unreached::NoTls;
     };
     match bad {
-        Bad::UnknownIssuer => {
-            "if a private CA or an inspecting proxy signs it, name that CA's PEM file as http.ca_file"
-        }
+        Bad::UnknownIssuer => Unreached::UnknownCa,
         Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-            "check this machine's clock, then the server's certificate"
+            Unreached::CertificateTime
         }
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "check the host name in the configuration",
-        _ => "check the server's certificate, and http.ca_file",
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Unreached::CertificateName,
+        _ => Unreached::BadCertificate,
     }
 }

@@ -118,6 +118,13 @@ messages! {
             means: "the vault does not take this version; with an expiry refused, it is stored without one",
             remedy: "look at the policies on secrets (validity, content type)",
         }
+        /// A single version, which the port tells by an error of its own.
+        Unusable {
+            shows: "\"version … of the secret cannot be used\"",
+            means: "it is disabled, or what stands in it is no token",
+            remedy: "nothing, if it is an old one; if it is the current one, enable it again (az keyvault secret \
+                     set-attributes --id … --enabled true), or have a new one made by scim-rotator rotate NAME",
+        }
         /// Not even sent.
         Tags {
             shows: "\"more than 15 tags\", \"longer than 256 characters\"",

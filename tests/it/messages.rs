@@ -1,0 +1,178 @@
+//! `docs/messages.md`: everything that an operator can meet, made of the very tables that the errors take their words from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use scim_rotator::admin::control::NoDaemon;
+use scim_rotator::admin::lock::NoLock;
+use scim_rotator::cli::Exit;
+use scim_rotator::config::Kind;
+use scim_rotator::domain::Reason;
+use scim_rotator::domain::settings::Unsuitable;
+use scim_rotator::edge::{azure, graph, greenlake, http, keyvault};
+use scim_rotator::messages::Message;
+use scim_rotator::secret_file::BadFile;
+
+const HEAD: &str = "\
+# What it says, what that means, and what to do
+
+*Made of the code by `make messages`; a test keeps it so. Edit the tables in `src`, not this file.*
+
+A failure is one line: `SERVICE: METHOD URL: STATUS CODE WORDS (request ID) — MEANING: REMEDY`, with the connection before
+it and the stable name of the reason in brackets. In JSON logs `reason`, `status`, `code`, `request_id` and `next` are fields
+of their own. The id of the request is the service's; of a request that was never answered it is the one that Microsoft
+Graph was sent as `client-request-id`. `scim-rotator doctor` walks every hop and names the remedy for each. Words in capitals
+stand for what the message itself fills in (`NAME` for the connection), or for what you know.
+";
+
+fn all<T: Copy>(list: &[T], message: impl Fn(T) -> Message) -> Vec<Message> {
+    list.iter().map(|one| message(*one)).collect()
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn table(title: &str, says: &str, head: [&str; 3], rows: &[Message]) -> String {
+    let [shows, means, remedy] = head;
+    let mut text = format!("\n## {title}\n\n{says}\n\n| {shows} | {means} | {remedy} |\n|---|---|---|\n");
+    for Message { shows, means, remedy } in rows {
+        text.push_str(&format!("| {} | {} | {} |\n", cell(shows), cell(means), cell(remedy)));
+    }
+    text
+}
+
+fn rendered() -> String {
+    const HEADS: [&str; 3] = ["it shows", "it means", "what to do"];
+    let exits = Exit::ALL.iter().map(|exit| {
+        let Message { shows, means, remedy } = exit.message();
+        format!("| {} | {} | {} | {} |\n", exit.code(), cell(shows), cell(means), cell(remedy))
+    });
+    let reasons = Reason::ALL.iter().map(|reason| {
+        let person = if reason.remedy().is_some() { " **·**" } else { "" };
+        format!("| `{reason}`{person} | {} | {} |\n", cell(reason.sentence()), cell(reason.outlook()))
+    });
+    let tables = [
+        table(
+            "Key Vault",
+            "Everything that is told as `Key Vault: …`. A 401, and a 403 that may be the bearer's fault, is tried once more with \
+             a new bearer before it is told.",
+            HEADS,
+            &all(keyvault::Refused::ALL, keyvault::Refused::message),
+        ),
+        table(
+            "Microsoft Graph",
+            "Everything that is told as `Microsoft Graph: …`. Errors within errors are unwrapped: the code is the innermost. A 401 \
+             or 403 is tried once more with a new bearer before it is told.",
+            HEADS,
+            &all(graph::Refused::ALL, graph::Refused::message),
+        ),
+        table(
+            "What Entra has saved",
+            "Told before a rotation, and by `doctor`: with such settings nothing is begun.",
+            HEADS,
+            &all(Unsuitable::ALL, Unsuitable::message),
+        ),
+        table(
+            "Entra login",
+            "Everything that is told as `Entra login: …`: how the daemon becomes somebody in Azure.",
+            HEADS,
+            &all(azure::Refused::ALL, azure::Refused::message),
+        ),
+        table(
+            "The files of a certificate",
+            "Of `kind = \"client-certificate\"`. The file is named.",
+            HEADS,
+            &all(azure::BadCertificate::ALL, azure::BadCertificate::message),
+        ),
+        table(
+            "HPE",
+            "Everything that is told as `HPE: …`. HPE's own recommendations follow ours.",
+            HEADS,
+            &all(greenlake::Refused::ALL, greenlake::Refused::message),
+        ),
+        table(
+            "The network",
+            "Of any service: there was no answer, or no client to ask it with.",
+            HEADS,
+            &all(http::Unreached::ALL, http::Unreached::message)
+                .into_iter()
+                .chain(all(http::BadClient::ALL, http::BadClient::message))
+                .collect::<Vec<_>>(),
+        ),
+        table(
+            "The files of secrets",
+            "`secret file PATH …`. They are read anew at each use, so that nothing has to be started anew.",
+            HEADS,
+            &all(BadFile::ALL, BadFile::message),
+        ),
+        table(
+            "The configuration",
+            "All problems at once, exit code 78: `FILE:LINE:COLUMN: KEY: …` with the line itself, secrets blotted out. These are the \
+             kinds; each says in full what is expected.",
+            HEADS,
+            &all(Kind::ALL, Kind::message),
+        ),
+        table(
+            "Commands and the daemon on this host",
+            "Told by the command itself.",
+            HEADS,
+            &all(NoLock::ALL, NoLock::message)
+                .into_iter()
+                .chain(all(NoDaemon::ALL, NoDaemon::message))
+                .collect::<Vec<_>>(),
+        ),
+    ];
+    let text = [
+        HEAD.to_owned(),
+        "\n## Exit codes\n\n| code | of | it means | what to do |\n|---|---|---|---|\n".to_owned(),
+        exits.collect(),
+        "\n## Reasons\n\nWhy something is done or waited for. The names never change. Those with a dot wait for a person.\n\n\
+         | reason | it means | what to do |\n|---|---|---|\n"
+            .to_owned(),
+        reasons.collect(),
+    ];
+    text.into_iter().chain(tables).collect()
+}
+
+#[test]
+fn the_messages_are_documented_as_they_are_said() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/messages.md");
+    let rendered = rendered();
+    if std::env::var_os("WRITE_MESSAGES").is_some() {
+        fs::write(&path, &rendered).expect("written");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    let first = found.lines().zip(rendered.lines()).find(|(found, expected)| found != expected);
+    assert!(found == rendered, "docs/messages.md is not what the code says: run `make messages`\n{first:#?}");
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+/// Problems of a configuration are put together where they are found; their kinds must not be invented.
+#[test]
+fn every_kind_of_problem_is_one_that_the_configuration_reports() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config");
+    let files = sources(&root).into_iter().filter(|file| !file.ends_with("problem.rs") && !file.ends_with("tests.rs"));
+    let code: String = files.map(|file| fs::read_to_string(file).expect("a file")).collect();
+    for kind in Kind::ALL {
+        let shows = kind.message().shows;
+        let is_said = shows.split('…').all(|piece| code.contains(piece));
+        assert!(is_said, "no problem is said to be {shows:?}");
+    }
+}
+
+/// Whoever advises something in words of its own escapes the documentation.
+#[test]
+fn what_an_edge_advises_stands_in_its_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/edge");
+    for file in sources(&root) {
+        let code = fs::read_to_string(&file).expect("a file");
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        let given = code.split("advice = Some(\"").nth(1).and_then(|given| given.lines().next());
+        assert_eq!(given, None, "{} advises by itself", file.display());
+    }
+}
