@@ -107,6 +107,66 @@ async fn an_unknown_secret_is_an_empty_list_and_any_other_404_is_not() {
     }
 }
 
+/// What is said of a deleted secret of this name, where the secret itself is not there.
+async fn list_where_deleted_is(answer: Answer) -> Result<Vec<crate::domain::Version>, VaultError> {
+    vault(answer).await.list().await
+}
+
+fn no_such_secret() -> (u16, Value) {
+    (404, refused("SecretNotFound", "", "not here"))
+}
+
+#[tokio::test]
+async fn an_unknown_secret_is_looked_for_among_the_deleted_ones() {
+    let error = list_where_deleted_is(|_, path, _, _| match path.split('?').next() {
+        Some("/deletedsecrets/scim-token") => {
+            let id = "https://kv.fake.test/secrets/scim-token";
+            (200, json!({"id": id, "deletedDate": 1_890_000_000, "scheduledPurgeDate": 1_900_000_000}))
+        }
+        _ => no_such_secret(),
+    })
+    .await;
+    let error = call(error.unwrap_err());
+    assert_eq!((error.class, error.status), (Class::Human, Some(404)));
+    for words in ["gone for good on 2030-03-17", "az keyvault secret recover --vault-name kv --name scim-token"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let not_told: [Answer; 3] = [
+        |_, path, _, _| if path.contains("deleted") { (403, refused("Forbidden", "", "no")) } else { no_such_secret() },
+        |_, path, _, _| if path.contains("deleted") { (405, json!({})) } else { no_such_secret() },
+        |_, _, _, n| {
+            assert!(n < 2, "a bearer is had anew only for what is needed");
+            no_such_secret()
+        },
+    ];
+    for answer in not_told {
+        assert_eq!(list_where_deleted_is(answer).await.unwrap(), []);
+    }
+    let in_trouble: [Answer; 2] = [
+        |_, path, _, _| if path.contains("deleted") { (503, json!({})) } else { no_such_secret() },
+        |_, path, _, _| if path.contains("deleted") { (429, json!({})) } else { no_such_secret() },
+    ];
+    for answer in in_trouble {
+        let error = call(list_where_deleted_is(answer).await.unwrap_err());
+        assert_eq!(error.class, Class::Retry { after: Some(Duration::from_secs(9)) }, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn tags_beyond_what_a_version_holds_are_refused_before_anything_is_sent() {
+    let vault = vault(|method, path, _, _| panic!("{method} {path}")).await;
+    let many: Tags = (0..16).map(|n| (format!("tag-{n}"), String::new())).collect();
+    let long = Tags::from([("ü".repeat(257), String::new())]);
+    for (tags, words) in [(many, "these are 16 tags, more than 15"), (long, "is longer than 256 characters")] {
+        let stored = vault.store(&NewVersion { tags: tags.clone(), ..new_version() }).await.unwrap_err();
+        let labelled = vault.label(&VersionId("v1".to_owned()), &tags, None).await.unwrap_err();
+        assert!(matches!(stored, VaultError::VersionRefused(_)), "{stored}");
+        for error in [call(stored), call(labelled)] {
+            assert!(error.class == Class::Human && error.to_string().contains(words), "{error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_store_is_sent_once_whole_and_answers_with_the_version() {
     let vault = vault(|method, path, body, _| {
