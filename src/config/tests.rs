@@ -3,6 +3,7 @@ use std::path::Path;
 use chrono::TimeDelta;
 
 use super::*;
+use crate::domain::PrincipalId;
 use crate::domain::policy::{Before, Fence, Mode, TakesEffect};
 
 const FILE: &str = "/etc/x/test.toml";
@@ -298,6 +299,20 @@ fn two_connections_must_not_be_one() {
         assert_eq!(at, key);
         assert!(shown.contains(why) && shown.contains("`c1`"), "{shown}");
     }
+}
+
+#[test]
+fn the_application_is_named_by_either_of_its_ids_and_no_two_connections_share_it() {
+    let by_app = |text: &str| text.replace("service_principal_id", "app_id");
+    let id = uuid::Uuid::try_parse("8f14e45f-ceea-467f-9c3b-000000000001").unwrap();
+    assert_eq!(config(&plain()).connections[0].entra.principal, PrincipalId::Object(id));
+    assert_eq!(config(&by_app(&plain())).connections[0].entra.principal, PrincipalId::Application(id));
+    let twice = plain().replace("entra = { ", "entra = { app_id = \"8f14e45f-ceea-467f-9c3b-000000000002\", ");
+    let (at, shown) = problem(&twice, &[]);
+    assert!(at == "connections[0].entra.app_id" && shown.contains("keep service_principal_id or app_id"), "{shown}");
+    let second = connection(2).replace("000000000002", "000000000001");
+    let (at, shown) = problem(&by_app(&format!("{}{second}", plain())), &[]);
+    assert!(at == "connections[1].entra.app_id" && shown.contains("one token for it"), "{shown}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::place::{OVERLAP, Place, SPEED, judge, only};
+use super::place::{OVERLAP, Place, REMOVE_CURRENT, SPEED, judge, only};
 use crate::sandbox::REQUEST_ID;
 use crate::sandbox::setup::worlds;
 use crate::world::{Begin, Fault, Op, Settings, World};
@@ -315,6 +315,39 @@ async fn the_application_and_the_job_are_found_or_told_with_the_candidates() {
         is_said(&line, &text, words);
         is_unharmed(&line, &place.sandbox.world(OVERLAP));
     }
+}
+
+/// The doctor's commands work for either id: an application id has quotes of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_what_mends_the_network_and_an_application_that_is_named_by_its_application_id() {
+    let place = Place::new(worlds(|_| ()), SPEED, |text| {
+        let object = "service_principal_id = \"aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa\"";
+        only(OVERLAP, &text).replace(object, "app_id = \"5c2f1ab0-0000-4000-8000-000000000004\"")
+    })
+    .await;
+    vault(&mut place.sandbox.world(OVERLAP), 403, "ForbiddenByConnection", PUBLIC);
+    let (_, text) = say(&place, &["doctor"]).await;
+    is_said("private endpoint", &text, &["ForbiddenByConnection", "getent hosts overlap.vault.sandbox.test"]);
+    assert!(!text.contains("role assignment create"), "a role is not what is missing\n{text}");
+    is_said(
+        "by application id",
+        &text,
+        &["application id 5c2f1ab0-0000-4000-8000-000000000004", "this identity is one of"],
+    );
+
+    place.sandbox.world(OVERLAP).settings.owns_service_principal = false;
+    let (_, text) = say(&place, &["doctor"]).await;
+    let owners = r"/servicePrincipals(appId='5c2f1ab0-0000-4000-8000-000000000004')/owners/\$ref";
+    is_said("no owner", &text, &["is no owner of the service principal", owners]);
+
+    // The object id, where the application id belongs.
+    place.sandbox.world(OVERLAP).settings.service_principal = "5c2f1ab0-0000-4000-8000-000000000004".to_owned();
+    for world in [OVERLAP, REMOVE_CURRENT] {
+        place.sandbox.world(world).settings.app_id = "5c2f1ab0-0000-4000-8000-000000000077".to_owned();
+    }
+    let (_, text) = say(&place, &["doctor"]).await;
+    let words = ["is the object id of \"HPE GreenLake\", not its application id", "service_principal_id = \"5c2f1ab0"];
+    is_said("mixed up", &text, &words);
 }
 
 #[tokio::test(flavor = "multi_thread")]
