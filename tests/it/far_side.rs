@@ -1,10 +1,10 @@
 //! Key Vault and Microsoft Graph in each of their moods: what is wrong there → what the daemon says, with which exit code,
 //! and what it does.
 
-use chrono::TimeDelta;
+use chrono::{NaiveDateTime, TimeDelta};
+use scim_rotator::domain::Timestamp;
 
 use super::place::{OVERLAP, Place, REMOVE_CURRENT, SPEED, judge, only};
-use crate::sandbox::REQUEST_ID;
 use crate::sandbox::setup::worlds;
 use crate::world::{Begin, Fault, Op, Settings, World};
 
@@ -15,6 +15,9 @@ const DUE: i32 = 10;
 
 /// One mood: its name, how the far side is bent, the exit code of `check`, and words that it must say.
 type Row = (&'static str, fn(&mut World), i32, &'static [&'static str]);
+
+/// What Microsoft's support asks for.
+const REQUEST: &str = "(request 00000000-0000-4000-8000-00000000feed)";
 
 async fn place(change: impl Fn(&mut Settings)) -> Place {
     let begin = |settings: &mut Settings| {
@@ -88,7 +91,12 @@ async fn each_refusal_of_key_vault_is_told_with_what_mends_it() {
             "an address that the firewall does not know",
             |world| vault(world, 403, "ForbiddenByFirewall", FIREWALL),
             HUMAN,
-            &["403 ForbiddenByFirewall", "192.0.2.1", "az keyvault network-rule add --name overlap --ip-address"],
+            &[
+                "403 ForbiddenByFirewall",
+                "192.0.2.1",
+                REQUEST,
+                "az keyvault network-rule add --name overlap --ip-address",
+            ],
         ),
         (
             "a vault behind a private endpoint",
@@ -254,7 +262,7 @@ async fn each_refusal_of_graph_is_told_with_what_mends_it() {
         ),
         ("an outage", |world| graph(world, 503, "serviceNotAvailable", "no"), UNCLEAR, &["503 serviceNotAvailable"]),
     ];
-    each_is_told(&table, &format!("(request {REQUEST_ID})")).await;
+    each_is_told(&table, REQUEST).await;
 }
 
 /// Everything that has to do with which application and which job is meant: the line of the configuration, how the far
@@ -314,6 +322,34 @@ async fn the_application_and_the_job_are_found_or_told_with_the_candidates() {
         assert_eq!(code, Some(exit), "{line}\n{text}");
         is_said(&line, &text, words);
         is_unharmed(&line, &place.sandbox.world(OVERLAP));
+    }
+}
+
+/// The moment that `check` names for the next try.
+fn next(text: &str) -> Timestamp {
+    let (_, rest) = text.split_once("(next: ").unwrap_or_else(|| panic!("{text}"));
+    let (moment, _) = rest.split_once(" UTC)").expect("its end");
+    NaiveDateTime::parse_from_str(moment, "%Y-%m-%d %H:%M:%S").expect("a moment").and_utc()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_wants_to_be_asked_later_is_asked_no_earlier_and_one_that_does_not_say_when_soon() {
+    for op in [Op::VaultList, Op::JobRead] {
+        for (asked, waits) in [(Some(1234), 1234), (None, 60)] {
+            let place = Place::new(worlds(|_| ()), 1.0, |text| {
+                only(OVERLAP, &text).replace("clock_speed = 3600", "clock_speed = 1")
+            })
+            .await;
+            place.sandbox.world(OVERLAP).faults.at_call(op, 1, Fault::Status(429, asked));
+            let before = place.sandbox.world(OVERLAP).now();
+            let (code, text) = say(&place, &["check"]).await;
+            assert_eq!(code, Some(UNCLEAR), "{text}");
+            let after = place.sandbox.world(OVERLAP).now() + TimeDelta::seconds(waits);
+            let next = next(&text);
+            // Seconds are whole in what is told.
+            let earliest = before + TimeDelta::seconds(waits - 2);
+            assert!(earliest <= next && next <= after, "{op:?} {asked:?}: {next}, not {earliest} to {after}");
+        }
     }
 }
 

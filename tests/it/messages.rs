@@ -152,16 +152,21 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
-/// Problems of a configuration are put together where they are found; their kinds must not be invented.
+/// Problems of a configuration, and of orders, are put into words where they are found; none must be invented.
 #[test]
-fn every_kind_of_problem_is_one_that_the_configuration_reports() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config");
-    let files = sources(&root).into_iter().filter(|file| !file.ends_with("problem.rs") && !file.ends_with("tests.rs"));
-    let code: String = files.map(|file| fs::read_to_string(file).expect("a file")).collect();
-    for kind in Kind::ALL {
-        let shows = kind.message().shows;
-        let is_said = shows.split('…').all(|piece| code.contains(piece));
-        assert!(is_said, "no problem is said to be {shows:?}");
+fn what_is_said_of_configuration_and_orders_is_said_somewhere() {
+    let told = [
+        ("src/config", "problem.rs", all(Kind::ALL, Kind::message)),
+        ("src/admin", "told.rs", all(NoDaemon::ALL, NoDaemon::message)),
+    ];
+    for (folder, table, messages) in told {
+        let files = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).into_iter();
+        let files = files.filter(|file| !file.ends_with(table) && !file.ends_with("tests.rs"));
+        let code: String = files.map(|file| fs::read_to_string(file).expect("a file").replace("{}", "")).collect();
+        for Message { shows, .. } in messages {
+            let is_said = shows.trim_matches('"').split('…').all(|piece| code.contains(piece));
+            assert!(is_said, "nothing in {folder} says {shows:?}");
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::world::{Fault, Op, Refusal, Service, Timestamp};
 /// How long a slow answer takes, in real time.
 const SLOW: Duration = Duration::from_millis(200);
 
-/// What Graph calls every request.
+/// What Graph and Key Vault call every request.
 pub const REQUEST_ID: &str = "00000000-0000-4000-8000-00000000feed";
 
 /// What is done to the answer.
@@ -146,6 +146,7 @@ fn response(reply: Reply, now: Timestamp, request_id: Option<String>, half: bool
         // Every service dates its answers, and here it is the world's time.
         .header("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
         .header("request-id", REQUEST_ID)
+        .header("x-ms-request-id", REQUEST_ID)
         .header("client-request-id", request_id.unwrap_or_default());
     for (name, value) in reply.headers {
         builder = builder.header(name, value);

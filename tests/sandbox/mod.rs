@@ -34,7 +34,6 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::world::{Op, Service, Timestamp, World};
 pub use clock::{FastClock, real_now};
-pub use flow::REQUEST_ID;
 pub use gate::{Gate, Hold, Side, Which};
 pub use hpe::DEBUG_ID;
 use wire::{Caller, Identity, Line, TlsListener};

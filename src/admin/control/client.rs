@@ -12,10 +12,10 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use super::told::NoDaemon;
 use super::wire::{Ask, Greeting, Problem};
 use super::{PATIENCE, socket_of};
 use crate::admin::outcome::Outcome;
-use crate::messages::messages;
 
 /// A daemon that answers.
 #[derive(Debug)]
@@ -52,30 +52,6 @@ pub enum ClientError {
     /// It said no.
     #[error("{0}")]
     Refused(String),
-}
-
-messages! {
-    /// The same, as an operator meets them.
-    pub enum NoDaemon {
-        /// Not for this user.
-        Closed {
-            shows: "\"the control socket … cannot be opened\"",
-            means: "a daemon runs, and takes orders from its own user and group only",
-            remedy: "run this as the daemon's user or as root",
-        }
-        /// Anybody's.
-        Untrusted {
-            shows: "\"the control socket … belongs to user …\"",
-            means: "somebody else may have made it, to be told a token",
-            remedy: "set runtime_dir",
-        }
-        /// No answer to the end.
-        BrokenOff {
-            shows: "\"the daemon broke off\"",
-            means: "it ended, or was too slow, while it had an order",
-            remedy: "whether the order was carried out stands in its log and in `scim-rotator status`",
-        }
-    }
 }
 
 impl Daemon {

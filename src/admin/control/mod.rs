@@ -13,13 +13,15 @@
 
 mod client;
 mod server;
+mod told;
 mod wire;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use client::{ClientError, Daemon, NoDaemon};
+pub use client::{ClientError, Daemon};
 pub use server::{Call, Control};
+pub use told::NoDaemon;
 pub use wire::Ask;
 
 /// The longest body, in bytes: more than any token.
