@@ -173,7 +173,8 @@ impl Graph {
     }
 
     /// Calls what lies below the service principal. One that was looked up and is gone may have been made anew, under
-    /// another object id and with other jobs: then it is looked up and asked once more, since a 404 did nothing.
+    /// another object id, with other settings and jobs: then it is looked up, and asked once more what can be read. What
+    /// changes something is not repeated there: whether a token may go to it, is to be seen first.
     async fn call(&self, call: Below<'_>) -> Result<Answer, CallError> {
         let id = self.object_id().await?;
         let error = match self.send(&call.of(self, id)).await {
@@ -184,6 +185,9 @@ impl Graph {
             return Err(error);
         }
         *lock(&self.resolved) = None;
+        if call.method != Method::GET {
+            return Err(error);
+        }
         match self.look_up().await? {
             same if same == id => Err(error),
             other => self.send(&call.of(self, other)).await,

@@ -197,6 +197,21 @@ async fn an_application_id_is_looked_up_once_and_again_when_what_it_led_to_is_go
 }
 
 #[tokio::test]
+async fn no_token_goes_to_an_application_that_was_made_anew_before_its_settings_have_been_read() {
+    let graph = graph_of(by_app_id(), None, |call, _, _, n| match n {
+        0 if look_up(call) => (200, json!({"id": SP})),
+        1 if call.starts_with("PUT ") && call.contains("/sp/") => refuse(404, "Request_ResourceNotFound", "no"),
+        2 if look_up(call) => (200, json!({"id": OTHER})),
+        3 if settings_of(call, OTHER) => (200, json!({"value": []})),
+        _ => panic!("{n}: {call}"),
+    })
+    .await;
+    let error = graph.provision(&SecretsUpdate { pairs: Vec::new(), token: token() }).await.unwrap_err();
+    assert!(matches!(error.class, Class::Retry { .. }), "it is tried again, from the settings on: {error}");
+    assert_eq!(graph.settings().await.unwrap(), Settings::default());
+}
+
+#[tokio::test]
 async fn an_application_id_that_leads_nowhere_or_may_not_be_looked_up_is_told_as_such() {
     let unknown = graph_of(by_app_id(), None, |_, _, _, _| refuse(404, "Request_ResourceNotFound", "no")).await;
     let error = unknown.job().await.unwrap_err();
