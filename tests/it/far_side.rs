@@ -4,7 +4,7 @@
 use chrono::{NaiveDateTime, TimeDelta};
 use scim_rotator::domain::Timestamp;
 
-use super::place::{OVERLAP, Place, REMOVE_CURRENT, SPEED, judge, only};
+use super::place::{OVERLAP, Place, REMOVE_CURRENT, SPEED, is_at_rest_with_newer, judge, only};
 use crate::sandbox::setup::worlds;
 use crate::world::{Begin, Fault, Op, Settings, World};
 
@@ -350,6 +350,30 @@ async fn a_service_that_wants_to_be_asked_later_is_asked_no_earlier_and_one_that
             let earliest = before + TimeDelta::seconds(waits - 2);
             assert!(earliest <= next && next <= after, "{op:?} {asked:?}: {next}, not {earliest} to {after}");
         }
+    }
+}
+
+/// A grant, an application or a vault's role may take minutes or an hour to show, everywhere or on one replica after another.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_mends_is_found_mended_by_the_daemon_itself() {
+    type Bend = fn(&mut World);
+    let table: [(Bend, &str); 5] = [
+        (|world| graph(world, 404, "Request_ResourceNotFound", "no"), "shows after some minutes"),
+        (|world| graph(world, 401, "UnknownError", ""), "for which Graph's synchronization API answers 401"),
+        (|world| graph(world, 403, "Authorization_RequestDenied", "no"), "a permission is lacking"),
+        (|world| vault(world, 403, "ForbiddenByRbac", RBAC), "lacks its role on the secret"),
+        (|world| vault(world, 403, "ForbiddenByFirewall", FIREWALL), "az keyvault network-rule add"),
+    ];
+    for (bend, words) in table {
+        let place = place(|_| ()).await;
+        let usual = place.sandbox.world(OVERLAP).settings.clone();
+        bend(&mut place.sandbox.world(OVERLAP));
+        let daemon = place.daemon(&[]);
+        daemon.says(words).await;
+        is_unharmed(words, &place.sandbox.world(OVERLAP));
+        place.sandbox.world(OVERLAP).settings.clone_from(&usual);
+        place.until(OVERLAP, "the first contact is made", |world| is_at_rest_with_newer(world, 1)).await;
+        judge(&place.sandbox.world(OVERLAP), 1).unwrap_or_else(|why| panic!("{words}: {why}"));
     }
 }
 
