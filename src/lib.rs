@@ -13,6 +13,7 @@ pub mod edge;
 pub mod engine;
 pub mod first_contact;
 pub mod logging;
+pub mod loud;
 pub mod messages;
 pub mod ports;
 pub mod proxy;

@@ -1,5 +1,6 @@
 //! `docs/messages.md`: everything that an operator can meet, made of the very tables that the errors take their words from.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use scim_rotator::config::Kind;
 use scim_rotator::domain::Reason;
 use scim_rotator::domain::settings::Unsuitable;
 use scim_rotator::edge::{azure, graph, greenlake, http, keyvault};
+use scim_rotator::loud::{Logged, Warned};
 use scim_rotator::messages::Message;
 use scim_rotator::secret_file::BadFile;
 
@@ -114,6 +116,18 @@ fn rendered() -> String {
             &all(Kind::ALL, Kind::message),
         ),
         table(
+            "What is logged as a warning or an error",
+            "Beside what stands in the other tables. The message is the same in text and in JSON; the rest is in fields.",
+            HEADS,
+            &all(Logged::ALL, Logged::message),
+        ),
+        table(
+            "What `status` and `check` warn of",
+            "Nothing has failed. A cycle that does not come (`Unconfirmed`) is warned of as well.",
+            HEADS,
+            &all(Warned::ALL, Warned::message),
+        ),
+        table(
             "Commands and the daemon on this host",
             "Told by the command itself.",
             HEADS,
@@ -158,6 +172,7 @@ fn what_is_said_of_configuration_and_orders_is_said_somewhere() {
     let told = [
         ("src/config", "problem.rs", all(Kind::ALL, Kind::message)),
         ("src/admin", "told.rs", all(NoDaemon::ALL, NoDaemon::message)),
+        ("src/engine", "loud.rs", all(Warned::ALL, Warned::message)),
     ];
     for (folder, table, messages) in told {
         let files = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).into_iter();
@@ -168,6 +183,59 @@ fn what_is_said_of_configuration_and_orders_is_said_somewhere() {
             assert!(is_said, "nothing in {folder} says {shows:?}");
         }
     }
+}
+
+/// The last string among the arguments of a macro, which `code` begins with, as it will be read; what is filled in is `…`.
+fn last_string(code: &str) -> Option<String> {
+    let (mut depth, mut in_string, mut escaped) = (1, false, false);
+    let (mut text, mut last) = (String::new(), None);
+    for character in code.chars() {
+        match character {
+            '"' if !escaped && in_string => last = Some(std::mem::take(&mut text)),
+            '(' if !in_string => depth += 1,
+            ')' if !in_string => depth -= 1,
+            other if in_string => text.push(other),
+            _ => (),
+        }
+        in_string ^= character == '"' && !escaped;
+        escaped = in_string && character == '\\' && !escaped;
+        if depth == 0 {
+            break;
+        }
+    }
+    // A line that goes on in the next, and what is filled in.
+    let text = last?.split("\\\n").map(str::trim_start).collect::<String>();
+    let mut told = String::new();
+    for piece in text.split('{') {
+        match piece.split_once('}') {
+            Some((_, after)) => told.extend(["…", after]),
+            None => told.push_str(piece),
+        }
+    }
+    Some(told)
+}
+
+/// The words stand where it happens, and their meaning in a table: neither may be without the other.
+#[test]
+fn every_loud_line_of_the_log_is_documented_and_none_is_invented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut said = BTreeSet::new();
+    for file in sources(&root) {
+        let code = fs::read_to_string(&file).expect("a file");
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        for call in ["tracing::warn!(", "tracing::error!("].iter().flat_map(|call| code.split(call).skip(1)) {
+            said.extend(last_string(call));
+        }
+    }
+    // These pass on what stands in another table; that of a bearer is put into a variable first.
+    let documented: BTreeSet<String> = Logged::ALL.iter().map(|logged| logged.message().shows.to_owned()).collect();
+    let passed_on = ["…", "…: …", "no message"];
+    let unknown: Vec<_> =
+        said.iter().filter(|text| !documented.contains(*text) && !passed_on.contains(&text.as_str())).collect();
+    assert!(unknown.is_empty(), "src/loud.rs does not know of {unknown:#?}");
+    let by_variable = Logged::NoBearer.message().shows;
+    let invented: Vec<_> = documented.iter().filter(|text| !said.contains(*text) && *text != by_variable).collect();
+    assert!(invented.is_empty(), "nothing logs {invented:#?}");
 }
 
 /// Whoever advises something in words of its own escapes the documentation.

@@ -1,0 +1,209 @@
+//! What is logged as a warning or an error, and what `status` warns of. The words are said where it happens; what they mean
+//! and what to do about them stands here, for the documentation. A test finds each in the code, and each in the code here.
+
+use crate::messages::messages;
+
+messages! {
+    /// Every line of the log from `warn` on.
+    pub enum Logged {
+        /// A look, a rotation, or any other act.
+        Failed {
+            shows: "… failed",
+            means: "an act failed; the line has the reason, the whole chain of causes, and when it is tried again",
+            remedy: "look the reason and the service up in the tables here",
+        }
+        /// Another process was quicker.
+        TakenOver {
+            shows: "… ended",
+            means: "another process has taken over; what this one held is dropped",
+            remedy: "nothing, if a second replica is meant to be",
+        }
+        /// A bearer, early.
+        NoBearer {
+            shows: "the issuer's bearer cannot be had now; without it no token can be issued",
+            means: "HPE's login, or the file or command for the bearer, failed, while nothing is due yet",
+            remedy: "mend what the error names before the token comes due",
+        }
+        /// Put back at once.
+        SettingsLost {
+            shows: "settings of the provisioning job were lost by a write; putting them back",
+            means: "Graph replaced what it should have merged",
+            remedy: "nothing, unless the next line says that it could not be done",
+        }
+        /// Not to be put back.
+        SettingsGone {
+            shows: "these settings of the provisioning job could not be put back",
+            means: "Graph shows them no more, or otherwise than before; the token works",
+            remedy: "set them again in the portal (the application → Provisioning → Settings)",
+        }
+        /// A dropped or late PUT.
+        WrittenAgain {
+            shows: "Entra does not accept what it has saved although it accepts the token; writing it again",
+            means: "a write to Entra was dropped, or is not seen yet",
+            remedy: "nothing",
+        }
+        /// After a refusal.
+        NotCleared {
+            shows: "what a refused token left behind is cleared at a later look",
+            means: "a token was refused, and something failed while things were put back",
+            remedy: "nothing, if it does not come again",
+        }
+        /// Onto the intent.
+        NotNoted {
+            shows: "that no token was issued could not be written down",
+            means: "the vault was away; the next look assumes that a token may have been made",
+            remedy: "nothing: it costs one more token at most",
+        }
+        /// A token in memory only.
+        NotStored {
+            shows: "a new token could not be stored in the vault; it lives in memory only until that succeeds",
+            means: "the vault is away at the worst moment; Entra is given the token all the same",
+            remedy: "mend the vault, and do not end this process before it has stored the token",
+        }
+        /// A policy on validity.
+        WithoutExpiry {
+            shows: "the vault refused the version with its expiry; storing it without",
+            means: "a policy of the vault limits the validity; Azure's own alerts cannot warn of this version's end",
+            remedy: "let the policy allow the life of the token, if those alerts are wanted",
+        }
+        /// Later.
+        NotStarted {
+            shows: "the job could not be started again; a later look does it",
+            means: "provisioning stands for the moment; the token is not at fault",
+            remedy: "nothing, if it does not come again; otherwise start the job in the portal",
+        }
+        /// Later.
+        StartNotNoted {
+            shows: "that the job runs again is written down as soon as it can be",
+            means: "the vault was away when the job was started again",
+            remedy: "nothing",
+        }
+        /// Nothing to write it onto.
+        NeverNoted {
+            shows: "what was done could not be written down and never will be",
+            means: "the vault refuses the labels of what was done",
+            remedy: "mend what the error names; it is done again where that does no harm",
+        }
+        /// Somebody's.
+        NoToken {
+            shows: "what somebody stored in the vault is no token; it is put aside",
+            means: "a version without our labels holds something else",
+            remedy: "store the token itself, or bring it by scim-rotator adopt NAME --token-file FILE",
+        }
+        /// A panic.
+        Fault {
+            shows: "a fault in the program ended the loop of this connection; it begins anew in a minute",
+            means: "a mistake of this program",
+            remedy: "report it with the lines around it; the vault's journal lets the next look go on",
+        }
+        /// SIGTERM with a token in memory.
+        EndPutOff {
+            shows: "the end is put off: a token that the vault does not have yet is in memory only",
+            means: "the process was asked to end, and waits four minutes for the vault",
+            remedy: "mend the vault, or let it go: the next start has a new token made",
+        }
+        /// The vault never came.
+        TokenLost {
+            shows: "a token that the vault never took is lost with this process; Entra may hold it, and the next start has \
+                    the issuer rotate again",
+            means: "the vault stayed away until the end",
+            remedy: "start it again: one more token is issued",
+        }
+        /// SIGHUP.
+        ReloadUnusable {
+            shows: "the new configuration cannot be used; the old one stays",
+            means: "a reload found problems, which are listed",
+            remedy: "scim-rotator config check, then reload again",
+        }
+        /// SIGHUP.
+        ReloadRefused {
+            shows: "the new configuration is refused; the old one stays",
+            means: "something in it can only be had by a restart, or cannot be built",
+            remedy: "restart the service, or correct what the error names",
+        }
+        /// The watchdog.
+        Stuck {
+            shows: "the loop of a connection no longer turns; the watchdog is not fed",
+            means: "something hangs; systemd ends the process and starts it anew",
+            remedy: "nothing, if it does not come again; otherwise report it",
+        }
+        /// A second SIGTERM.
+        EndedAtOnce {
+            shows: "ended at once, as asked; the next start takes up what is unfinished",
+            means: "a second SIGTERM, or Ctrl-C, came",
+            remedy: "nothing",
+        }
+        /// No socket.
+        NoSocket {
+            shows: "no command can reach this daemon: its control socket cannot be opened",
+            means: "the runtime directory cannot be written to; rotations by policy go on",
+            remedy: "make the runtime directory writable for the service's user, or set runtime_dir",
+        }
+        /// One command.
+        NotLetIn {
+            shows: "a command could not be let in",
+            means: "the system gave no more connections or files",
+            remedy: "try the command again",
+        }
+        /// One command.
+        CommandRefused {
+            shows: "a command was refused: …",
+            means: "the command was told the same",
+            remedy: "see *Commands and the daemon on this host*",
+        }
+        /// In a month.
+        CertificateEnds {
+            shows: "the client certificate ends soon: …",
+            means: "the certificate by which the daemon logs in to Entra has a month at most",
+            remedy: "renew it, upload the new one, and put it into the file; it is read anew at each login",
+        }
+    }
+}
+
+messages! {
+    /// What `status` and `check` warn of.
+    pub enum Warned {
+        /// Against Graph's `Date`.
+        Clock {
+            shows: "this host's clock differs from Microsoft Graph's by … seconds",
+            means: "expiries and waits are reckoned by this host's clock",
+            remedy: "mend its time service",
+        }
+        /// A guess.
+        Assumed {
+            shows: "the expiry is assumed (assumed_lifetime)",
+            means: "nothing that the issuer said confirms it",
+            remedy: "compare assumed_lifetime with what HPE grants, or name the expiry's place in the answer as expiry_pointer",
+        }
+        /// Not even a guess.
+        NoEnd {
+            shows: "nothing says when the token dies",
+            means: "only max_age makes it come due",
+            remedy: "set max_age, or assumed_lifetime",
+        }
+        /// Clamped.
+        ShortLife {
+            shows: "the token lives shorter than the policy thinks",
+            means: "a third of its life is used in place of rotate_before_expiry or min_slack",
+            remedy: "set both below the real life of a token",
+        }
+        /// 28 days.
+        Quarantine {
+            shows: "the job is in quarantine: Entra disables it for good in … days",
+            means: "Entra tries ever less often, and gives up after 28 days",
+            remedy: "see the reason beside it; scim-rotator doctor looks at job, settings and endpoint",
+        }
+        /// A person's wish.
+        Held {
+            shows: "a person has put rotations by policy off until …",
+            means: "nothing is rotated until then, unless the last safe moment comes first",
+            remedy: "scim-rotator release NAME ends it",
+        }
+        /// Left alone.
+        Foreign {
+            shows: "somebody stored a newer version in the vault; it is left alone (accept_supplied = false)",
+            means: "whoever reads the latest version gets that one",
+            remedy: "set accept_supplied = true if such tokens are to be taken over; otherwise find out who stores there",
+        }
+    }
+}
