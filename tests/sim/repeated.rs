@@ -71,10 +71,8 @@ async fn a_job_that_cannot_be_read_while_a_cycle_is_waited_for_ends_the_run_afte
         while drive.world().faults.calls(Op::Pause) == paused {
             tokio::task::yield_now().await;
         }
-        let mut world = drive.world();
-        let now = world.now();
-        world.faults.during(Service::Graph, now, now + TimeDelta::hours(1), Fault::Down);
-        drop(world);
+        let now = drive.world().now();
+        drive.world().faults.during(Service::Graph, now, now + TimeDelta::hours(1), Fault::Down);
         std::future::pending::<()>().await;
     };
     let begin = drive.world().now();

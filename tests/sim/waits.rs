@@ -1,7 +1,7 @@
 //! When a process looks again after what went wrong in it, and when a person gets his answer.
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Bootstrap, Fence, Mode, Order, Policy, Reason};
+use scim_rotator::domain::{Fence, Mode, Order, Policy, Reason};
 use scim_rotator::engine::{Act, Connection};
 use tokio_util::sync::CancellationToken;
 
