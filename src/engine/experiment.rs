@@ -41,7 +41,7 @@ impl Run<'_> {
         self.unless_stopping()?;
         let seen = self.observe().await?;
         let unfit = |what: &str| Halt::from(CallError::new("Key Vault", Class::Human, what));
-        if seen.is_unfinished() {
+        if seen.is_unfinished() || seen.journal.unended_pause().is_some() {
             return Err(unfit("something is unfinished: it comes first"));
         }
         let current = seen.journal.current().ok_or_else(|| unfit("there is no current token"))?;

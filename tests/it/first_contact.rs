@@ -100,7 +100,7 @@ fn is_done(place: &Place, made: &Made) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_reading_of_takes_effect_is_named_as_what_it_is() {
-    let delay = TakesEffect::Delay(TimeDelta::minutes(30));
+    let delay = TakesEffect::Delay(TimeDelta::minutes(45));
     for (reading, old, new) in [
         (TakesEffect::FirstUse, "first-use", "at-once"),
         (delay, "delay", "later"),
@@ -123,7 +123,7 @@ async fn each_reading_of_takes_effect_is_named_as_what_it_is() {
 async fn where_the_old_token_is_removed_it_is_seen_to_be_gone_and_nothing_is_pinned_of_the_other_mode() {
     for waits in [false, true] {
         let bend = |world: &mut World| {
-            world.settings.takes_effect = TakesEffect::Delay(TimeDelta::minutes(30));
+            world.settings.takes_effect = TakesEffect::Delay(TimeDelta::minutes(45));
             world.settings.remove_current_waits = waits;
         };
         let place = place_with(|_| (), patient, bend).await;
@@ -384,6 +384,8 @@ async fn killed_while_a_setting_is_left_out_it_leaves_a_working_token_and_only_a
     assert_eq!(world.settings_lost(), ["SyncAll"], "{}", world.ledger.trace());
     assert!(world.entra_holds_a_working_token() && world.saved_token() == Some(3) && world.ledger.cycles_failed == 0);
     assert_eq!(world.jobs()[0].schedule, Schedule::Active);
+    let report = fs::read_to_string(report_file(&place)).expect("a report");
+    assert!(report.contains("It has not: `scim-rotator once`"), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,43 +1,140 @@
-//! A PUT that leaves one setting out, to learn what becomes of it: whatever does, it stands there again afterwards.
+//! The one PUT that leaves a setting out: whatever goes wrong with it, Entra keeps its token, and nothing stays lost that counts.
 
-use chrono::TimeDelta;
-use scim_rotator::domain::{Fence, Mode, Order};
+use scim_rotator::domain::{Fence, Mode, Order, Reason};
+use scim_rotator::engine::PutSeen;
+use tokio_util::sync::CancellationToken;
 
-use super::FaceOptions;
-use super::accidents::settings;
+use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
-use crate::world::{Fault, Op, PutReading, Settings, World};
+use super::{Crash, FaceOptions, Side};
+use crate::world::{Fault, Op, PutReading, Schedule, Settings, World};
 
-async fn resting(put: PutReading) -> Drive {
-    let drive = Drive::new(World::new(Settings { put, ..settings() }), policy(Mode::Overlap, Fence::Never));
-    let until = drive.world().now() + TimeDelta::days(2);
-    drive.live(&[], until).await;
-    drive
+const ALL: [PutReading; 4] =
+    [PutReading::Merges, PutReading::Replaces, PutReading::DropsUnlessComplete, PutReading::IgnoresFirst];
+
+async fn at_rest(put: PutReading) -> World {
+    let prepared = about_to_rotate(Settings { put, ..settings() }, policy(Mode::Overlap, Fence::Auto)).await;
+    prepared.world().clone()
+}
+
+fn drive(world: &World) -> Drive {
+    Drive::new(world.clone(), policy(Mode::Overlap, Fence::Auto))
+}
+
+#[track_caller]
+fn nothing_is_lost(world: &World, saved: Option<u32>) {
+    let trace = || world.ledger.trace();
+    assert!(world.entra_holds_a_working_token() && world.saved_token() == saved, "{}", trace());
+    assert!(world.settings_lost().is_empty() && world.ledger.masks_sent == 0, "{}", trace());
+    assert_eq!((world.ledger.cycles_failed, world.ledger.issued), (0, 0), "{}", trace());
 }
 
 #[tokio::test]
-async fn a_setting_that_is_left_out_is_seen_to_stay_or_to_go_and_is_put_back() {
-    for (put, kept) in [(PutReading::Merges, true), (PutReading::Replaces, false)] {
-        let drive = resting(put).await;
+async fn a_setting_at_its_default_is_seen_to_go_or_stay_and_is_back_in_the_end() {
+    for put in ALL {
+        let world = at_rest(put).await;
+        let drive = drive(&world);
         let (_face, mut connection) = drive.process(FaceOptions::default());
-        let seen = connection.put_without_default().await.expect("it ends").expect("one stands at its default");
-        assert_eq!((seen.key, seen.kept, seen.put_back), ("SyncAll", kept, true), "{put:?}");
-        let world = drive.world();
-        assert!(world.settings_lost().is_empty() && world.entra_holds_a_working_token(), "{put:?}");
+        let kept = put != PutReading::Replaces;
+        let seen = connection.put_without_default().await.expect("it is carried out");
+        assert_eq!(seen, Some(PutSeen { key: "SyncAll", kept, put_back: true }), "{put:?}");
+        nothing_is_lost(&drive.world(), world.saved_token());
     }
 }
 
 #[tokio::test]
-async fn nothing_is_left_out_while_anything_is_unfinished_nor_where_nothing_stands_at_its_default() {
-    let drive = resting(PutReading::Replaces).await;
+async fn whatever_goes_wrong_once_with_it_nothing_stays_lost() {
+    for put in ALL {
+        let world = at_rest(put).await;
+        for op in [Op::SettingsPut, Op::SettingsRead, Op::TestSaved, Op::VaultList, Op::VaultRead, Op::JobRead] {
+            for nth in [1, 2, 3] {
+                for fault in [
+                    Fault::LoseRequest,
+                    Fault::LoseAnswer,
+                    Fault::Hang,
+                    Fault::Status(503, Some(5)),
+                    Fault::Status(403, None),
+                ] {
+                    let drive = drive(&world);
+                    drive.world().faults.at_call(op, nth, fault);
+                    let (_face, mut connection) = drive.process(FaceOptions::default());
+                    // It may well have failed; what counts is what it leaves.
+                    let _came = connection.put_without_default().await;
+                    // Only where Graph refuses the very write that puts the setting back, nobody can.
+                    let refused = (op, nth, fault) == (Op::SettingsPut, 2, Fault::Status(403, None));
+                    if !(refused && put == PutReading::Replaces) {
+                        nothing_is_lost(&drive.world(), world.saved_token());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_no_setting_stands_at_its_default_nothing_is_written() {
+    let world = at_rest(PutReading::Replaces).await;
+    let drive = drive(&world);
     drive.world().person_sets("SyncAll", "true");
-    drive.world().person_sets("SyncNotificationSettings", r#"{"Enabled":true}"#);
-    let before = drive.world().faults.calls(Op::SettingsPut);
+    let trace = drive.world().ledger.trace();
     let (_face, mut connection) = drive.process(FaceOptions::default());
-    let seen = connection.put_without_default().await.expect("it ends");
-    assert!(seen.is_none(), "{seen:?}");
+    assert_eq!(connection.put_without_default().await.expect("it is seen"), None);
+    assert_eq!(drive.world().ledger.trace(), trace);
+}
+
+#[tokio::test]
+async fn what_is_unfinished_comes_first_and_whoever_is_told_to_end_or_has_been_overtaken_writes_nothing() {
+    let world = at_rest(PutReading::Replaces).await;
+    // A rotation that died right behind its pause.
+    let unfinished = {
+        let drive = drive(&world);
+        let paused = |world: &World| world.jobs()[0].schedule == Schedule::Paused;
+        drive.killed_when(paused).await.world().clone()
+    };
+    let drive_unfinished = drive(&unfinished);
+    let (_face, mut connection) = drive_unfinished.process(FaceOptions::default());
+    assert!(connection.put_without_default().await.is_err());
+
+    let ending = drive(&world);
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let (_face, mut connection) = ending.host("one-host", FaceOptions::default(), stop);
+    assert_eq!(connection.put_without_default().await.map_err(|halt| halt.reason), Err(Reason::ShuttingDown));
+
+    let overtaken = drive(&world);
+    let (_face, mut connection) = overtaken.host("another-host", FaceOptions::default(), CancellationToken::new());
+    assert_eq!(connection.put_without_default().await.map_err(|halt| halt.reason), Err(Reason::TakenOver));
+    for (drive, before) in [(drive_unfinished, unfinished), (ending, world.clone()), (overtaken, world)] {
+        assert_eq!(drive.world().faults.calls(Op::SettingsPut), before.faults.calls(Op::SettingsPut));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_out_while_a_token_is_pending() {
+    let drive = drive(&at_rest(PutReading::Replaces).await);
+    let before = drive.world().faults.calls(Op::SettingsPut);
     drive.world().faults.at_calls(Op::SettingsPut, 1, 20, Fault::Status(403, None));
+    let (_face, mut connection) = drive.process(FaceOptions::default());
     connection.obey(Order::Rotate { mode: None, compromised: false }).await;
-    assert!(connection.put_without_default().await.is_err(), "a token is pending");
-    assert_eq!(drive.world().faults.calls(Op::SettingsPut), before + 1);
+    assert!(connection.put_without_default().await.is_err());
+    assert_eq!(drive.world().faults.calls(Op::SettingsPut), before + 1, "the rotation's own, which was refused");
+}
+
+#[tokio::test]
+async fn a_process_that_dies_on_the_way_leaves_a_working_token_and_at_most_a_default_unsaid() {
+    let world = at_rest(PutReading::Replaces).await;
+    for at_call in 1..14 {
+        for side in [Side::Before, Side::After] {
+            let drive = drive(&world);
+            let crash = Some(Crash { at_call, side });
+            let (face, mut connection) = drive.process(FaceOptions { crash, ..FaceOptions::default() });
+            tokio::select! {
+                _ = connection.put_without_default() => (),
+                () = face.crashed() => (),
+            }
+            let world_now = drive.world();
+            assert!(world_now.entra_holds_a_working_token() && world_now.saved_token() == world.saved_token());
+            assert!(world_now.settings_lost().iter().all(|key| *key == "SyncAll"), "{}", world_now.ledger.trace());
+        }
+    }
 }
