@@ -1,4 +1,4 @@
-//! The vault as a journal: the secret's versions, in our order, and what our labels on them say ([`labels`], [`notes`]).
+//! The vault as a journal: the secret's versions, in our order, and what our labels on them say (`labels`, `notes`).
 
 mod labels;
 mod notes;

@@ -45,7 +45,7 @@ pub struct Intent {
     pub mode: Mode,
     /// Whether the job will be paused around the cutover.
     pub will_pause: bool,
-    /// The name of the [`Reason`] for it.
+    /// The name of the [`Reason`](crate::domain::Reason) for it.
     #[serde(default)]
     pub why: String,
     /// How it ended, where that is known and no newer version tells.
