@@ -245,15 +245,14 @@ impl Findings {
         if self.mode == Mode::RemoveCurrent {
             return Some("# takes_effect is about the mode overlap, which was not tried here.".to_owned());
         }
-        let word = match &self.readings.old {
-            OldToken::FirstUse { .. } => "first-use",
-            OldToken::Delay { .. } => "delay",
-            OldToken::LivesOn { .. } => "own-expiry",
+        let (word, why) = match &self.readings.old {
+            OldToken::FirstUse { .. } => ("first-use", String::new()),
+            OldToken::Delay { .. } => ("delay", String::new()),
+            OldToken::LivesOn { watched } => {
+                let why = format!(" for {}; the job is no longer paused then (fence = \"auto\")", rough(*watched));
+                ("own-expiry", why)
+            }
             _ => return Some("takes_effect = \"unknown\"   # what was seen fits no one reading".to_owned()),
-        };
-        let why = match word {
-            "own-expiry" => "; the job is no longer paused then (fence = \"auto\")",
-            _ => "",
         };
         let is_news = matches!(self.known, TakesEffect::Unknown) || word == written(self.known);
         let but = if is_news { "" } else { "; the configuration says otherwise until now" };

@@ -110,7 +110,7 @@ async fn each_reading_of_takes_effect_is_named_as_what_it_is() {
         let made = contact(&place, &[]).await;
         is_done(&place, &made);
         assert_eq!((made.reading(OLD), made.reading(NEW)), (old, new), "{}", made.report);
-        made.pins(&format!("takes_effect = \"{old}\""));
+        made.pins(&format!("takes_effect = \"{old}\"   # as seen"));
         if reading == delay {
             made.pins("settle_for = \"1h\"");
         }
@@ -336,6 +336,46 @@ async fn broken_off(place: &Place, which: Which, side: Side, signals: &[Signal])
     }
     hold.go();
     contact.ended().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_people_bring_the_tokens_there_is_nothing_to_learn() {
+    let supplied = |text: String| {
+        let lines =
+            text.lines().filter(|line| !line.starts_with("bootstrap")).map(|line| match line.starts_with("issuer") {
+                true => "issuer = { kind = \"supplied\", assumed_lifetime = \"3d\" }",
+                false => line,
+            });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let place = place_with(|_| (), supplied, |_| ()).await;
+    is_refused(&place, &contact(&place, &[]).await, 1, &["people bring its tokens"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_before_hpe_is_asked_ends_it_with_the_job_running_and_nothing_issued() {
+    let place = place(|_| ()).await;
+    assert_eq!(broken_off(&place, Which::Next(Op::Pause), Side::After, &[Signal::INT]).await, Some(1));
+    let world = place.sandbox.world(OVERLAP);
+    judge(&world, 1).unwrap_or_else(|why| panic!("{why}\n{}", place.logs()));
+    assert_eq!((world.ledger.issued, world.jobs()[0].schedule), (1, Schedule::Active), "{}", world.ledger.trace());
+    drop(world);
+    let report = fs::read_to_string(report_file(&place)).expect("a report");
+    assert!(report.contains("**not** carried through") && report.contains("| `not-reached` |"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_once_hpe_has_been_asked_carries_the_rotation_through() {
+    let place = place(|_| ()).await;
+    assert_eq!(broken_off(&place, Which::Next(Op::Issue), Side::After, &[Signal::INT]).await, Some(0));
+    let world = place.sandbox.world(OVERLAP);
+    judge(&world, 2).unwrap_or_else(|why| panic!("{why}\n{}", place.logs()));
+    assert_eq!(
+        (world.saved_token(), world.jobs()[0].schedule),
+        (Some(3), Schedule::Active),
+        "{}",
+        world.ledger.trace()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
