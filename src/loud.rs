@@ -151,6 +151,12 @@ messages! {
             means: "the command was told the same",
             remedy: "see *Commands and the daemon on this host*",
         }
+        /// Of the first contact.
+        PutUntried {
+            shows: "what a PUT does to settings that it does not name was not tried",
+            means: "the experiment of `doctor --first-contact` left this part out; `why` says for what reason",
+            remedy: "nothing: rotations are right whether a PUT merges or replaces",
+        }
         /// In a month.
         CertificateEnds {
             shows: "the client certificate ends soon: …",
