@@ -44,8 +44,8 @@ async fn a_rotation_that_was_killed_under_one_clock_is_ended_under_another() {
     let begin = drive.world().clone();
     let fresh = || Drive::new(begin.clone(), drive.policy.clone());
     let calls = fresh().live(&[], begin.now() + TimeDelta::hours(1)).await;
-    for (before, after) in [(1, -1), (-1, 1), (1, 0), (-1, 0)] {
-        for at_call in (1..=calls).step_by(3) {
+    for (before, after) in [(1, -1), (-1, 1)] {
+        for at_call in 1..=calls {
             let drive = fresh();
             let (skew, crash) = (TimeDelta::hours(before), Some(Crash { at_call, side: Side::After }));
             let (face, connection) = drive.process(FaceOptions { skew, crash, ..FaceOptions::default() });

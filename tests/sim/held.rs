@@ -1,26 +1,31 @@
 //! A token that is in memory only, look by look: when it is given to Entra all the same, and when it is left at that.
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Fence, Mode, Order, Reason};
+use scim_rotator::domain::journal::Label;
+use scim_rotator::domain::{Fence, Mode, Order, Reason, Stage};
 use scim_rotator::engine::{Act, Connection};
 use tokio_util::sync::CancellationToken;
 
 use super::FaceOptions;
-use super::drive::Drive;
+use super::drive::{Drive, policy};
 use super::rivals::{calls, freeze, prepared, writes};
 use crate::world::{Fault, Op, Service, Settings, TakesEffect};
 
 const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
 
-async fn due() -> Drive {
+async fn due(mode: Mode) -> Drive {
     let quiet = Settings { takes_effect: TakesEffect::OwnExpiry, ..super::accidents::settings() };
-    let drive = prepared(Mode::Overlap, quiet).await;
-    Drive::new(drive.world().clone(), super::drive::policy(Mode::Overlap, Fence::Never))
+    let drive = prepared(mode, quiet).await;
+    Drive::new(drive.world().clone(), policy(mode, Fence::Never))
 }
 
 /// A process whose token the vault has not taken, though it lists and labels: given to Entra already, or not yet.
 async fn unsaved(given: bool) -> (Drive, Connection) {
-    let drive = due().await;
+    unsaved_in(Mode::Overlap, given).await
+}
+
+async fn unsaved_in(mode: Mode, given: bool) -> (Drive, Connection) {
+    let drive = due(mode).await;
     drive.world().faults.at_calls(Op::VaultStore, 2, 1000, Fault::Status(503, None));
     if !given {
         drive.world().faults.at_call(Op::SettingsPut, 1, Fault::Status(403, None));
@@ -34,7 +39,7 @@ async fn unsaved(given: bool) -> (Drive, Connection) {
 
 #[tokio::test]
 async fn a_token_that_stands_in_the_vault_is_not_held_as_one_that_does_not_whatever_fails_after() {
-    let drive = due().await;
+    let drive = due(Mode::Overlap).await;
     drive.world().faults.at_call(Op::SettingsPut, 1, Fault::Status(403, None));
     let (_face, mut connection) = drive.process(FaceOptions::default());
     let report = connection.obey(ROTATE).await.report;
@@ -52,6 +57,20 @@ async fn a_token_that_entra_does_not_have_yet_is_given_to_it_while_the_vault_sti
 }
 
 #[tokio::test]
+async fn a_token_from_memory_is_proven_at_once_where_its_rotation_has_removed_the_one_before_it_and_only_there() {
+    for (mode, proven) in [(Mode::RemoveCurrent, true), (Mode::Overlap, false)] {
+        let (drive, mut connection) = unsaved_in(mode, false).await;
+        connection.look(Act::CarryOut).await;
+        drive.world().faults.clear();
+        connection.look(Act::CarryOut).await;
+        let world = drive.world();
+        let Label::Ours(stored) = Label::parse(&world.versions()[2].tags) else { panic!("ours") };
+        assert_eq!((stored.stage, world.saved_token()), (Stage::Current, Some(2)), "{mode}");
+        assert_eq!(stored.proof.proven.is_some(), proven, "{mode}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_entra_has_is_not_given_to_it_again_while_the_vault_still_takes_none() {
     let (drive, mut connection) = unsaved(true).await;
     let before = calls(&drive.world(), Op::SettingsPut);
@@ -66,7 +85,7 @@ async fn a_token_that_entra_has_is_not_given_to_it_again_while_the_vault_still_t
 
 #[tokio::test]
 async fn a_token_that_the_vault_took_without_an_answer_is_found_there_again_and_no_takeover_is_told() {
-    let drive = due().await;
+    let drive = due(Mode::Overlap).await;
     let stored = calls(&drive.world(), Op::VaultStore);
     drive.world().faults.at_call(Op::VaultStore, 2, Fault::LoseAnswer);
     let (_face, mut connection) = drive.process(FaceOptions::default());

@@ -54,7 +54,7 @@ async fn a_refused_token_that_follows_one_whose_life_is_over_is_put_aside_and_th
     let begin = about_to_rotate(brief(), policy(Mode::Overlap, Fence::Auto)).await;
     begin.world().spoil_next_token();
     let drive = begin.killed_when(is_pending).await;
-    drive.world().advance(LIFE);
+    drive.world().advance(LIFE * 2 / 5);
     look(&drive).await;
     assert_eq!(labels(&drive, 2).stage, Stage::Rejected);
     assert_eq!(drive.world().versions().len(), 3);
