@@ -12,6 +12,10 @@ pub const ISSUE_PERIOD: TimeDelta = TimeDelta::hours(24);
 /// HPE's rate limits are unknown: at least this long between two issues.
 pub const ISSUE_FLOOR: TimeDelta = TimeDelta::minutes(1);
 
+/// No wait for it is longer, as far as clocks of two hosts may differ; one that seems to be was written by a clock that has
+/// been set back since.
+const LONGEST_FLOOR: TimeDelta = TimeDelta::minutes(6);
+
 /// How urgent the next attempt is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
@@ -117,7 +121,8 @@ pub fn issue_bound(journal: &Journal, now: Timestamp) -> IssueBound {
     if issues.len() >= MAX_ISSUES {
         return IssueBound::Spent(issues[issues.len() - MAX_ISSUES] + ISSUE_PERIOD);
     }
-    match issues.last().map(|last| *last + ISSUE_FLOOR).and_then(|free| ahead(free, now)) {
+    let free = issues.last().map(|last| *last + ISSUE_FLOOR);
+    match free.filter(|free| *free > now && *free - now <= LONGEST_FLOOR) {
         Some(free) => IssueBound::TooSoon(free),
         None => IssueBound::Free,
     }

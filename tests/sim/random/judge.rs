@@ -43,6 +43,9 @@ pub struct Judge<'a> {
     /// When a pause of ours failed, and when a person started the job, last.
     pause_failed: Option<Timestamp>,
     person_started: Option<Timestamp>,
+    /// The job is paused by us; or it was, until somebody started it or it went into quarantine.
+    ours: bool,
+    pause_lost: bool,
     /// Until when a second host is at work, whose looks nobody reports.
     second_until: Option<Timestamp>,
     /// Calls against a deed that came too shortly before them to be seen.
@@ -75,6 +78,8 @@ impl<'a> Judge<'a> {
             last_deed: None,
             pause_failed: None,
             person_started: None,
+            ours: false,
+            pause_lost: false,
             second_until: None,
             violations: 0,
             setting_raced: false,

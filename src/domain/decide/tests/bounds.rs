@@ -18,6 +18,8 @@ fn asked(at: &[i64]) -> Journal {
 fn between_two_issues_lies_a_minute_and_not_less() {
     assert_eq!(issue_bound(&asked(&[0]), minutes(0)), IssueBound::TooSoon(minutes(1)));
     assert_eq!(issue_bound(&asked(&[0]), minutes(1)), IssueBound::Free);
+    assert_eq!(issue_bound(&asked(&[5]), minutes(0)), IssueBound::TooSoon(minutes(6)), "another host's clock");
+    assert_eq!(issue_bound(&asked(&[6]), minutes(0)), IssueBound::Free, "ours, before it was set back");
 }
 
 #[test]

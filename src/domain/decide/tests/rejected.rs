@@ -31,6 +31,20 @@ fn a_rejected_token_that_works_by_now_is_taken_back() {
 }
 
 #[test]
+fn while_the_issuer_is_waited_for_a_rejected_token_is_looked_at_as_well() {
+    let mut seen = rejected(day(9) + TimeDelta::minutes(10));
+    let now = seen.now;
+    let intent = intended(0, Mode::Overlap).last().intent.take().map(|intent| Intent { at: now, ..intent });
+    seen.last().intent = intent;
+    seen.last().retry = Some(RetryNote { attempts: 1, not_before: now + TimeDelta::minutes(10) });
+    assert_eq!(seen.decide(), Decision::Ask(Question::Rejected));
+    seen.answers.rejected = Some(Verdict::Accepted);
+    assert_eq!(seen.reason(), Some(Reason::TookEffectLate));
+    seen.answers.rejected = Some(Verdict::NotAccepted);
+    assert_eq!(seen.decide(), Decision::Wait { until: now + TimeDelta::minutes(5), reason: Reason::AnswerLost });
+}
+
+#[test]
 fn before_another_token_is_issued_the_rejected_one_is_looked_at_however_old_it_is() {
     let mut seen = rejected(day(70));
     assert_eq!(seen.decide(), Decision::Ask(Question::Rejected));

@@ -44,15 +44,24 @@ impl Judge<'_> {
                     paused = Some(*at);
                     // Ours may have been carried out as far as we know, so that his is taken for it.
                     let doubtful = self.pause_failed.is_some_and(|failed| *at - failed <= REPEATED);
-                    self.violations += u32::from(doubtful);
+                    // Nor can anybody tell that ours had ended before.
+                    self.violations += u32::from(doubtful || self.pause_lost);
+                    self.pause_lost = false;
                 }
-                Event::Started { by: Who::Person } => self.person_started = Some(*at),
-                // A person was quicker by so little that nobody could know.
-                Event::Paused { by: Who::Daemon }
-                    if world.jobs()[0].paused_by == Some(Who::Person)
-                        && self.last_deed.max(paused).is_some_and(|deed| *at - deed <= race) =>
-                {
-                    self.violations += 1;
+                Event::Started { by } => {
+                    self.pause_lost = *by == Who::Person && self.ours;
+                    self.ours = false;
+                    if *by == Who::Person {
+                        self.person_started = Some(*at);
+                    }
+                }
+                Event::Quarantined { .. } => self.pause_lost |= std::mem::take(&mut self.ours),
+                Event::Paused { by: Who::Daemon } => {
+                    // A person was quicker by so little that nobody could know.
+                    let raced = world.jobs()[0].paused_by == Some(Who::Person)
+                        && self.last_deed.max(paused).is_some_and(|deed| *at - deed <= race);
+                    self.violations += u32::from(raced);
+                    (self.ours, self.pause_lost) = (true, false);
                 }
                 Event::Violation { .. } if self.last_deed.is_some_and(|deed| *at - deed <= race) => {
                     self.violations += 1;
