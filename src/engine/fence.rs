@@ -75,6 +75,7 @@ impl Run<'_> {
         let held = Some(PauseNote { at: Some(at), ..plan });
         // Known here even if it cannot be written down, so that whoever backs out ends it.
         record.labels.pause = held;
+        self.memory.paused(held);
         self.write(record, |labels| labels.pause = held).await?;
         self.drain(record, at, old).await
     }
@@ -133,6 +134,7 @@ impl Run<'_> {
         };
         self.progress.enter("start the provisioning job");
         let at = self.start_if(JobState::Paused, Some(pause)).await?;
+        self.memory.paused(None);
         let ended = Some(PauseNote { ended: Some(at), ..pause });
         let written = self.write(record, |labels| labels.pause = ended).await;
         if let Err(halt) = written {

@@ -8,15 +8,18 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 
-use crate::domain::journal::{Label, Labels, Sign};
+use crate::domain::journal::{Label, Labels, PauseNote, Sign};
 use crate::domain::{Timestamp, Version, VersionId};
 
 /// How long a list may lag behind.
 const LAG: TimeDelta = TimeDelta::minutes(5);
 
-/// The writes of the last minutes, oldest first.
+/// The writes of the last minutes, oldest first; and the pause that was made last, until it was ended.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Vec<Written>>);
+pub(super) struct Memory {
+    written: Mutex<Vec<Written>>,
+    pause: Mutex<Option<PauseNote>>,
+}
 
 #[derive(Debug)]
 struct Written {
@@ -47,23 +50,33 @@ impl Memory {
 
     /// Nothing is owed any more: another process has the say, or there is nothing left to write onto.
     pub fn forgive(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|w| !w.owed);
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).retain(|w| !w.owed);
     }
 
     /// The oldest labels that are still to be written.
     pub fn debt(&self) -> Option<(VersionId, Labels)> {
-        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.iter().find(|w| w.owed).and_then(Written::labels)
     }
 
     /// When anything was written last.
     pub fn last(&self) -> Option<TimeDelta> {
-        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.iter().rfind(|w| !w.owed).map(|last| last.at)
     }
 
+    /// The job has been paused, or runs again.
+    pub fn paused(&self, pause: Option<PauseNote>) {
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = pause;
+    }
+
+    /// The pause that this process has made and not ended. Another host may have written over what told of it.
+    pub fn pause(&self) -> Option<PauseNote> {
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn push(&self, written: Written) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever writes onto a version again knows what was owed to it.
         all.retain(|w| !w.owed || w.version.id != written.version.id);
         all.push(written);
@@ -71,7 +84,7 @@ impl Memory {
 
     /// The list as it will be once it has caught up with what we know.
     pub fn complete(&self, mut versions: Vec<Version>, now: TimeDelta) -> Vec<Version> {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.retain(|w| w.owed || now - w.at < LAG);
         for w in written.iter() {
             match versions.iter_mut().find(|v| v.id == w.version.id) {

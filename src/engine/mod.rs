@@ -312,6 +312,7 @@ impl Connection {
                 journal: &seen.journal,
                 job: &seen.job,
                 attempts: &self.attempts,
+                own_pause: self.memory.pause(),
                 settled,
                 hurried: !self.calm,
                 order: self.order.as_ref(),

@@ -2,13 +2,14 @@
 //! host. Whoever stood still meanwhile finds that as well.
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Fence, Mode, Order, Reason};
+use scim_rotator::domain::journal::{Intent, IntentEnd, Label, Sign};
+use scim_rotator::domain::{Fence, Labels, Mode, Order, Reason};
 use scim_rotator::engine::{Act, Look};
 use tokio_util::sync::CancellationToken;
 
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
-use super::drive::{Drive, policy};
+use super::drive::{Drive, policy, tend};
 use super::rivals::{calls, freeze, indebted, is_well, prepared, writes};
 use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, Timestamp, Who, World};
 
@@ -169,4 +170,39 @@ async fn a_debt_that_the_vault_will_never_take_is_forgiven_and_one_that_it_may_i
         let world = drive.world();
         assert!(forgiven || world.ledger.events().filter(started).count() == 2, "{}", world.ledger.trace());
     }
+}
+
+/// As two hosts leave it that believed to have the say in the same moment: the job is paused, and nothing tells by whom.
+#[tokio::test]
+async fn a_pause_that_another_host_has_written_over_is_ended_by_whoever_made_it() {
+    let busy = Settings { cycle_length: TimeDelta::minutes(30), ..own_expiry() };
+    let drive = prepared(Mode::RemoveCurrent, busy).await;
+    let begin = drive.world().now();
+    let until = Some(begin + TimeDelta::minutes(75));
+    let (face, mut connection) = drive.process(FaceOptions { until, ..FaceOptions::default() });
+    let labelled = calls(&drive.world(), Op::VaultLabel);
+    {
+        let rotation = connection.obey(ROTATE);
+        let mut rotation = std::pin::pin!(rotation);
+        freeze(&drive, &mut rotation, |world| calls(world, Op::VaultLabel) > labelled + 1).await;
+        {
+            let world = &mut *drive.world();
+            let now = world.now();
+            let tags = &mut world.versions_mut().and_then(|versions| versions.last_mut()).expect("the intent's").tags;
+            let Label::Ours(labels) = Label::parse(tags) else { panic!("ours") };
+            assert!(labels.pause.is_some_and(|pause| pause.is_held()), "{labels:?}");
+            let intent = labels.intent.clone().map(|i| Intent { will_pause: false, end: IntentEnd::NotIssued, ..i });
+            let sign = Some(Sign { holder: "other-host".to_owned(), at: now });
+            *tags = Labels { intent, pause: None, sign, ..*labels }.to_tags();
+        }
+        let look = rotation.await;
+        assert!(look.report.last_action.is_some_and(|last| last.reason == Reason::TakenOver));
+    }
+    assert_eq!(drive.world().jobs()[0].schedule, Schedule::Paused);
+    tokio::select! { biased; () = face.over() => (), () = tend(&mut connection) => () }
+    let world = drive.world();
+    let is_start = |event: &Event| matches!(event, Event::Started { by: Who::Daemon });
+    let started = world.ledger.events().filter(|(at, event)| *at > begin && is_start(event)).count();
+    assert!(started > 0, "{}", world.ledger.trace());
+    assert_eq!((world.ledger.cycles_failed, world.ledger.started_a_persons_pause), (0, 0));
 }

@@ -37,6 +37,8 @@ pub struct Facts<'a> {
     pub job: &'a Job,
     /// Failures that the vault does not tell of.
     pub attempts: &'a Attempts,
+    /// The pause that this process has made and not ended, as it remembers it.
+    pub own_pause: Option<PauseNote>,
     /// From when on this process has looked for long enough to have seen everything that was written before it began.
     pub settled: Timestamp,
     /// Nobody is there to wait for that (`once`): it is waited for only where something unfinished shows.

@@ -36,6 +36,7 @@ const RULES: &[(&str, Rule)] = &[
     ("a pending token that is overtaken or dead is put aside", unfinished::superseded),
     ("a pause that somebody ended, or that never came, is over", pause::pause_ended),
     ("a pause that could not be written down is written down", pause::unrecorded_pause),
+    ("a pause that this process made and no version tells of is written down again", pause::forgotten_pause),
     ("what a person asks for is done", ordered::ordered),
     ("a pause of ours ends when Entra's saved token passes", pause::end_pause),
     ("after a failure, wait", unfinished::backing_off),

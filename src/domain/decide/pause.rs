@@ -36,6 +36,15 @@ pub(super) fn unrecorded_pause(f: &Facts<'_>) -> Option<Decision> {
     ours.then(|| note(entry, Reason::PauseToRecord, |labels| labels.pause = Some(PauseNote { at, ..pause })))
 }
 
+/// Another host may have written over what told of it, in the moment at which both believed to have the say.
+pub(super) fn forgotten_pause(f: &Facts<'_>) -> Option<Decision> {
+    let pause = f.own_pause.filter(|pause| !pause.is_overrun(f.job.last_execution.as_ref()))?;
+    let told = f.journal.ours().filter_map(|e| e.labels.pause).any(|told| told.at == pause.at);
+    let idle = f.journal.pending().is_none() && f.journal.open_intent().is_none();
+    let newest = f.journal.ours().next().filter(|_| f.job.state == JobState::Paused && idle && !told)?;
+    Some(note(newest, Reason::PauseToRecord, |labels| labels.pause = Some(pause)))
+}
+
 pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
     let (entry, pause) = f.journal.held_pause().filter(|_| f.job.state == JobState::Paused)?;
     let paused = f.job.seen_at - pause.at.unwrap_or(pause.planned);

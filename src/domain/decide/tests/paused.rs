@@ -159,3 +159,38 @@ fn under_a_pause_a_process_that_has_just_begun_looks_again_as_soon_as_it_knows_w
     assert_eq!([-1, 0, 3, 40].map(|settled| wait(JobState::Paused, settled)), [30, 30, 3, 30]);
     assert_eq!(wait(JobState::Active, 3), 24 * 60);
 }
+
+#[test]
+fn a_pause_that_this_process_made_and_no_version_tells_of_is_written_down_again_unless_it_is_somebodys_by_now() {
+    let made = day(10) - TimeDelta::minutes(30);
+    let pause = PauseNote { at: Some(made), ..PauseNote::planned(made - TimeDelta::seconds(1)) };
+    let forgotten = || {
+        let mut seen = well();
+        (seen.own_pause, seen.job.state, seen.job.last_execution) = (Some(pause), JobState::Paused, None);
+        seen
+    };
+    let reason = |change: fn(&mut Seen)| {
+        let mut seen = forgotten();
+        change(&mut seen);
+        seen.reason()
+    };
+    assert_eq!(noted(&forgotten().decide()), Some(pause));
+    let again = Some(Reason::PauseToRecord);
+    assert_eq!(reason(|_| ()), again);
+    assert_ne!(reason(|seen| seen.job.state = JobState::Active), again);
+    assert_ne!(reason(|seen| seen.own_pause = None), again);
+    assert_ne!(reason(|seen| seen.last().pause = seen.own_pause), again, "it is told of");
+    let mut seen = with_pending(forgotten(), 2, day(10));
+    seen.policy.retire_after = TimeDelta::days(99);
+    assert_ne!(seen.reason(), again, "a token is on its way");
+    let began = |after: i64| {
+        let mut seen = forgotten();
+        let began = made + TimeDelta::seconds(after);
+        seen.job.last_execution = Some(Execution { began, ended: began, state: ExecutionState::Succeeded });
+        seen.reason()
+    };
+    assert_eq!([60, 61].map(|after| began(after) == again), [true, false], "somebody has started it since");
+    let mut seen = forgotten();
+    seen.last().intent = intended(0, Mode::Overlap).last().intent.take();
+    assert_ne!(seen.reason(), again, "somebody is at work");
+}
