@@ -177,3 +177,15 @@ async fn where_entra_provisions_somewhere_else_nothing_is_issued_and_no_token_is
     assert_eq!(calls(&drive, Op::SettingsPut), before);
     assert_eq!(calls(&drive, Op::Issue), 0);
 }
+
+#[tokio::test]
+async fn after_a_refused_token_the_last_good_one_is_given_to_entra_in_the_same_run_where_it_holds_neither() {
+    let drive = prepared(Mode::Overlap, own_expiry()).await;
+    drive.world().spoil_next_token();
+    drive.world().person_saves("a-token-that-was-never-made");
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let look = connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    assert!(look.report.standing.error.is_some());
+    let world = drive.world();
+    assert_eq!((world.saved_token(), world.ledger.issued), (Some(1), 1), "{}", world.ledger.trace());
+}

@@ -194,3 +194,13 @@ async fn a_process_that_holds_no_token_of_its_own_ends_at_once_and_one_that_the_
     assert!(report.standing.error.is_some() && connection.holds_unsaved_token());
     assert!((TimeDelta::minutes(4)..TimeDelta::minutes(7)).contains(&time), "{time}");
 }
+
+#[tokio::test]
+async fn whoever_watches_a_connection_sees_what_it_did_last() {
+    let place = Place::new(TimeDelta::hours(1)).await;
+    let mut connection = (place.make)(CancellationToken::new());
+    let watched = Arc::clone(connection.progress());
+    assert!(watched.last().is_none());
+    connection.obey(Order::Release).await;
+    assert!(watched.last().is_some_and(|last| last.succeeded && last.reason == Reason::Released));
+}

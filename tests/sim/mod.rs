@@ -27,6 +27,7 @@ mod repeated;
 mod resumed;
 mod rivals;
 mod set_back;
+mod tenants;
 mod told;
 mod unsaved;
 mod waits;

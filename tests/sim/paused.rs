@@ -171,3 +171,24 @@ async fn a_gap_is_waited_for_until_the_last_safe_moment_at_the_latest() {
     let paused = world.ledger.events().find(|(at, event)| *at >= due && paused(event)).expect("it is paused").0 - due;
     assert!((TimeDelta::minutes(20)..TimeDelta::minutes(32)).contains(&paused), "{paused}");
 }
+
+#[tokio::test]
+async fn a_job_that_a_person_starts_while_entra_verifies_the_new_token_is_not_started_once_more() {
+    let (verification_delay, start_delay) = (TimeDelta::minutes(5), TimeDelta::minutes(20));
+    let slow = Settings { verification_delay, start_delay, ..lasting(4) };
+    let drive = about_to_rotate(slow, policy(Mode::RemoveCurrent, Fence::Auto)).await;
+    let put = drive.world().faults.calls(Op::SettingsPut);
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let person = async {
+        while drive.world().faults.calls(Op::SettingsPut) == put {
+            tokio::task::yield_now().await;
+        }
+        drive.world().person_starts();
+        std::future::pending::<()>().await;
+    };
+    let started = drive.world().faults.calls(Op::Start);
+    tokio::select! { biased; () = person => (), _ = connection.obey(ROTATE) => () }
+    let world = drive.world();
+    assert_eq!((world.saved_token(), world.faults.calls(Op::Start)), (Some(2), started), "{}", world.ledger.trace());
+    assert_eq!(world.ledger.started_while_active, 0);
+}

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use scim_rotator::domain::journal::{Label, StartNote};
-use scim_rotator::domain::{Fence, Labels, Mode, Reason};
+use scim_rotator::domain::{Fence, Labels, Mode, Order, Reason};
 use scim_rotator::engine::Act;
 
 use super::FaceOptions;
@@ -79,4 +79,20 @@ async fn a_version_that_retires_is_signed_by_whoever_disables_it() {
     let signed = labels(&drive, 0).sign.expect("a sign").at;
     let world = drive.world();
     assert!(!world.versions()[0].enabled && until - signed < TimeDelta::days(2), "{signed}");
+}
+
+#[tokio::test]
+async fn an_intent_carries_what_was_done_for_a_quarantine_so_that_it_is_not_done_again() {
+    let drive = quarantined().await;
+    drive.world().faults.at_calls(Op::Start, 1, 100, Fault::LoseRequest);
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.look(Act::CarryOut).await;
+    drive.world().faults.clear();
+    drive.world().faults.at_call(Op::Issue, 1, Fault::Status(409, None));
+    connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    assert_eq!(labels(&drive, 1).started, labels(&drive, 0).started);
+    let before = drive.world().faults.calls(Op::Start);
+    drive.world().advance(TimeDelta::minutes(20));
+    connection.look(Act::CarryOut).await;
+    assert_eq!(drive.world().faults.calls(Op::Start), before);
 }

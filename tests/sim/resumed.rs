@@ -126,3 +126,25 @@ async fn a_resumed_rotation_that_breaks_off_under_its_pause_starts_the_job_if_it
         assert_eq!(world.jobs()[0].schedule == Schedule::Active, ends, "{}", world.ledger.trace());
     }
 }
+
+#[tokio::test]
+async fn one_refusal_of_what_is_saved_may_be_chance_and_ends_no_wait_for_a_cycle() {
+    let drive = started_by_a_person().await;
+    let begin = drive.world().now();
+    let before = drive.world().faults.calls(Op::Pause);
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let watcher = async {
+        while drive.world().faults.calls(Op::Pause) == before {
+            tokio::task::yield_now().await;
+        }
+        drive.world().faults.at_call(Op::EntraScim, 1, Fault::Down);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! { biased; () = watcher => (), _ = connection.look(Act::CarryOut) => () }
+    let world = drive.world();
+    let first =
+        |is: fn(&Event) -> bool| world.ledger.events().find(|(at, e)| *at >= begin && is(e)).expect("it happens").0;
+    let paused = first(|event| matches!(event, Event::Paused { .. }));
+    let saved = first(|event| matches!(event, Event::Saved { .. }));
+    assert!(saved - paused > TimeDelta::minutes(8), "{}", world.ledger.trace());
+}
