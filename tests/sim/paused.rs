@@ -192,3 +192,28 @@ async fn a_job_that_a_person_starts_while_entra_verifies_the_new_token_is_not_st
     assert_eq!((world.saved_token(), world.faults.calls(Op::Start)), (Some(2), started), "{}", world.ledger.trace());
     assert_eq!(world.ledger.started_while_active, 0);
 }
+
+#[tokio::test]
+async fn beside_a_job_that_never_shows_as_paused_nothing_is_issued() {
+    let drive = about_to_rotate(
+        Settings { start_delay: TimeDelta::minutes(60), ..lasting(4) },
+        policy(Mode::Overlap, Fence::Auto),
+    )
+    .await;
+    let paused = drive.world().faults.calls(Op::Pause);
+    // What is written of the pause has to be repeated: time enough for a person to start the job before anybody looks again.
+    drive.world().faults.at_call(Op::VaultLabel, 1, Fault::Status(503, None));
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let person = async {
+        while drive.world().faults.calls(Op::Pause) == paused {
+            tokio::task::yield_now().await;
+        }
+        drive.world().person_starts();
+        std::future::pending::<()>().await;
+    };
+    let look =
+        tokio::select! { biased; () = person => unreachable!("it never ends"), look = connection.obey(ROTATE) => look };
+    assert!(look.report.standing.error.is_some_and(|error| error.contains("started by somebody")));
+    let world = drive.world();
+    assert_eq!((world.ledger.issued, world.jobs()[0].schedule), (0, Schedule::Active), "{}", world.ledger.trace());
+}
