@@ -72,6 +72,12 @@ messages! {
             means: "provisioning stands for the moment; the token is not at fault",
             remedy: "nothing, if it does not come again; otherwise start the job in the portal",
         }
+        /// Graph is behind.
+        PauseNotShown {
+            shows: "the job does not show the pause that was made of it; a later look starts it",
+            means: "Graph took the pause and has shown the job as active for two minutes; or somebody started it at once",
+            remedy: "nothing: within ten minutes it shows one way or the other",
+        }
         /// Later.
         StartNotNoted {
             shows: "that the job runs again is written down as soon as it can be",

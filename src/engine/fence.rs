@@ -5,8 +5,9 @@ use chrono::TimeDelta;
 use super::Run;
 use super::halt::Halt;
 use super::run::{PATIENCE, Record};
+use crate::domain::decide::PAUSE_LAG;
 use crate::domain::journal::{Labels, PauseNote};
-use crate::domain::{Job, JobState, Reason, Timestamp, Verdict};
+use crate::domain::{Job, JobState, Reason, Timestamp, Token, Verdict};
 use crate::ports::{CallError, Class};
 
 /// How often the job is read while waiting for a cycle to end.
@@ -25,14 +26,8 @@ const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
 /// A pause is made within this time of its plan, or planned anew.
 const STALE_PLAN: TimeDelta = TimeDelta::seconds(10);
 
-/// The token that Entra holds while a cycle is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stands {
-    /// Nothing has been asked of the issuer that could end it.
-    Firm,
-    /// Another one has been made, or may have been, and may end it any minute.
-    MayFall,
-}
+/// How long a pause may be read for that has just been made.
+const SHOWS_LATE: TimeDelta = TimeDelta::minutes(2);
 
 impl Run<'_> {
     /// Waits for the gap after a finished cycle, until `deadline` at the latest. Nothing is held meanwhile.
@@ -50,7 +45,7 @@ impl Run<'_> {
     /// Pauses an Active job, writes it ahead and after onto `record`, and waits until no cycle can be running any more. A shutdown ends
     /// the wait; whoever raised the fence lowers it then.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "fence"))]
-    pub async fn raise_fence(&self, record: &mut Record, old: Stands) -> Result<(), Halt> {
+    pub async fn raise_fence(&self, record: &mut Record, falling: Option<&Token>) -> Result<(), Halt> {
         self.progress.enter("pause the provisioning job");
         // Read just before: a pause that a person has made meanwhile is his, and no cycle runs under it either.
         let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
@@ -63,7 +58,7 @@ impl Run<'_> {
             // Another process of ours may have paused it just now; then its pause is kept, and ended in the end.
             if let Some((_, held)) = self.list().await?.held_pause() {
                 self.write(record, |labels| labels.pause = Some(held)).await?;
-                return self.drain(record, held.at.unwrap_or(held.planned), old).await;
+                return self.drain(record, held.at.unwrap_or(held.planned), falling).await;
             }
             let ended = Some(job.seen_at);
             return self.write(record, |labels| labels.pause = Some(PauseNote { ended, ..plan })).await;
@@ -77,25 +72,27 @@ impl Run<'_> {
         record.labels.pause = held;
         self.memory.paused(held);
         self.write(record, |labels| labels.pause = held).await?;
-        self.drain(record, at, old).await
+        self.drain(record, at, falling).await
     }
 
     /// Waits until no cycle can be running that began before `since`, when the job was paused (by Graph's clock): Graph
-    /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait; and so does the end of the token
-    /// that Entra holds, where that may come any minute: then no cycle can be harmed any more.
+    /// shows no running cycle, and one may outlive the pause. A shutdown ends the wait; and so does the end of
+    /// `falling`, the token that Entra holds where another one may end it any minute: then no cycle can be harmed any more.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "drain"))]
-    pub async fn drain(&self, record: &Record, since: Timestamp, old: Stands) -> Result<(), Halt> {
+    pub async fn drain(&self, record: &Record, since: Timestamp, falling: Option<&Token>) -> Result<(), Halt> {
         self.progress.enter("let a running cycle end");
         let mut waited = TimeDelta::zero();
         let mut was_paused = false;
-        let mut refusals = 0;
         loop {
             let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
             // That it is paused may show late; once it has shown, it does not go away by itself.
             if was_paused && job.state == JobState::Active {
                 return Err(somebody_started_it());
             }
-            was_paused |= job.state == JobState::Paused;
+            if job.state == JobState::Paused {
+                was_paused = true;
+                self.memory.pause_has_shown();
+            }
             let last = job.last_execution.as_ref();
             let length = last.map_or(BLIND_DRAIN, |e| (e.length() * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
             // One that is over may still be told of: a version is used again for another try.
@@ -104,24 +101,26 @@ impl Run<'_> {
             }
             // One that ended as the pause was made may have been followed by another just before it.
             let ended = last.is_some_and(|e| e.ended > since + SAME_TIME);
-            if ended || waited.max(job.seen_at - since) >= length {
-                return match job.state {
-                    JobState::Active => Err(somebody_started_it()),
-                    _ => Ok(()),
-                };
+            let is_over = ended || waited.max(job.seen_at - since) >= length;
+            // A pause that this process has just made, and that does not show yet, is waited for.
+            let shows_late = self.memory.is_pause_unseen() && job.seen_at - since < PAUSE_LAG;
+            match job.state {
+                JobState::Active if is_over && !shows_late => return Err(somebody_started_it()),
+                JobState::Active => (),
+                _ if is_over => return Ok(()),
+                _ => (),
             }
             // Counted by what was slept, so that no step of a clock makes the pause longer.
-            let nap = POLL.min(length - waited);
+            let nap = if waited < length { POLL.min(length - waited) } else { POLL };
             self.wait_unless_stopping(nap).await?;
             waited += nap;
             self.keep_signed().await?;
-            if old == Stands::MayFall {
-                // Once may be chance.
-                match self.ports.provisioner.test_saved().await {
-                    Ok(Verdict::NotAccepted) if refusals > 0 => return Ok(()),
-                    Ok(Verdict::NotAccepted) => refusals += 1,
-                    Ok(Verdict::Accepted) | Err(_) => refusals = 0,
-                }
+            // Entra says the same of a token that is dead and of an endpoint that is down; the endpoint itself does not.
+            if let Some(token) = falling
+                && matches!(self.ports.provisioner.test_saved().await, Ok(Verdict::NotAccepted))
+                && self.is_refused_by_endpoint(token).await
+            {
+                return Ok(());
             }
         }
     }
@@ -133,7 +132,17 @@ impl Run<'_> {
             return Ok(());
         };
         self.progress.enter("start the provisioning job");
-        let at = self.start_if(JobState::Paused, Some(pause)).await?;
+        let until = self.elapsed() + SHOWS_LATE;
+        let at = loop {
+            match self.start_if(JobState::Paused, Some(pause)).await? {
+                Some(at) => break at,
+                None if self.elapsed() < until => self.wait(TimeDelta::seconds(10)).await,
+                None => {
+                    tracing::warn!("the job does not show the pause that was made of it; a later look starts it");
+                    return Ok(());
+                }
+            }
+        };
         self.memory.paused(None);
         let ended = Some(PauseNote { ended: Some(at), ..pause });
         let written = self.write(record, |labels| labels.pause = ended).await;
@@ -149,8 +158,8 @@ impl Run<'_> {
 
     /// `start`, only in this state, never on a job that runs, nor on one that has run since it was paused: then somebody has
     /// started it, and paused it again. Before each try the job is read anew, and the vault: whoever has been
-    /// overtaken starts nothing.
-    pub async fn start_if(&self, state: JobState, pause: Option<PauseNote>) -> Result<Timestamp, Halt> {
+    /// overtaken starts nothing. None where a pause that this process has just made may not show yet.
+    pub async fn start_if(&self, state: JobState, pause: Option<PauseNote>) -> Result<Option<Timestamp>, Halt> {
         self.insist(PATIENCE, || async {
             // A vault that is away tells of nobody else; provisioning lives on without it.
             if self.ports.vault.list().await.is_ok_and(|versions| self.is_kept_by_another(versions)) {
@@ -158,9 +167,11 @@ impl Run<'_> {
             }
             let job = self.ports.provisioner.job().await?;
             let overrun = pause.is_some_and(|pause| pause.is_overrun(job.last_execution.as_ref()));
+            let unseen = pause.filter(|_| job.state == JobState::Active && !overrun && self.memory.is_pause_unseen());
+            let unseen = unseen.and_then(|pause| pause.at).is_some_and(|at| job.seen_at - at < PAUSE_LAG);
             match job.state == state && !overrun {
-                true => Ok(self.ports.provisioner.start().await?),
-                false => Ok(job.seen_at),
+                true => Ok(Some(self.ports.provisioner.start().await?)),
+                false => Ok(Some(job.seen_at).filter(|_| !unseen)),
             }
         })
         .await

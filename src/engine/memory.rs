@@ -4,7 +4,7 @@
 //! and whatever it holds stands in the vault already; but for what could not be written there, which is written at the next
 //! look. A process that dies with such a debt leaves what the vault shows, and that is survived like any other crash.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
 
@@ -18,7 +18,14 @@ const LAG: TimeDelta = TimeDelta::minutes(5);
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     written: Mutex<Vec<Written>>,
-    pause: Mutex<Option<PauseNote>>,
+    pause: Mutex<Option<Made>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    pause: PauseNote,
+    /// The job has been read as paused since.
+    shown: bool,
 }
 
 #[derive(Debug)]
@@ -67,12 +74,28 @@ impl Memory {
 
     /// The job has been paused, or runs again.
     pub fn paused(&self, pause: Option<PauseNote>) {
-        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = pause;
+        *self.made() = pause.map(|pause| Made { pause, shown: false });
     }
 
     /// The pause that this process has made and not ended. Another host may have written over what told of it.
     pub fn pause(&self) -> Option<PauseNote> {
-        *self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+        self.made().map(|made| made.pause)
+    }
+
+    /// The job is read as paused.
+    pub fn pause_has_shown(&self) {
+        if let Some(made) = self.made().as_mut() {
+            made.shown = true;
+        }
+    }
+
+    /// Whether this process has made a pause that nobody has read of the job yet.
+    pub fn is_pause_unseen(&self) -> bool {
+        self.made().is_some_and(|made| !made.shown)
+    }
+
+    fn made(&self) -> MutexGuard<'_, Option<Made>> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, written: Written) {

@@ -2,7 +2,6 @@
 
 use super::Run;
 use super::cutover::Old;
-use super::fence::Stands;
 use super::halt::Halt;
 use super::issue::{Held, Planned};
 use super::observe::Observed;
@@ -65,13 +64,18 @@ impl Run<'_> {
         wants_fence: bool,
         intent: &mut Record,
     ) -> Result<(), Halt> {
-        let old = if seen.journal.open_intent().is_some() { Stands::MayFall } else { Stands::Firm };
+        // A token that nobody knows may end the one that Entra holds.
+        let falling = match seen.journal.open_intent() {
+            Some(_) => self.token_of(seen.journal.current()).await.ok().flatten(),
+            None => None,
+        };
+        let falling = falling.as_ref();
         match (fence, seen.journal.held_pause()) {
-            (Planned::At(_), _) => self.raise_fence(intent, old).await?,
+            (Planned::At(_), _) => self.raise_fence(intent, falling).await?,
             _ if known_dead => (), // No cycle can be harmed any more.
-            (Planned::Held, Some((_, pause))) => self.drain(intent, pause.at.unwrap_or(pause.planned), old).await?,
+            (Planned::Held, Some((_, pause))) => self.drain(intent, pause.at.unwrap_or(pause.planned), falling).await?,
             // A person's pause: a cycle may have outlived it.
-            _ if wants_fence && job.state == JobState::Paused => self.drain(intent, job.seen_at, old).await?,
+            _ if wants_fence && job.state == JobState::Paused => self.drain(intent, job.seen_at, falling).await?,
             _ => (),
         }
         self.unless_stopping()?;
@@ -155,16 +159,22 @@ impl Run<'_> {
 
     async fn finish(&self, held: &mut Held, old: &Old, seen: &Observed, will_pause: bool) -> Result<(), Halt> {
         let mut fence = seen.journal.held_pause().map(|(entry, _)| record(entry));
-        if will_pause && seen.job.state == JobState::Active {
-            let carrier = seen.journal.ours().find(|e| e.labels.rotation == held.labels.rotation);
-            let mut carrier = carrier.map(record).or_else(|| held.record()).ok_or_else(|| self.taken_over())?;
-            if let Err(halt) = self.raise_fence(&mut carrier, Stands::MayFall).await {
-                if halt.reason == Reason::ShuttingDown {
-                    self.lower_fence(&mut carrier).await?;
+        if will_pause {
+            let settled = match seen.job.state {
+                JobState::Active => {
+                    let carrier = seen.journal.ours().find(|e| e.labels.rotation == held.labels.rotation);
+                    let carrier = carrier.map(record).or_else(|| held.record()).ok_or_else(|| self.taken_over())?;
+                    self.raise_fence(fence.insert(carrier), old.token.as_ref()).await
+                }
+                JobState::Paused if !old.dead => self.drain_again(held, fence.as_ref(), old, seen).await,
+                _ => Ok(()),
+            };
+            if let Err(halt) = settled {
+                if let Some(fence) = fence.as_mut().filter(|_| halt.reason == Reason::ShuttingDown) {
+                    self.lower_fence(fence).await?;
                 }
                 return Err(halt);
             }
-            fence = Some(carrier);
         }
         // The pending version may carry the pause itself; then its labels are written by one hand only.
         let own = fence.take_if(|fence| held.version.as_ref() == Some(&fence.id));
@@ -172,6 +182,20 @@ impl Run<'_> {
             held.labels.pause = own.labels.pause;
         }
         self.cut_over(held, old, fence.as_mut()).await
+    }
+
+    /// A process that was killed, or cut off, while it waited for a cycle leaves the rest of the wait to the next. It is over at
+    /// once where it was over then.
+    async fn drain_again(&self, held: &Held, fence: Option<&Record>, old: &Old, seen: &Observed) -> Result<(), Halt> {
+        let pause = fence.and_then(|fence| Some((fence, fence.labels.pause?)));
+        match (pause, held.record()) {
+            (Some((fence, pause)), _) => self.drain(fence, pause.at.unwrap_or(pause.planned), old.token.as_ref()).await,
+            // A person's pause. One that was issued under it has waited then; one that was brought has not.
+            (None, Some(own)) if seen.journal.intent_of(&held.labels.rotation).is_none() => {
+                self.drain(&own, seen.job.seen_at, old.token.as_ref()).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The current token goes to Entra once more.

@@ -30,7 +30,7 @@ pub fn job_json(world: &World, job: &Job) -> Value {
         "templateId": job.template(),
         "schedule": { "expiration": null, "interval": iso(world.settings.cycle_interval), "state": schedule },
         "status": {
-            "code": format!("{:?}", job.state),
+            "code": format!("{:?}", world.shown_state(job)),
             "countSuccessiveCompleteFailures": 0,
             "escrowsPruned": false,
             "lastExecution": job.last.as_ref().map(execution),

@@ -77,3 +77,25 @@ async fn a_pause_whose_version_lost_all_its_tags_is_told_to_a_person() {
     let look = connection.look(Act::DecideOnly).await;
     assert_eq!(look.report.standing.reason, Reason::PauseOfUnknownOrigin);
 }
+
+#[tokio::test]
+async fn a_place_in_our_order_that_was_edited_to_any_number_costs_no_more_than_a_token_a_day() {
+    for seq in ["1000001", "1000000000000", "999999999999", "999999999998", "1000003", "999999", "18446744073709551615"]
+    {
+        let settings = Settings { takes_effect: TakesEffect::FirstUse, ..settings() };
+        let drive = about_to_rotate(settings, policy(Mode::Overlap, Fence::Auto)).await;
+        {
+            let world = &mut *drive.world();
+            let newest = world.versions_mut().and_then(|versions| versions.last_mut()).expect("a version");
+            newest.tags.insert("seq".to_owned(), seq.to_owned());
+        }
+        let until = drive.world().now() + TimeDelta::days(31);
+        drive.live(&[], until).await;
+        let (_face, mut connection) = drive.process(FaceOptions::default());
+        let standing = connection.look(Act::DecideOnly).await.report.standing;
+        let world = drive.world();
+        assert!(world.ledger.issued <= 4, "{seq}: {}\n{}", world.ledger.issued, world.ledger.trace());
+        let is_told = standing.reason == Reason::JournalDamaged && standing.remedy.is_some();
+        assert!(world.entra_holds_a_working_token() || is_told, "{seq}: {standing:?}");
+    }
+}

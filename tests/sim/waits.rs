@@ -200,3 +200,14 @@ async fn a_process_that_is_told_to_end_waits_for_no_orders_time() {
     assert!(report.obeyed.is_none(), "{:?}", report.standing);
     assert!(drive.world().now() - begin < TimeDelta::seconds(30));
 }
+
+#[tokio::test]
+async fn a_removed_token_is_replaced_though_the_issuer_says_no_at_first() {
+    let drive = about_to_rotate(Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }, rules()).await;
+    drive.world().person_rotates(true);
+    drive.world().faults.at_call(Op::Issue, 1, Fault::Status(409, None));
+    let until = drive.world().now() + TimeDelta::hours(6);
+    drive.live(&[], until).await;
+    let world = drive.world();
+    assert!(world.entra_holds_a_working_token(), "{}", world.ledger.trace());
+}

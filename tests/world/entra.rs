@@ -5,7 +5,7 @@ use scim_rotator::domain::settings::BASE_ADDRESS;
 use scim_rotator::domain::{Execution, JobState};
 
 use super::cycle::Cycle;
-use super::{Delayed, Refusal, Settings, Timestamp, TokenNo, Who, World};
+use super::{Delayed, Event, Refusal, Settings, Timestamp, TokenNo, Who, World};
 
 /// A setting: key and value.
 pub type Pair = (String, String);
@@ -187,6 +187,17 @@ impl World {
     /// One of them.
     pub fn job(&self, id: &str) -> Option<&Job> {
         self.entra.jobs.iter().find(|job| job.id == id)
+    }
+
+    /// The state that Graph shows of a job, which may be behind.
+    pub fn shown_state(&self, job: &Job) -> JobState {
+        let lag = self.settings.pause_shows_after;
+        let pauses = self.ledger.events().filter(|(_, event)| matches!(event, Event::Paused { .. }));
+        let is_young = !lag.is_zero() && pauses.last().is_some_and(|(at, _)| self.now() - *at < lag);
+        match job.state {
+            JobState::Paused if is_young => JobState::Active,
+            state => state,
+        }
     }
 
     /// The object ids of those who own the service principal.

@@ -210,6 +210,8 @@ pub struct Settings {
     pub put: PutReading,
     /// How long after a PUT the old saved values are still seen.
     pub verification_delay: TimeDelta,
+    /// For so long a job that was paused is read as active.
+    pub pause_shows_after: TimeDelta,
     /// By whom.
     pub delayed: Delayed,
     /// Whether `pause` ends a running cycle at once; Graph then shows no execution of it.
@@ -281,6 +283,7 @@ impl Default for Settings {
             masked: Vec::new(),
             put: PutReading::Merges,
             verification_delay: TimeDelta::zero(),
+            pause_shows_after: TimeDelta::zero(),
             delayed: Delayed::CheckAndCycles,
             pause_ends_cycle: false,
             cycle_interval: TimeDelta::minutes(40),

@@ -16,6 +16,7 @@ use chrono::TimeDelta;
 
 pub use self::decision::{Decision, Plan};
 pub use self::facts::{Answers, CurrentHealth, Facts, Question};
+pub use self::pause::PAUSE_LAG;
 pub use self::rivals::SETTLE;
 use super::job::JobState;
 use super::reason::Reason;
@@ -72,6 +73,8 @@ fn longest_wait(f: &Facts<'_>) -> TimeDelta {
         // Then it is certain whether a former process has asked for a token, and the pause need not stand for that.
         JobState::Paused if f.settled > f.now => PAUSED_WAIT.min(f.settled - f.now),
         JobState::Paused => PAUSED_WAIT,
+        // It may not show yet, or somebody may have started the job: one of both shows soon.
+        _ if f.journal.held_pause().is_some() => LATE_WAIT,
         _ => LONGEST_WAIT,
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::reason::Reason;
 /// How long a pause without a tag may still be taken for that of the rotation that meant to pause.
 const UNRECORDED_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// How long a recorded pause may be invisible in Graph before its absence is believed.
-const PAUSE_LAG: TimeDelta = TimeDelta::minutes(10);
+pub const PAUSE_LAG: TimeDelta = TimeDelta::minutes(10);
 /// Under a pending token a pause stands until the next attempt, if that is so near.
 const WORTH_STANDING: TimeDelta = TimeDelta::minutes(20);
 /// But not for longer than this while Entra's saved token passes. So long it stands after a lost answer as well: the token

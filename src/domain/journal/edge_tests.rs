@@ -124,3 +124,26 @@ fn the_intent_of_a_rotation_is_its_own_and_no_other() {
     let why = |rotation| journal.intent_of(rotation).map(|intent| intent.why.as_str());
     assert_eq!(["mine", "other", "none"].map(why), [Some("mine"), Some("other"), None]);
 }
+
+#[test]
+fn a_place_far_ahead_of_all_before_it_was_edited_and_what_follows_it_goes_on_from_the_others() {
+    let version = |id: &str, created: i64, seq: u64| {
+        let labels = labels(Stage::Current, seq);
+        version(id, created, Label::Ours(Box::new(labels)))
+    };
+    let next = |leap: u64| Journal::new(vec![version("a", 1, 7), version("b", 2, 7 + leap)]).next_seq();
+    assert_eq!([1_000_000, 1_000_001].map(next), [1_000_008, 8]);
+    let first = |seq: u64| Journal::new(vec![version("a", 1, seq)]).damaged().map(|(_, tag)| tag.to_owned());
+    assert_eq!([1_000_000, 1_000_001].map(first), [None, Some("seq".to_owned())]);
+    // The order is that in which they were stored, whatever the list's is.
+    let journal = Journal::new(vec![version("c", 3, 900_000), version("a", 1, 1), version("d", 4, 1_800_000)]);
+    assert!(journal.damaged().is_none() && journal.next_seq() == 1_800_001);
+}
+
+#[test]
+fn an_edited_version_may_have_told_of_an_issue() {
+    let damaged = |created: i64| version("x", created, Label::Damaged("intent".to_owned()));
+    let day = TimeDelta::days(1);
+    let issues = |created: i64| Journal::new(vec![damaged(created)]).issues_within(day, at(100_000)).len();
+    assert_eq!([100_000 - 86_401, 100_000 - 86_399, 100_000].map(issues), [0, 1, 1]);
+}

@@ -11,6 +11,9 @@ pub use self::labels::{Label, Labels, Stage, Tags};
 pub use self::notes::{HoldNote, Intent, IntentEnd, PauseNote, Proof, RetryNote, Sign, StartNote, TokenNote};
 use super::{Reason, Timestamp};
 
+/// From one version to the next our order grows by one or two.
+const LONGEST_LEAP: u64 = 1_000_000;
+
 /// The vault's name of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VersionId(pub String);
@@ -55,6 +58,7 @@ pub struct Journal {
 impl Journal {
     /// Sorts what the vault listed, in whatever order it did.
     pub fn new(mut versions: Vec<Version>) -> Self {
+        damage_leaps(&mut versions);
         versions.sort_by(|a, b| {
             let seq = |v: &Version| match &v.label {
                 Label::Ours(labels) => labels.seq,
@@ -177,8 +181,11 @@ impl Journal {
         let mut seen: Vec<_> = self
             .ours()
             .filter_map(|e| e.labels.intent.as_ref())
-            .filter(|intent| intent.end == IntentEnd::Open && intent.at > now - period && intent.at < now + period)
+            .filter(|intent| intent.end == IntentEnd::Open)
             .map(|intent| intent.at)
+            // What an edited version has told of nobody knows.
+            .chain(self.versions.iter().filter(|v| matches!(v.label, Label::Damaged(_))).map(|v| v.created))
+            .filter(|at| *at > now - period && *at < now + period)
             .collect();
         seen.sort();
         seen
@@ -189,7 +196,9 @@ impl Journal {
         self.ours().any(|e| {
             let intent = e.labels.intent.as_ref();
             e.labels.proof.proven.is_some()
-                && intent.is_some_and(|i| i.why == Reason::TokenRefused.name() && i.at > now - period)
+                && intent.is_some_and(|i| {
+                    i.end == IntentEnd::Open && i.why == Reason::TokenRefused.name() && i.at > now - period
+                })
         })
     }
 
@@ -260,6 +269,20 @@ impl Journal {
     /// The intent that a rotation wrote, whatever has become of it.
     pub fn intent_of(&self, rotation: &str) -> Option<&Intent> {
         self.ours().find_map(|e| e.labels.intent.as_ref().filter(|_| e.labels.rotation == rotation))
+    }
+}
+
+/// No honest version is so far ahead of all before it: its `seq` was edited, and nothing could follow it for long.
+fn damage_leaps(versions: &mut [Version]) {
+    versions.sort_by_key(|v| v.created);
+    let mut highest = 0;
+    for version in versions {
+        if let Label::Ours(labels) = &version.label {
+            match labels.seq.saturating_sub(highest) > LONGEST_LEAP {
+                true => version.label = Label::Damaged("seq".to_owned()),
+                false => highest = highest.max(labels.seq),
+            }
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Provisioner for Face {
             let job = world.job(id).ok_or_else(|| gone(id))?;
             Ok(Job {
                 id: job.id.clone(),
-                state: job.state,
+                state: world.shown_state(job),
                 quarantine: job.quarantine.as_ref().map(|quarantine| Quarantine {
                     reason: quarantine.reason.to_owned(),
                     began: Some(quarantine.began),
