@@ -26,7 +26,7 @@ const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
 /// A pause is made within this time of its plan, or planned anew.
 const STALE_PLAN: TimeDelta = TimeDelta::seconds(10);
 
-/// How long a pause may be read for that has just been made.
+/// So long a job is read again that is to run, and does not show the pause of it that was just made.
 const SHOWS_LATE: TimeDelta = TimeDelta::minutes(2);
 
 impl Run<'_> {
