@@ -161,6 +161,16 @@ fn under_a_pause_a_process_that_has_just_begun_looks_again_as_soon_as_it_knows_w
 }
 
 #[test]
+fn a_recorded_pause_that_graph_does_not_show_is_looked_for_every_five_minutes_until_its_absence_is_believed() {
+    let mut seen = held_pause(well(), day(10) - TimeDelta::minutes(9));
+    (seen.job.state, seen.job.last_execution) = (JobState::Active, None);
+    let Decision::Wait { until, .. } = seen.decide() else { panic!("{:?}", seen.decide()) };
+    assert_eq!(until, seen.now + TimeDelta::minutes(5));
+    seen.job.seen_at = day(10) + TimeDelta::minutes(2);
+    assert_eq!(seen.reason(), Some(Reason::PauseEnded));
+}
+
+#[test]
 fn a_pause_that_this_process_made_and_no_version_tells_of_is_written_down_again_unless_it_is_somebodys_by_now() {
     let made = day(10) - TimeDelta::minutes(30);
     let pause = PauseNote { at: Some(made), ..PauseNote::planned(made - TimeDelta::seconds(1)) };
