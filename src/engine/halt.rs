@@ -23,6 +23,12 @@ impl Halt {
         Self { reason, class: Class::Retry { after: None }, cause: None }
     }
 
+    /// Several things that are wrong at once; a person is needed only where no other class of failure is among them.
+    pub fn of(problems: Vec<Self>, reason: Reason) -> Self {
+        let transient = problems.iter().map(|problem| problem.class).find(|class| !matches!(class, Class::Human));
+        Self { reason, class: transient.unwrap_or(Class::Human), cause: Some(Box::new(Problems(problems))) }
+    }
+
     /// The failed call, where it was one.
     pub fn call(&self) -> Option<&CallError> {
         let cause = self.cause.as_deref()?;

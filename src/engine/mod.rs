@@ -13,6 +13,7 @@ mod halt;
 mod issue;
 mod memory;
 mod observe;
+mod others;
 mod preflight;
 mod progress;
 pub mod report;
@@ -34,6 +35,7 @@ pub use self::halt::{Halt, chain};
 use self::issue::Held;
 use self::memory::Memory;
 use self::observe::Observed;
+use self::others::Others;
 pub use self::progress::{LastAction, Progress};
 pub use self::report::{Report, Standing};
 use self::run::{Record, Run};
@@ -113,6 +115,7 @@ pub struct Connection {
     order: Option<Order>,
     /// Since when (by `elapsed`) it has been leaving things to another process.
     standing_by: Option<TimeDelta>,
+    others: Others,
     /// The first action since the last order was taken up: what came of it.
     obeyed: Option<LastAction>,
     memory: Arc<Memory>,
@@ -135,6 +138,7 @@ impl Connection {
             introduced: false,
             order: None,
             standing_by: None,
+            others: Others::default(),
             obeyed: None,
             memory: Arc::default(),
         }
@@ -299,8 +303,9 @@ impl Connection {
     }
 
     /// One observation, and the decision that follows from it once every question of it is answered.
-    async fn see(&self, run: &Run<'_>, settled: Timestamp, act: Act) -> Result<(Observed, Decision), Halt> {
+    async fn see(&mut self, run: &Run<'_>, settled: Timestamp, act: Act) -> Result<(Observed, Decision), Halt> {
         let seen = run.observe().await?;
+        let stirred = self.others.look(&seen.journal, &self.spec.holder, run.elapsed());
         let mut answers = Answers::default();
         loop {
             let facts = Facts {
@@ -308,6 +313,7 @@ impl Connection {
                 holder: &self.spec.holder,
                 acting: act == Act::CarryOut,
                 stood_by: self.standing_by.map_or(TimeDelta::zero(), |since| run.elapsed() - since),
+                stirred,
                 policy: &self.spec.policy,
                 journal: &seen.journal,
                 job: &seen.job,

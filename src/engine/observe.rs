@@ -27,13 +27,14 @@ impl Observed {
 }
 
 impl Run<'_> {
-    /// One vault listing and one job read, side by side.
+    /// One vault listing and one job read, side by side. What both have to complain of is told at once.
     pub async fn observe(&self) -> Result<Observed, Halt> {
-        let (versions, job) = futures::join!(self.ports.vault.list(), self.ports.provisioner.job());
-        let journal =
-            versions.map(|versions| self.journal(versions)).map_err(|e| Halt::from(e).during(Reason::CannotObserve))?;
-        let job = job.map_err(|e| Halt::from(e).during(Reason::CannotObserve))?;
-        Ok(Observed { journal, job })
+        match futures::join!(self.ports.vault.list(), self.ports.provisioner.job()) {
+            (Ok(versions), Ok(job)) => Ok(Observed { journal: self.journal(versions), job }),
+            (Err(vault), Ok(_)) => Err(Halt::from(vault).during(Reason::CannotObserve)),
+            (Ok(_), Err(job)) => Err(Halt::from(job).during(Reason::CannotObserve)),
+            (Err(vault), Err(job)) => Err(Halt::of(vec![vault.into(), job.into()], Reason::CannotObserve)),
+        }
     }
 
     /// Answers one question of a decision.

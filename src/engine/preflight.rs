@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::Run;
-use super::halt::{Halt, Problems};
+use super::halt::Halt;
 use super::observe::Observed;
 use crate::domain::{CurrentHealth, Job, Plan, Reason, Settings, Verdict};
 use crate::ports::{CallError, Class};
@@ -126,14 +126,13 @@ impl Run<'_> {
     }
 }
 
-/// All problems as one failure; a person is needed only where nothing else is wrong.
+/// All problems as one failure.
 fn several(problems: Vec<Halt>) -> Halt {
-    let transient = problems.iter().find(|p| !matches!(p.class, Class::Human)).map(|p| p.class);
     let reason = match problems.as_slice() {
         [only] if only.reason == Reason::TenantShared => Reason::TenantShared,
         _ => Reason::PreflightFailed,
     };
-    Halt { reason, class: transient.unwrap_or(Class::Human), cause: Some(Box::new(Problems(problems))) }
+    Halt::of(problems, reason)
 }
 
 #[cfg(test)]

@@ -56,6 +56,33 @@ async fn whoever_finds_the_say_claimed_while_it_waits_for_a_gap_begins_nothing()
 }
 
 #[tokio::test]
+async fn a_host_whose_clock_is_behind_is_left_alone_for_as_long_as_it_is_seen_to_sign() {
+    let drive = prepared(Mode::Overlap, own_expiry()).await;
+    drive.world().advance(TimeDelta::minutes(80)); // It is due.
+    let (_face, mut other) = drive.host("other-host", FaceOptions::default(), CancellationToken::new());
+    let before = writes(&drive);
+    let until = drive.world().now() + TimeDelta::minutes(20);
+    while drive.world().now() < until {
+        let at = drive.world().now() - TimeDelta::minutes(9);
+        signs(&mut drive.world(), Sign { holder: "one-host".to_owned(), at });
+        other.look(Act::CarryOut).await;
+        drive.world().advance(TimeDelta::minutes(1));
+    }
+    assert_eq!(writes(&drive), before, "{}", drive.world().ledger.trace());
+    drive.world().advance(TimeDelta::minutes(4));
+    let look = other.look(Act::CarryOut).await;
+    assert!(look.report.last_action.is_some_and(|last| last.succeeded), "and not for longer");
+    is_well(&drive, 1);
+}
+
+/// The newest version is signed.
+fn signs(world: &mut World, sign: Sign) {
+    let newest = world.versions_mut().and_then(|all| all.last_mut()).expect("a version");
+    let Label::Ours(labels) = Label::parse(&newest.tags) else { panic!("{:?}", newest.tags) };
+    newest.tags = Labels { sign: Some(sign), ..*labels }.to_tags();
+}
+
+#[tokio::test]
 async fn whoever_finds_the_say_claimed_while_its_token_settles_gives_entra_nothing() {
     let late = Settings { takes_effect: TakesEffect::Delay(TimeDelta::minutes(9)), ..settings() };
     let drive = prepared(Mode::Overlap, late).await;

@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub acting: bool,
     /// How long this process has been leaving things to another one.
     pub stood_by: TimeDelta,
+    /// How long ago it saw that another one had signed since the look before.
+    pub stirred: Option<TimeDelta>,
     /// The rules of this connection.
     pub policy: &'a Policy,
     /// The vault.

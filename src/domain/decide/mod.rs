@@ -40,6 +40,7 @@ const RULES: &[(&str, Rule)] = &[
     ("a pause that this process made and no version tells of is written down again", pause::forgotten_pause),
     ("what a person asks for is done", ordered::ordered),
     ("a pause of ours ends when Entra's saved token passes", pause::end_pause),
+    ("under a pause that no version tells of, a process that has just begun takes nothing up", pause::hidden_pause),
     ("after a failure, wait", unfinished::backing_off),
     ("a pending token goes to Entra before another is issued", unfinished::pending),
     ("a rejected token that works by now is taken back", health::late),

@@ -45,6 +45,14 @@ pub(super) fn forgotten_pause(f: &Facts<'_>) -> Option<Decision> {
     Some(note(newest, Reason::PauseToRecord, |labels| labels.pause = Some(pause)))
 }
 
+/// In its first minutes a process may not see yet that the pause is that of the rotation which it would take up, and would write
+/// over what tells of it. Nothing runs meanwhile.
+pub(super) fn hidden_pause(f: &Facts<'_>) -> Option<Decision> {
+    let resumes = f.journal.pending().is_some() || f.expects_rejected();
+    let hidden = f.job.state == JobState::Paused && f.journal.unended_pause().is_none() && f.own_pause.is_none();
+    (resumes && hidden && f.settled > f.now).then_some(Decision::Wait { until: f.settled, reason: Reason::JustBegun })
+}
+
 pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {
     let (entry, pause) = f.journal.held_pause().filter(|_| f.job.state == JobState::Paused)?;
     let paused = f.job.seen_at - pause.at.unwrap_or(pause.planned);

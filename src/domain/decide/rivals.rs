@@ -21,7 +21,10 @@ pub const SETTLE: TimeDelta = TimeDelta::seconds(10);
 
 /// Another process is at work.
 pub(super) fn rival(f: &Facts<'_>) -> Option<Decision> {
-    let until = ahead(f.journal.sign_of_another(f.holder, f.now + CLOCKS_APART)? + GRACE, f.now)?;
+    // By his clock, which may be off; and by what this process has seen of him itself.
+    let told = f.journal.sign_of_another(f.holder, f.now + CLOCKS_APART).map(|sign| sign + GRACE);
+    let seen = f.stirred.map(|ago| f.now + GRACE - ago);
+    let until = ahead(told.max(seen)?, f.now)?;
     Some(Decision::Wait { until, reason: Reason::AnotherHolder })
 }
 

@@ -221,10 +221,14 @@ impl Journal {
         newest.is_some_and(|sign| sign.holder != holder)
     }
 
-    /// The last sign that anybody but `holder` has given, until `latest`: a later one was given by a clock that was wrong.
+    /// The signs that anybody but `holder` has given.
+    pub fn signs_of_others(&self, holder: &str) -> impl Iterator<Item = &Sign> {
+        self.ours().filter_map(|e| e.labels.sign.as_ref()).filter(move |sign| sign.holder != holder)
+    }
+
+    /// When the last of them was given, until `latest`: a later one was given by a clock that was wrong.
     pub fn sign_of_another(&self, holder: &str, latest: Timestamp) -> Option<Timestamp> {
-        let signs = self.ours().filter_map(|e| e.labels.sign.as_ref());
-        signs.filter(|sign| sign.holder != holder && sign.at <= latest).map(|sign| sign.at).max()
+        self.signs_of_others(holder).map(|sign| sign.at).filter(|at| *at <= latest).max()
     }
 
     /// The next free place in our order.

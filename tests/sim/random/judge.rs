@@ -43,6 +43,12 @@ pub struct Judge<'a> {
     /// When a pause of ours failed, and when a person started the job, last.
     pause_failed: Option<Timestamp>,
     person_started: Option<Timestamp>,
+    /// When a person paused the job, and when a process was killed, last.
+    person_paused: Option<Timestamp>,
+    killed: Option<Timestamp>,
+    /// What cycles would use is dead; and was when a person started the job.
+    exposed: bool,
+    started_exposed: bool,
     /// The job is paused by us; or it was, until somebody started it or it went into quarantine.
     ours: bool,
     pause_lost: bool,
@@ -78,6 +84,10 @@ impl<'a> Judge<'a> {
             last_deed: None,
             pause_failed: None,
             person_started: None,
+            person_paused: None,
+            killed: None,
+            exposed: false,
+            started_exposed: false,
             ours: false,
             pause_lost: false,
             second_until: None,
@@ -110,6 +120,9 @@ impl<'a> Judge<'a> {
         }
         if let What::Second { lasts } = what {
             self.second_until = self.second_until.max(Some(now + *lasts));
+        }
+        if let What::Kill { .. } = what {
+            self.killed = Some(now);
         }
         if let What::Person(_) = what {
             self.last_deed = Some(now);

@@ -161,6 +161,21 @@ fn under_a_pause_a_process_that_has_just_begun_looks_again_as_soon_as_it_knows_w
 }
 
 #[test]
+fn under_a_pause_that_no_version_tells_of_a_process_that_has_just_begun_takes_no_token_up() {
+    let mut seen = with_pending(well(), 2, minutes(0));
+    (seen.now, seen.job.seen_at) = (minutes(1), minutes(1));
+    seen.settled = minutes(3);
+    let waits = Decision::Wait { until: minutes(3), reason: Reason::JustBegun };
+    assert_eq!(seen.reason(), Some(Reason::PendingToken), "the job runs");
+    seen.job.state = JobState::Paused;
+    assert_eq!(seen.decide(), waits);
+    assert_eq!(Seen { now: minutes(3), ..seen }.reason(), Some(Reason::PendingToken), "all that was written must show");
+    let mut told = held_pause(with_pending(well(), 2, minutes(0)), minutes(0));
+    (told.now, told.job.seen_at, told.job.last_execution, told.settled) = (minutes(1), minutes(1), None, minutes(3));
+    assert_eq!(told.reason(), Some(Reason::PendingToken), "a pause of ours is gone on with");
+}
+
+#[test]
 fn a_recorded_pause_that_graph_does_not_show_is_looked_for_every_five_minutes_until_its_absence_is_believed() {
     let mut seen = held_pause(well(), day(10) - TimeDelta::minutes(9));
     (seen.job.state, seen.job.last_execution) = (JobState::Active, None);

@@ -23,6 +23,19 @@ fn another_process_is_left_alone_for_four_minutes_after_its_last_sign_whatever_i
 }
 
 #[test]
+fn another_process_that_is_seen_to_sign_is_left_alone_for_as_long_whatever_its_clock_says() {
+    for signed in [TimeDelta::days(3), TimeDelta::days(-3)] {
+        let mut seen = due_and_signed("there", signed);
+        seen.stood_by = TimeDelta::hours(1);
+        seen.stirred = Some(TimeDelta::seconds(239));
+        let waits = Decision::Wait { until: day(70) + TimeDelta::seconds(1), reason: Reason::AnotherHolder };
+        assert_eq!(seen.decide(), waits);
+        seen.stirred = Some(TimeDelta::seconds(240));
+        assert_eq!(seen.reason(), Some(Reason::Claimed));
+    }
+}
+
+#[test]
 fn a_sign_of_another_on_an_older_version_counts_as_well() {
     let mut seen = due_and_signed("there", TimeDelta::minutes(1));
     seen.versions.push(version(labels(Stage::Current, 2, day(0)), day(1)));

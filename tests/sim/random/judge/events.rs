@@ -40,8 +40,10 @@ impl Judge<'_> {
                         self.good_one_put_aside(world, *version)?;
                     }
                 }
+                Event::OutageBegan { .. } => self.exposed = true,
+                Event::OutageEnded { .. } => (self.exposed, self.started_exposed) = (false, false),
                 Event::Paused { by: Who::Person } => {
-                    paused = Some(*at);
+                    (paused, self.person_paused) = (Some(*at), Some(*at));
                     // Ours may have been carried out as far as we know, so that his is taken for it.
                     let doubtful = self.pause_failed.is_some_and(|failed| *at - failed <= REPEATED);
                     // Nor can anybody tell that ours had ended before.
@@ -52,7 +54,7 @@ impl Judge<'_> {
                     self.pause_lost = *by == Who::Person && self.ours;
                     self.ours = false;
                     if *by == Who::Person {
-                        self.person_started = Some(*at);
+                        (self.person_started, self.started_exposed) = (Some(*at), self.exposed);
                     }
                 }
                 Event::Quarantined { .. } => self.pause_lost |= std::mem::take(&mut self.ours),
@@ -63,8 +65,9 @@ impl Judge<'_> {
                     self.violations += u32::from(raced);
                     (self.ours, self.pause_lost) = (true, false);
                 }
-                Event::Violation { .. } if self.last_deed.is_some_and(|deed| *at - deed <= race) => {
-                    self.violations += 1;
+                Event::Violation { .. } => {
+                    let quicker = self.last_deed.is_some_and(|deed| *at - deed <= race);
+                    self.violations += u32::from(quicker || self.paused_as_we_died());
                 }
                 Event::CycleFailed { token, refused: true } => self.cycle_fails(*token)?,
                 _ => {}
@@ -94,8 +97,9 @@ impl Judge<'_> {
         // A token that dies of old age has had its slack: it is excused only if accidents have used that up.
         let slack_used = token.is_some_and(|token| self.expired.contains(&token))
             && self.taken + self.bounds.skew >= self.plan.policy.min_slack;
-        // Who starts a job that he has paused himself, while we cannot see it, starts it with whatever Entra holds.
-        let unseen = self.person_started.is_some_and(|started| self.calm > started);
+        // Who starts a job that he has paused himself, while we cannot see it or a rotation is under way, starts it with
+        // whatever Entra holds.
+        let unseen = self.started_exposed || self.person_started.is_some_and(|started| self.calm > started);
         match self.is_strict() && promised && !slack_used && !unseen {
             true => Err(format!("(2) a provisioning cycle fails with token {token:?}")),
             false => Ok(()),

@@ -5,7 +5,7 @@ use scim_rotator::domain::{Reason, Timestamp};
 use scim_rotator::engine::report::Kind;
 
 use super::super::host::Desk;
-use super::Judge;
+use super::{Judge, RACE};
 use crate::world::TakesEffect;
 
 impl Judge<'_> {
@@ -23,6 +23,13 @@ impl Judge<'_> {
     pub fn beside(&mut self, desk: &Desk, now: Timestamp) -> Result<(), String> {
         self.needs_human(desk, now);
         self.called_for_nothing(desk)
+    }
+
+    /// A person paused the job in the seconds in which a process that was about to do so was killed: whose pause it is, nobody
+    /// can know.
+    pub(super) fn paused_as_we_died(&self) -> bool {
+        let apart = |(paused, killed): (Timestamp, Timestamp)| (killed - paused).abs();
+        self.person_paused.zip(self.killed).map(apart).is_some_and(|apart| apart <= RACE)
     }
 
     /// Tokens take longer to take effect than the configuration says that anybody should wait: what follows converges, but
