@@ -43,6 +43,15 @@ impl Tier {
     }
 }
 
+impl RetryNote {
+    /// After so many failed attempts in a row, the last one at `now`; `asked` is what the service wants (`Retry-After`).
+    pub fn after(attempts: u32, now: Timestamp, tier: Tier, asked: TimeDelta) -> Self {
+        let moment = |tier: Tier| now + tier.delay(attempts).max(asked);
+        let in_need = Some(moment(Tier::Emergency)).filter(|_| tier == Tier::Normal);
+        Self { attempts, not_before: moment(tier), in_need }
+    }
+}
+
 /// Failures that no version of the vault tells of, because they came before anything was written. Kept in memory:
 /// a restart forgets them, which costs one early try.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,7 +99,7 @@ pub const LIST_LAG: TimeDelta = TimeDelta::minutes(3);
 /// The record to write ahead of an attempt: as if it had failed before anybody was asked.
 pub fn written_ahead(previous: Option<RetryNote>, now: Timestamp) -> RetryNote {
     let attempts = previous.map_or(0, |retry| retry.attempts).saturating_add(1);
-    RetryNote { attempts, not_before: now + Tier::Emergency.delay(attempts) }
+    RetryNote::after(attempts, now, Tier::Emergency, TimeDelta::zero())
 }
 
 /// When to ask again, should the answer to what is asked now be lost. `issued` is how often the issuer may have made a token

@@ -15,6 +15,8 @@ pub struct Job {
     pub quarantine: Option<Quarantine>,
     /// `status.lastExecution`, when there has been one.
     pub last_execution: Option<Execution>,
+    /// `status.lastSuccessfulExecution`, when there has been one.
+    pub last_success: Option<Execution>,
     /// `schedule.interval`: the time from the beginning of one cycle to the next.
     pub interval: Option<chrono::TimeDelta>,
     /// Graph's own clock (the answer's `Date`), by which executions are dated.
@@ -102,6 +104,12 @@ impl Job {
             && self.last_execution.as_ref().is_some_and(|e| e.began > moment && e.state != ExecutionState::Failed)
     }
 
+    /// How long a cycle takes, as far as is known: one that failed may have ended at once, so the last that succeeded counts
+    /// as well.
+    pub fn cycle_length(&self) -> Option<chrono::TimeDelta> {
+        [&self.last_execution, &self.last_success].into_iter().flatten().map(Execution::length).max()
+    }
+
     /// When the next cycle is to begin, as far as the schedule tells.
     pub fn next_cycle(&self) -> Option<Timestamp> {
         Some(self.last_execution.as_ref()?.began + self.interval?)
@@ -121,6 +129,7 @@ mod tests {
             id: "job".into(),
             state: JobState::Active,
             quarantine: None,
+            last_success: None,
             last_execution: Some(Execution { began: at(0), ended: at(5), state: ExecutionState::Succeeded }),
             interval: Some(chrono::TimeDelta::minutes(40)),
             seen_at: at(7),
@@ -132,6 +141,15 @@ mod tests {
         assert_eq!(job().last_execution.map(|last| last.length()), Some(chrono::TimeDelta::minutes(5)));
         assert_eq!(job().next_cycle(), Some(at(40)));
         assert_eq!(Job { last_execution: None, ..job() }.next_cycle(), None);
+    }
+
+    #[test]
+    fn a_cycle_that_failed_at_once_does_not_hide_how_long_one_takes() {
+        let failed = Execution { began: at(40), ended: at(40), state: ExecutionState::Failed };
+        let job = Job { last_success: job().last_execution, last_execution: Some(failed), ..job() };
+        assert_eq!(job.cycle_length(), Some(chrono::TimeDelta::minutes(5)));
+        assert_eq!(Job { last_success: None, ..job.clone() }.cycle_length(), Some(chrono::TimeDelta::zero()));
+        assert_eq!(Job { last_success: None, last_execution: None, ..job }.cycle_length(), None);
     }
 
     #[test]

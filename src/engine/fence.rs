@@ -61,12 +61,19 @@ impl Run<'_> {
                 return self.drain(record, held.at.unwrap_or(held.planned), falling).await;
             }
             let ended = Some(job.seen_at);
-            return self.write(record, |labels| labels.pause = Some(PauseNote { ended, ..plan })).await;
+            self.write(record, |labels| labels.pause = Some(PauseNote { ended, ..plan })).await?;
+            // A cycle may have outlived a person's pause as well.
+            return match job.state {
+                JobState::Paused => self.drain(record, job.seen_at, falling).await,
+                _ => Ok(()),
+            };
         }
         if record.labels.pause != Some(plan) {
             self.write(record, |labels| labels.pause = Some(plan)).await?;
         }
         let at = self.insist(PATIENCE, || self.ports.provisioner.pause()).await?;
+        // Graph's dates have whole seconds, and a pause as old as its plan would be taken for one that was only guessed.
+        let at = at.max(plan.planned + TimeDelta::seconds(1));
         let held = Some(PauseNote { at: Some(at), ..plan });
         // Known here even if it cannot be written down, so that whoever backs out ends it.
         record.labels.pause = held;
@@ -94,7 +101,8 @@ impl Run<'_> {
                 self.memory.pause_has_shown();
             }
             let last = job.last_execution.as_ref();
-            let length = last.map_or(BLIND_DRAIN, |e| (e.length() * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
+            let length = job.cycle_length();
+            let length = length.map_or(BLIND_DRAIN, |length| (length * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
             // One that is over may still be told of: a version is used again for another try.
             if record.labels.pause.is_some_and(|pause| pause.is_held() && pause.is_overrun(last)) {
                 return Err(somebody_started_it());
@@ -115,10 +123,11 @@ impl Run<'_> {
             self.wait_unless_stopping(nap).await?;
             waited += nap;
             self.keep_signed().await?;
-            // Entra says the same of a token that is dead and of an endpoint that is down; the endpoint itself does not.
+            // Entra says the same of a token that is dead and of an endpoint that is down; the endpoint itself does not. It is
+            // asked first: Entra may hold a new token by a person's hand, and to test that is to use it.
             if let Some(token) = falling
-                && matches!(self.ports.provisioner.test_saved().await, Ok(Verdict::NotAccepted))
                 && self.is_refused_by_endpoint(token).await
+                && matches!(self.ports.provisioner.test_saved().await, Ok(Verdict::NotAccepted))
             {
                 return Ok(());
             }
@@ -144,16 +153,28 @@ impl Run<'_> {
             }
         };
         self.memory.paused(None);
-        let ended = Some(PauseNote { ended: Some(at), ..pause });
-        let written = self.write(record, |labels| labels.pause = ended).await;
-        if let Err(halt) = written {
+        let ended = PauseNote { ended: Some(at), ..pause };
+        if let Err(halt) = self.note_pause(record, ended).await {
             tracing::warn!(error = %super::halt::chain(&halt), "that the job runs again is written down as soon as it can be");
-            // A person may pause it from here on, and must not have his pause taken for ours.
-            record.labels.pause = ended;
+        }
+        Ok(())
+    }
+
+    /// A pause was certainly not made: nobody shall take a later one for it.
+    pub async fn deny_pause(&self, record: &mut Record, plan: PauseNote) -> Result<(), Halt> {
+        self.note_pause(record, PauseNote { ended: Some(plan.planned), ..plan }).await
+    }
+
+    /// Writes down that a pause is over, or was never made; if not now, then as soon as it can be: a person may pause the job from here
+    /// on, and must not have his pause taken for ours.
+    async fn note_pause(&self, record: &mut Record, ended: PauseNote) -> Result<(), Halt> {
+        let written = self.write(record, |labels| labels.pause = Some(ended)).await;
+        if written.is_err() {
+            record.labels.pause = Some(ended);
             let labels = Labels { sign: self.sign(), ..record.labels.clone() };
             self.memory.owed(&record.id, &labels, self.elapsed());
         }
-        Ok(())
+        written
     }
 
     /// `start`, only in this state, never on a job that runs, nor on one that has run since it was paused: then somebody has
@@ -182,7 +203,8 @@ impl Run<'_> {
 fn in_gap(job: &Job) -> bool {
     match (&job.last_execution, job.next_cycle()) {
         (Some(last), Some(next)) => job.seen_at >= last.ended && job.seen_at + SMALLEST_GAP < next,
-        _ => true, // Nothing tells: no use in waiting.
+        (None, _) => false,      // The first one, the longest of all, is running or about to begin.
+        (Some(_), None) => true, // Nothing tells: no use in waiting.
     }
 }
 
@@ -205,6 +227,7 @@ mod tests {
             id: "j".into(),
             state: JobState::Active,
             quarantine: None,
+            last_success: None,
             last_execution: Some(Execution { began: at(0), ended: at(5), state: ExecutionState::Succeeded }),
             interval: Some(TimeDelta::minutes(40)),
             seen_at: at(seen),

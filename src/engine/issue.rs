@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::Run;
 use super::halt::Halt;
 use super::observe::Observed;
+use super::rotate::own_plan;
 use super::run::{PATIENCE, Record};
 use crate::domain::attempts::{ISSUE_PERIOD, Tier, ask_again, written_ahead};
 use crate::domain::journal::{
@@ -107,6 +108,12 @@ impl Run<'_> {
         if let Err(halt) = self.still_ours(&record.labels).await {
             // Nobody has been asked, so nobody shall take this for a lost answer.
             self.give_up_intent(plan, &mut record, &halt).await;
+            if let Some(plan) = own_plan(&record, fence).filter(|_| halt.reason != Reason::TakenOver)
+                && let Err(error) = self.deny_pause(&mut record, plan).await
+            {
+                let error = super::halt::chain(&error);
+                tracing::debug!(error, "that the job was not paused is written down as soon as it can be");
+            }
             return Err(halt);
         }
         Ok(record)
@@ -207,8 +214,10 @@ impl Run<'_> {
                 }
                 if let Some(retry) = labels.retry.as_mut() {
                     retry.attempts -= u32::from(stopping);
-                    let delay = if stopping { TimeDelta::zero() } else { tier.delay(retry.attempts).max(asked) };
-                    retry.not_before = now + delay;
+                    *retry = match stopping {
+                        true => RetryNote { not_before: now, in_need: None, ..*retry },
+                        false => RetryNote::after(retry.attempts, now, tier, asked),
+                    };
                 }
             })
             .await;

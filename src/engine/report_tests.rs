@@ -61,6 +61,7 @@ fn seen_with(versions: Vec<Version>, now: Timestamp) -> Observed {
         id: "job".into(),
         state: JobState::Active,
         quarantine: None,
+        last_success: None,
         last_execution: None,
         interval: None,
         seen_at: now,

@@ -1,5 +1,7 @@
 //! The runs, each in its order. What the steps do stands in the files that are named after them.
 
+use chrono::TimeDelta;
+
 use super::Run;
 use super::cutover::Old;
 use super::halt::Halt;
@@ -7,7 +9,7 @@ use super::issue::{Held, Planned};
 use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
-use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, Stage, StartNote};
+use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, RetryNote, Stage, StartNote};
 use crate::domain::{Job, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class, VaultError};
 
@@ -22,7 +24,9 @@ impl Run<'_> {
         let older_answer = seen.journal.open_intent().is_some();
         let wants_fence = plan.fenced;
         let mut job = ready.job;
-        if wants_fence && !old.dead && !plan.compromised {
+        // Where no token of ours is known, Entra may well hold one by somebody's hand.
+        let may_harm = !old.dead || old.token.is_none();
+        if wants_fence && may_harm && !plan.compromised {
             job = self.await_gap(job, self.last_safe(seen)).await?;
         }
         let fence = match (held_pause, wants_fence && job.state == JobState::Active) {
@@ -39,7 +43,7 @@ impl Run<'_> {
         }
         let mut intent = self.intend(plan, seen, fence).await?;
         if let Err(halt) = self.secure(fence, seen, &job, known_dead, wants_fence, &mut intent).await {
-            return Err(self.back_out(plan, &mut intent, older_answer, halt).await);
+            return Err(self.back_out(plan, &mut intent, fence, older_answer, halt).await);
         }
         let mut held = match self.issue_and_store(plan, &mut intent).await {
             Ok(held) => held,
@@ -86,17 +90,13 @@ impl Run<'_> {
     }
 
     /// Nothing was issued: the intent is given up and the job runs again.
-    async fn back_out(&self, plan: &Plan, intent: &mut Record, older_answer: bool, halt: Halt) -> Halt {
+    async fn back_out(&self, plan: &Plan, intent: &mut Record, fence: Planned, older_answer: bool, halt: Halt) -> Halt {
         self.give_up_intent(plan, intent, &halt).await;
         if halt.reason == Reason::TakenOver {
             return halt; // Whoever has taken over may need the pause; if not, the next look ends it.
         }
-        let refused = intent.labels.pause.filter(|pause| pause.is_open() && halt.class != Class::Ambiguous);
-        let lowered = match refused {
-            // The pause was certainly not made: nobody shall take a later one for it.
-            Some(plan) => {
-                self.write(intent, |labels| labels.pause = Some(PauseNote { ended: Some(plan.planned), ..plan })).await
-            }
+        let lowered = match own_plan(intent, fence).filter(|_| halt.class != Class::Ambiguous) {
+            Some(plan) => self.deny_pause(intent, plan).await,
             None if older_answer => Ok(()),
             None => self.lower_fence(intent).await,
         };
@@ -251,12 +251,12 @@ impl Run<'_> {
         let current = journal.current().ok_or_else(|| self.taken_over())?;
         let mut labels = Labels { seq: rejected.seq + 1, intent: None, ..current.labels.clone() };
         labels.stage = Stage::Current;
-        labels.pause = None;
+        (labels.pause, labels.hold) = (None, None);
         labels.rotation = self.rotation_id(labels.seq);
         let now = self.now();
         let tier = if self.spec.policy.is_urgent(labels.token.as_ref(), now) { Tier::Emergency } else { Tier::Normal };
         if let Some(retry) = labels.retry.as_mut() {
-            retry.not_before = now + tier.delay(retry.attempts);
+            *retry = RetryNote::after(retry.attempts, now, tier, TimeDelta::zero());
         }
         let mut held = Held { token: token.clone(), labels, version: None };
         self.store_held(&mut held, super::run::PATIENCE).await?;
@@ -292,6 +292,12 @@ impl Run<'_> {
         let token = seen.journal.current()?.labels.token.as_ref()?;
         self.spec.policy.due(token)?.last_safe
     }
+}
+
+/// The pause that this very run has planned and not made. One that was planned by a process before us may well have been made.
+pub(super) fn own_plan(intent: &Record, fence: Planned) -> Option<PauseNote> {
+    let own = |pause: &PauseNote| matches!(fence, Planned::At(planned) if pause.planned >= planned);
+    intent.labels.pause.filter(|pause| own(pause) && pause.is_open())
 }
 
 fn is_over(seen: &Observed, now: Timestamp) -> bool {

@@ -81,7 +81,8 @@ impl Run<'_> {
         }
     }
 
-    /// Repeats an idempotent call until it succeeds, only a person can help, or patience ends.
+    /// Repeats an idempotent call until it succeeds, only a person can help, or patience ends. Where the answer to any of the
+    /// tries was lost, what was asked for may have been done, however certain the no to the last one.
     pub async fn insist<T, E, F, Fut>(&self, patience: TimeDelta, mut call: F) -> Result<T, Halt>
     where
         E: Into<Halt>,
@@ -90,21 +91,24 @@ impl Run<'_> {
     {
         let until = self.elapsed() + patience;
         let mut delay = TimeDelta::seconds(1);
+        let mut doubtful = false;
+        let doubt = |halt: Halt, doubtful| if doubtful { Halt { class: Class::Ambiguous, ..halt } } else { halt };
         loop {
             self.progress.beat();
             let halt: Halt = match call().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error.into(),
             };
+            doubtful |= halt.class == Class::Ambiguous;
             let asked = match halt.class {
                 _ if halt.reason == Reason::TakenOver => return Err(halt),
-                Class::Human => return Err(halt),
+                Class::Human => return Err(doubt(halt, doubtful)),
                 Class::Ambiguous => None,
                 Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()),
             };
             let wait = delay.max(asked.unwrap_or_default());
             if self.elapsed() + wait > until {
-                return Err(halt);
+                return Err(doubt(halt, doubtful));
             }
             tracing::debug!(error = %super::halt::chain(&halt), wait_s = wait.num_seconds(), "a call failed and is repeated");
             self.wait(wait).await;

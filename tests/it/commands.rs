@@ -292,6 +292,8 @@ async fn two_commands_at_the_same_time_do_not_disturb_each_other() {
 async fn sigterm_to_a_command_that_rotates_by_itself_lets_the_job_run_again_and_issues_nothing() {
     // Real time: the drain of a running cycle takes minutes, and only the signal can end it.
     let place = Place::new(worlds(|_| ()), 1.0, |text| only(OVERLAP, &text)).await;
+    // The first cycle is over.
+    place.sandbox.world(OVERLAP).advance(chrono::TimeDelta::minutes(10));
     let mut command = tokio::process::Command::from(place.setup.command(BINARY));
     command.args(["rotate", "overlap"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.kill_on_drop(true).spawn().expect("it starts");

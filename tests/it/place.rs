@@ -202,7 +202,8 @@ pub async fn about_to_be_due(change: impl Fn(&mut Settings)) -> Vec<Arc<Mutex<Wo
     let now = real_now();
     let due = now + TimeDelta::minutes(3);
     let begun = worlds(|settings| {
-        settings.start = due - TimeDelta::hours(36) - TimeDelta::minutes(6);
+        // The first token is made as soon as the first cycle has ended, and a running one would have.
+        settings.start = due - TimeDelta::hours(36) - TimeDelta::minutes(18);
         change(settings);
     });
     for (world, mode) in begun.iter().zip([Mode::Overlap, Mode::RemoveCurrent]) {

@@ -114,6 +114,20 @@ impl Drive {
         panic!("the world never looks like this")
     }
 
+    /// Lets one process live until `until`. Between its calls `person` may meddle.
+    pub async fn live_beside(&self, until: Timestamp, mut person: impl FnMut(&mut World)) {
+        let options = FaceOptions { until: Some(until), yields: true, ..FaceOptions::default() };
+        let (face, connection) = self.process(options);
+        let mut connection = connection.calm();
+        let meddle = async {
+            loop {
+                person(&mut self.world());
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! { biased; () = face.over() => (), () = tend(&mut connection) => (), () = meddle => () }
+    }
+
     /// Lets processes live until `until`, each dying at its crash; the one after the last crash lives on.
     /// Answers with the port calls that the first of them made.
     pub async fn live(&self, crashes: &[Crash], until: Timestamp) -> usize {

@@ -63,6 +63,8 @@ pub struct FaceOptions {
     pub crash: Option<Crash>,
     /// The last moment (of the world): a sleep beyond it never returns.
     pub until: Option<Timestamp>,
+    /// After each call others have their turn.
+    pub yields: bool,
     /// Somebody else moves the clock, by these. He polls whenever it has moved: nobody is woken otherwise.
     pub alarms: Option<Arc<Alarms>>,
 }
@@ -77,6 +79,7 @@ impl Default for FaceOptions {
             assumed_lifetime: None,
             crash: None,
             until: None,
+            yields: false,
             alarms: None,
         }
     }
@@ -179,6 +182,9 @@ impl Face {
         let answer = call(self);
         if dies(Side::After) {
             self.die("after").await;
+        }
+        if self.options.yields {
+            tokio::task::yield_now().await;
         }
         if let Some(alarms) = &self.options.alarms {
             let wake = self.world().now() + std::mem::take(&mut *lock(&self.owed));

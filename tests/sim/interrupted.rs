@@ -2,7 +2,7 @@
 //! takes the rotation up waits for the rest of it, and no cycle fails.
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Fence, Mode, Policy};
+use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy};
 
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
@@ -100,4 +100,48 @@ async fn nor_is_it_after_answers_that_were_lost() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_person_who_gave_entra_the_token_by_hand_in_the_midst_of_a_cycle_has_none_fail_by_us() {
+    let drive = supplied(TimeDelta::minutes(30)).await;
+    let new = drive.world().token_values().last().expect("a token").to_owned();
+    drive.world().person_saves(&new);
+    ends_well(&drive, &[], "").await;
+}
+
+#[tokio::test]
+async fn a_cycle_that_could_not_reach_the_endpoint_does_not_make_the_next_one_short() {
+    let busy = Settings { cycle_length: TimeDelta::minutes(39), ..settings() };
+    let begin = about_to_rotate(busy, policy(Mode::RemoveCurrent, Fence::Auto)).await;
+    // Due in the midst of it, at the last safe moment: no gap is waited for.
+    let rules = Policy { min_slack: TimeDelta::days(30), ..begin.policy.clone() };
+    for minutes in [50, 70, 90] {
+        let drive = Drive::new(begin.world().clone(), rules.clone());
+        let from = drive.world().now();
+        drive.world().faults.during(Service::Scim, from, from + TimeDelta::minutes(minutes), Fault::Down);
+        let until = from + TimeDelta::hours(8);
+        drive.live(&[], until).await;
+        let world = drive.world();
+        assert_eq!(
+            (world.ledger.cycles_failed, world.saved_token()),
+            (0, Some(2)),
+            "{minutes}\n{}",
+            world.ledger.trace()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_first_cycle_of_a_job_is_waited_for_before_a_token_is_made() {
+    let first = Settings {
+        cycle_length: TimeDelta::minutes(30),
+        takes_effect: TakesEffect::FirstUse,
+        begin: crate::world::Begin::AtEntra,
+        ..settings()
+    };
+    let rules = Policy { bootstrap: Some(Bootstrap::Rotate), ..policy(Mode::Overlap, Fence::Auto) };
+    let drive = Drive::new(World::new(first), rules);
+    drive.world().advance(TimeDelta::minutes(2));
+    ends_well(&drive, &[], "").await;
 }

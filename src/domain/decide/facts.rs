@@ -99,14 +99,24 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether a former process may have asked the issuer without the list showing it yet.
-    fn may_be_blind(&self) -> bool {
+    pub(super) fn may_be_blind(&self) -> bool {
         let calm = !self.hurried && !self.is_overridden();
         self.settled > self.now && (calm || self.journal.newest_intent().is_some())
+    }
+
+    /// Wait until all that was written before this process began must show.
+    pub(super) fn just_begun(&self) -> Decision {
+        Decision::Wait { until: self.settled, reason: Reason::JustBegun }
     }
 
     /// The written backoff of the connection, while it is ahead.
     pub(super) fn retry_wait(&self) -> Option<Timestamp> {
         ahead(self.journal.current()?.labels.retry?.not_before, self.now)
+    }
+
+    /// The same where a working token is missing.
+    fn need_wait(&self) -> Option<Timestamp> {
+        ahead(self.journal.current()?.labels.retry?.in_need(), self.now)
     }
 
     /// When a pending token is tried again: the bounds on issuing do not bound that.
@@ -130,7 +140,7 @@ impl<'a> Facts<'a> {
     /// Whether a rejected token may still take effect any minute.
     pub(super) fn expects_rejected(&self) -> bool {
         let token = self.journal.newest_rejected(self.now).and_then(|e| e.labels.token.as_ref());
-        token.is_some_and(|token| self.now - token.issued < LATE)
+        token.is_some_and(|token| (self.now - token.issued).abs() < LATE)
     }
 
     /// Whether a person asks for something that goes past what is wrong with the journal.
@@ -140,7 +150,7 @@ impl<'a> Facts<'a> {
 
     /// A rotation for a reason of need, as soon as the written backoff allows.
     pub(super) fn replace(&self, reason: Reason) -> Decision {
-        match self.retry_wait() {
+        match self.need_wait() {
             Some(until) => Decision::Wait { until, reason },
             None => self.issue(reason, self.policy.mode),
         }
@@ -157,9 +167,7 @@ impl<'a> Facts<'a> {
         match issue_bound(self.journal, self.now) {
             IssueBound::Spent(until) => Decision::NeedsHuman { until, reason: Reason::IssueBudgetSpent },
             IssueBound::TooSoon(until) => Decision::Wait { until, reason: Reason::IssueFloor },
-            IssueBound::Free if self.may_be_blind() => {
-                Decision::Wait { until: self.settled, reason: Reason::JustBegun }
-            }
+            IssueBound::Free if self.may_be_blind() => self.just_begun(),
             IssueBound::Free => {
                 if let Some(decision) = self.rejected_first() {
                     return decision;

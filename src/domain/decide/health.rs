@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::decision::note;
 use super::facts::{HUMAN_WAIT, SECOND_PUT};
-use super::{CurrentHealth, Decision, Facts, Question};
+use super::{CurrentHealth, Decision, Facts, Question, unfinished};
 use crate::domain::Verdict;
 use crate::domain::attempts::ahead;
 use crate::domain::job::{ExecutionState, JobState};
@@ -13,6 +13,8 @@ use crate::domain::reason::Reason;
 
 /// A good token that is lost a second time within this time is no accident.
 const FAMILIAR: TimeDelta = TimeDelta::days(7);
+/// What failed is left alone for so long before something else is done at the same connection.
+const REST: TimeDelta = TimeDelta::minutes(15);
 /// When nobody can tell whether token or endpoint is at fault: ask again so soon.
 const NO_VERDICT_WAIT: TimeDelta = TimeDelta::minutes(5);
 
@@ -20,6 +22,23 @@ const NO_VERDICT_WAIT: TimeDelta = TimeDelta::minutes(5);
 /// which it does the old one may die.
 pub(super) fn late(f: &Facts<'_>) -> Option<Decision> {
     if f.expects_rejected() { f.rejected_first() } else { None }
+}
+
+/// A wait for a token, or a spent budget of them, holds nothing up that needs no new one.
+pub(super) fn mend(f: &Facts<'_>) -> Option<Decision> {
+    let waits = f.attempts.waiting(f.now).is_some();
+    let rested = f.attempts.failed_at.is_none_or(|failed| f.now - failed >= REST);
+    let held_up = waits && rested || !waits && f.journal.open_intent().is_some();
+    if !held_up || f.journal.pending().is_some() || f.journal.current().is_none() {
+        return None;
+    }
+    let needs_none = |decision: &Decision| {
+        matches!(
+            decision,
+            Decision::Ask(_) | Decision::Adopt { .. } | Decision::Provision { .. } | Decision::Start { .. }
+        )
+    };
+    unfinished::supplied(f).or_else(|| trouble(f)).filter(needs_none)
 }
 
 pub(super) fn expired(f: &Facts<'_>) -> Option<Decision> {
@@ -120,11 +139,15 @@ pub(super) fn restate(f: &Facts<'_>) -> Option<Decision> {
     let token = |labels: &Labels| labels.token.as_ref().map(|token| token.id.clone());
     let shared = f.journal.is_overtaken(&current.labels.rotation, current.labels.seq);
     let another = shared || latest.stage == Stage::Rejected || token(latest) != token(current.labels);
+    if another && f.may_be_blind() {
+        return Some(f.just_begun()); // What is newer still may not show yet.
+    }
     another.then_some(Decision::Restate { reason: Reason::LatestIsAnother })
 }
 
 pub(super) fn retire(f: &Facts<'_>) -> Option<Decision> {
-    let current = f.journal.current()?;
+    // Without it, an older one may be all that there is.
+    let current = f.journal.current().filter(|e| e.version.enabled)?;
     let proven = current.labels.proof.proven?;
     if f.now < proven + f.policy.retire_after {
         return None;

@@ -41,6 +41,7 @@ const RULES: &[(&str, Rule)] = &[
     ("what a person asks for is done", ordered::ordered),
     ("a pause of ours ends when Entra's saved token passes", pause::end_pause),
     ("under a pause that no version tells of, a process that has just begun takes nothing up", pause::hidden_pause),
+    ("what needs no new token is not held up by a wait for one", health::mend),
     ("after a failure, wait", unfinished::backing_off),
     ("a pending token goes to Entra before another is issued", unfinished::pending),
     ("a rejected token that works by now is taken back", health::late),

@@ -50,7 +50,7 @@ pub(super) fn forgotten_pause(f: &Facts<'_>) -> Option<Decision> {
 pub(super) fn hidden_pause(f: &Facts<'_>) -> Option<Decision> {
     let resumes = f.journal.pending().is_some() || f.expects_rejected();
     let hidden = f.job.state == JobState::Paused && f.journal.unended_pause().is_none() && f.own_pause.is_none();
-    (resumes && hidden && f.settled > f.now).then_some(Decision::Wait { until: f.settled, reason: Reason::JustBegun })
+    (resumes && hidden && f.settled > f.now).then(|| f.just_begun())
 }
 
 pub(super) fn end_pause(f: &Facts<'_>) -> Option<Decision> {

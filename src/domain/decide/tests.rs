@@ -2,6 +2,7 @@
 
 mod begun;
 mod bounds;
+mod mended;
 mod milestones;
 mod ordered;
 mod paused;
@@ -12,7 +13,7 @@ mod rivals;
 mod supplied;
 
 use super::*;
-use crate::domain::attempts::Attempts;
+use crate::domain::attempts::{Attempts, Tier};
 use crate::domain::journal::{
     HoldNote, Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, RetryNote, Stage, StartNote, TokenNote,
     Version, VersionId,
@@ -127,6 +128,7 @@ fn well() -> Seen {
             id: "job".into(),
             state: JobState::Active,
             quarantine: None,
+            last_success: None,
             last_execution: Some(Execution {
                 began: day(10) - TimeDelta::minutes(30),
                 ended: day(10) - TimeDelta::minutes(25),
@@ -157,7 +159,7 @@ fn intended(minute: i64, mode: Mode) -> Seen {
     let mut labels = labels(Stage::Current, 2, day(-71));
     labels.intent = Some(Intent { at: minutes(0), mode, will_pause: true, why: String::new(), end: IntentEnd::Open });
     labels.pause = Some(PauseNote::planned(minutes(0)));
-    labels.retry = Some(RetryNote { attempts: 1, not_before: minutes(1) });
+    labels.retry = Some(RetryNote { attempts: 1, not_before: minutes(1), in_need: None });
     seen.versions.push(version(labels, minutes(0)));
     seen
 }
@@ -213,7 +215,7 @@ fn policy_alone_never_issues_twice_within_a_day() {
 #[test]
 fn a_written_backoff_holds_and_then_ends() {
     let mut seen = Seen { now: day(70), ..well() };
-    seen.last().retry = Some(RetryNote { attempts: 3, not_before: day(70) + TimeDelta::hours(1) });
+    seen.last().retry = Some(RetryNote { attempts: 3, not_before: day(70) + TimeDelta::hours(1), in_need: None });
     assert_eq!(seen.reason(), Some(Reason::BackingOff));
     seen.now += TimeDelta::hours(1);
     assert_eq!(seen.reason(), Some(Reason::NearingExpiry));
@@ -315,7 +317,7 @@ fn a_pause_of_ours_stands_while_the_next_attempt_is_near() {
 #[test]
 fn a_pause_of_ours_stands_for_an_hour_after_a_lost_answer_and_no_longer() {
     let mut seen = held_pause(intended(59, Mode::Overlap), minutes(0));
-    seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(90) });
+    seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(90), in_need: None });
     assert_eq!(seen.reason(), Some(Reason::AnswerLost));
     (seen.now, seen.job.seen_at) = (minutes(60), minutes(60));
     assert_eq!(seen.decide(), Decision::Ask(Question::Saved));
@@ -482,6 +484,6 @@ fn a_token_without_a_known_end_needs_a_human() {
 #[test]
 fn a_failed_attempt_is_waited_out_whatever_is_due() {
     let mut seen = with_pending(well(), 2, day(10));
-    seen.attempts.fail(seen.now, crate::domain::attempts::Tier::Emergency, None);
+    seen.attempts.fail(seen.now, Tier::Emergency, None);
     assert!(matches!(seen.decide(), Decision::Wait { reason: Reason::BackingOff, .. }));
 }

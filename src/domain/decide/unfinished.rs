@@ -68,5 +68,8 @@ pub(super) fn bootstrap(f: &Facts<'_>) -> Option<Decision> {
 
 pub(super) fn supplied(f: &Facts<'_>) -> Option<Decision> {
     let version = f.journal.newest_foreign().filter(|_| f.policy.accept_supplied || f.policy.supplied)?;
-    Some(Decision::Adopt { version: version.id.clone(), reason: Reason::SuppliedToken })
+    match f.may_be_blind() {
+        true => Some(f.just_begun()), // One of ours that is newer may not show yet.
+        false => Some(Decision::Adopt { version: version.id.clone(), reason: Reason::SuppliedToken }),
+    }
 }

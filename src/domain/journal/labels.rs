@@ -160,7 +160,8 @@ impl Labels {
             rotation: need("rotation")?.clone(),
             pause: record(tags, "pause")?.or(planned),
             intent,
-            retry: lenient(tags, "retry").filter(|retry: &RetryNote| is_honest(retry.not_before)),
+            retry: lenient(tags, "retry")
+                .filter(|retry: &RetryNote| is_honest(retry.not_before) && retry.in_need.is_none_or(is_honest)),
             proof: lenient(tags, "proof").filter(Proof::is_honest).unwrap_or_default(),
             started: lenient(tags, "started"),
             hold: lenient(tags, "hold").filter(|hold: &HoldNote| is_honest(hold.until)),

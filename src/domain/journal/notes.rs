@@ -111,6 +111,16 @@ pub struct RetryNote {
     pub attempts: u32,
     /// Not to be tried before this moment.
     pub not_before: Timestamp,
+    /// The same where a working token is missing, if that is earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_need: Option<Timestamp>,
+}
+
+impl RetryNote {
+    /// When a missing token may be asked for again.
+    pub fn in_need(&self) -> Timestamp {
+        self.in_need.map_or(self.not_before, |moment| moment.min(self.not_before))
+    }
 }
 
 /// A `start` given to end a quarantine: once per quarantine, recorded first.

@@ -33,7 +33,7 @@ fn full() -> Labels {
             end: IntentEnd::NotIssued,
         }),
         pause: Some(PauseNote { planned: at(1), at: Some(at(2)), ended: Some(at(3)) }),
-        retry: Some(RetryNote { attempts: 4, not_before: at(4) }),
+        retry: Some(RetryNote { attempts: 4, not_before: at(4), in_need: None }),
         proof: Proof { provisioned: Some(at(5)), again: Some(at(6)), confirmed: Some(at(7)), proven: Some(at(8)) },
         started: Some(StartNote { quarantine: at(9), failed: true }),
         hold: Some(HoldNote { until: at(10) }),

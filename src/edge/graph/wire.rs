@@ -64,6 +64,7 @@ pub(super) fn job(job: &Value, seen_at: Timestamp) -> Option<Job> {
         },
         quarantine: quarantine(&status["quarantine"]),
         last_execution: execution(&status["lastExecution"]),
+        last_success: execution(&status["lastSuccessfulExecution"]),
         interval: job["schedule"]["interval"].as_str().and_then(duration),
         seen_at,
     })

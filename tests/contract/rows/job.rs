@@ -27,8 +27,15 @@ async fn a_job_that_has_never_run_shows_no_execution_and_no_quarantine() {
     for (begun, state) in [(Begin::Empty, JobState::NotRun), (Begin::AtEntra, JobState::Active)] {
         let far = begin(Settings { begin: begun, ..Settings::default() }, Terms::default()).await;
         let id = far.world().settings.jobs[0].clone();
-        let expected =
-            Job { id, state, quarantine: None, last_execution: None, interval: Some(minutes(40)), seen_at: far.now() };
+        let expected = Job {
+            id,
+            state,
+            quarantine: None,
+            last_execution: None,
+            last_success: None,
+            interval: Some(minutes(40)),
+            seen_at: far.now(),
+        };
         assert_eq!(job(&far).await, expected);
     }
 }

@@ -72,6 +72,7 @@ impl Provisioner for Face {
                     next_attempt: quarantine.next_attempt,
                 }),
                 last_execution: job.last.clone(),
+                last_success: job.last_success.clone(),
                 interval: Some(world.settings.cycle_interval),
                 seen_at: date(world),
             })

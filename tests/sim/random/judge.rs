@@ -180,13 +180,15 @@ impl<'a> Judge<'a> {
         if let Some(standing) = standing.filter(|standing| standing.kind == Kind::NeedsHuman) {
             self.tally.called.insert(standing.reason.name(), 1);
         }
-        if human {
+        let reason = desk.report.as_ref().map(|report| report.standing.reason);
+        // Four issues in a day are enough; but a token that the vault has and that works needs no other.
+        let healable = reason == Some(Reason::IssueBudgetSpent) && vault_has_a_good_one(world);
+        if human && !healable {
             self.disturbed(now); // What he is called for is his; after it, there is time as after any accident.
         }
         self.called_for_nothing(desk)?;
-        let reason = desk.report.as_ref().map(|report| report.standing.reason);
         self.unknown_pause |= reason == Some(Reason::PauseOfUnknownOrigin);
-        if reason == Some(Reason::IssueBudgetSpent) {
+        if reason == Some(Reason::IssueBudgetSpent) && !healable {
             // For up to a day, by design; then it goes on by itself. A slack of less than a day does not outlast it.
             self.calm = now;
             self.taken = self.taken.max(TimeDelta::hours(24));
@@ -198,7 +200,7 @@ impl<'a> Judge<'a> {
             (false, Some(since)) => {
                 let for_so_long = (now - since).min(calm);
                 let nobody_looks = world.jobs()[0].schedule == Schedule::Paused && !self.is_strict();
-                let excused = human || nobody_looks;
+                let excused = human && !healable || nobody_looks;
                 if !excused {
                     self.tally.worst_outage = self.tally.worst_outage.max(for_so_long);
                 }
@@ -331,6 +333,12 @@ impl<'a> Judge<'a> {
         self.tally.of(&world.ledger, world.now() - self.start);
         self.tally
     }
+}
+
+/// Whether the newest version that is current holds a token that works.
+fn vault_has_a_good_one(world: &World) -> bool {
+    let current = |v: &&crate::world::Stored| v.tags.get("stage").is_some_and(|stage| stage == "current");
+    world.versions().iter().rev().find(current).is_some_and(|v| v.enabled && world.accepts(&v.value))
 }
 
 /// How long a cycle that outlives the pause is waited for.

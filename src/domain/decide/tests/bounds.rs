@@ -34,8 +34,11 @@ fn after_four_issues_the_next_waits_for_the_oldest_of_the_last_four_to_be_a_day_
 #[test]
 fn an_attempt_is_written_ahead_as_if_it_had_failed() {
     let first = written_ahead(None, minutes(0));
-    assert_eq!(first, RetryNote { attempts: 1, not_before: minutes(1) });
-    assert_eq!(written_ahead(Some(first), minutes(0)), RetryNote { attempts: 2, not_before: minutes(2) });
+    assert_eq!(first, RetryNote { attempts: 1, not_before: minutes(1), in_need: None });
+    assert_eq!(
+        written_ahead(Some(first), minutes(0)),
+        RetryNote { attempts: 2, not_before: minutes(2), in_need: None }
+    );
 }
 
 #[test]
@@ -49,7 +52,7 @@ fn a_job_that_is_paused_is_looked_at_every_half_hour() {
 fn a_lost_answer_is_waited_out_for_an_hour_at_most_since_a_longer_wait_was_written_by_a_clock_that_is_right_by_now() {
     let waited = |minute: i64| {
         let mut seen = intended(1, Mode::Overlap);
-        seen.last().retry = Some(RetryNote { attempts: 1, not_before: minutes(1 + minute) });
+        seen.last().retry = Some(RetryNote { attempts: 1, not_before: minutes(1 + minute), in_need: None });
         seen.decide()
     };
     assert_eq!(waited(60), Decision::Wait { until: minutes(61), reason: Reason::AnswerLost });
@@ -62,7 +65,7 @@ fn that_the_issues_of_a_day_are_spent_is_told_at_once_and_not_when_the_wait_for_
     for seq in 3..=5 {
         let mut next = seen.last().clone();
         next.seq = seq;
-        next.retry = Some(RetryNote { attempts: 4, not_before: minutes(60) });
+        next.retry = Some(RetryNote { attempts: 4, not_before: minutes(60), in_need: None });
         seen.versions.push(version(next, minutes(0)));
     }
     assert_eq!(seen.reason(), Some(Reason::IssueBudgetSpent));

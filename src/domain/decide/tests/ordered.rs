@@ -23,8 +23,8 @@ fn a_rotation_that_is_asked_for_is_made_though_nothing_is_due() {
 #[test]
 fn an_order_goes_past_backoff_hold_and_a_missing_bootstrap() {
     let mut seen = asked(well(), rotate(None));
-    seen.attempts.fail(seen.now, crate::domain::attempts::Tier::Normal, None);
-    seen.last().retry = Some(RetryNote { attempts: 3, not_before: seen.now + TimeDelta::hours(1) });
+    seen.attempts.fail(seen.now, Tier::Normal, None);
+    seen.last().retry = Some(RetryNote { attempts: 3, not_before: seen.now + TimeDelta::hours(1), in_need: None });
     seen.last().hold = Some(HoldNote { until: seen.now + TimeDelta::hours(1) });
     assert_eq!(seen.reason(), Some(Reason::Ordered));
     seen.versions.clear();

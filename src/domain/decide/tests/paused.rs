@@ -138,7 +138,7 @@ fn after_a_lost_answer_a_clock_that_was_set_back_makes_the_pause_neither_longer_
     let decided = |now: i64, seen_at: i64| {
         let mut seen = held_pause(intended(now, Mode::Overlap), minutes(0));
         seen.job.seen_at = minutes(seen_at);
-        seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(90) });
+        seen.last().retry = Some(RetryNote { attempts: 5, not_before: minutes(90), in_need: None });
         seen.decide()
     };
     let ends = Decision::Ask(Question::Saved);

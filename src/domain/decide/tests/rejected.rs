@@ -36,7 +36,7 @@ fn while_the_issuer_is_waited_for_a_rejected_token_is_looked_at_as_well() {
     let now = seen.now;
     let intent = intended(0, Mode::Overlap).last().intent.take().map(|intent| Intent { at: now, ..intent });
     seen.last().intent = intent;
-    seen.last().retry = Some(RetryNote { attempts: 1, not_before: now + TimeDelta::minutes(10) });
+    seen.last().retry = Some(RetryNote { attempts: 1, not_before: now + TimeDelta::minutes(10), in_need: None });
     assert_eq!(seen.decide(), Decision::Ask(Question::Rejected));
     seen.answers.rejected = Some(Verdict::Accepted);
     assert_eq!(seen.reason(), Some(Reason::TookEffectLate));

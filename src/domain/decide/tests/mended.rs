@@ -1,0 +1,110 @@
+//! What needs no new token is done while one is waited for.
+
+use super::*;
+
+/// The last cycle has failed, Entra accepts nothing of what it has saved, and the vault's token is as given.
+fn refused(mut seen: Seen, current: CurrentHealth) -> Seen {
+    let now = seen.now;
+    seen.job.last_execution =
+        Some(Execution { began: now - TimeDelta::minutes(5), ended: now, state: ExecutionState::Failed });
+    (seen.answers.saved, seen.answers.current) = (Some(Verdict::NotAccepted), Some(current));
+    seen
+}
+
+/// A failure `ago`, which is backed off from for six hours.
+fn backing_off(mut seen: Seen, ago: TimeDelta) -> Seen {
+    seen.attempts.failed_at = Some(seen.now - ago);
+    seen.attempts.not_before = Some(seen.now - ago + TimeDelta::hours(6));
+    seen
+}
+
+fn after(minutes: i64) -> Seen {
+    backing_off(refused(well(), CurrentHealth::Good), TimeDelta::minutes(minutes))
+}
+
+#[test]
+fn a_quarter_of_an_hour_after_any_failure_entra_gets_the_vaults_good_token_back() {
+    assert_eq!(after(14).reason(), Some(Reason::BackingOff));
+    assert_eq!(after(15).decide(), Decision::Provision { reason: Reason::EntraHoldsAnother });
+    let fresh = Seen { answers: Answers::default(), ..after(15) };
+    assert_eq!(fresh.decide(), Decision::Ask(Question::Saved));
+    let dead = backing_off(refused(well(), CurrentHealth::Refused), TimeDelta::minutes(15));
+    assert_eq!(dead.reason(), Some(Reason::BackingOff), "a new token is what is being waited for");
+}
+
+#[test]
+fn so_it_does_while_a_lost_answer_or_the_day_of_four_issues_is_waited_out() {
+    let lost = refused(intended(0, Mode::Overlap), CurrentHealth::Good);
+    assert_eq!(lost.reason(), Some(Reason::EntraHoldsAnother));
+    let dead = refused(intended(0, Mode::Overlap), CurrentHealth::Refused);
+    assert_eq!(dead.reason(), Some(Reason::AnswerLost));
+    let mut spent = intended(1, Mode::Overlap);
+    for seq in 3..=5 {
+        let next = Labels { seq, ..spent.last().clone() };
+        spent.versions.push(version(next, minutes(0)));
+    }
+    assert_eq!(spent.reason(), Some(Reason::IssueBudgetSpent));
+    assert_eq!(refused(spent, CurrentHealth::Good).reason(), Some(Reason::EntraHoldsAnother));
+}
+
+#[test]
+fn a_quarantine_ends_and_a_supplied_token_is_taken_over_meanwhile_and_a_pending_one_comes_first() {
+    let mut seen = backing_off(quarantined(well()), TimeDelta::hours(1));
+    seen.answers.saved = Some(Verdict::Accepted);
+    assert_eq!(seen.reason(), Some(Reason::QuarantineToEnd));
+    let mut seen = backing_off(well(), TimeDelta::hours(1));
+    seen.policy.accept_supplied = true;
+    seen.versions.push(Version { label: Label::Foreign, ..version(labels(Stage::Current, 2, day(9)), day(9)) });
+    assert_eq!(seen.reason(), Some(Reason::SuppliedToken));
+    let pending = backing_off(with_pending(refused(well(), CurrentHealth::Good), 2, day(10)), TimeDelta::hours(1));
+    assert_eq!(pending.reason(), Some(Reason::BackingOff));
+}
+
+#[test]
+fn a_missing_token_is_asked_for_after_a_quarter_of_an_hour_at_most_whatever_is_written_of_a_due_one() {
+    let mut seen = refused(well(), CurrentHealth::Refused);
+    let retry = RetryNote::after(9, seen.now - TimeDelta::minutes(14), Tier::Normal, TimeDelta::zero());
+    seen.last().retry = Some(retry);
+    let until = seen.now + TimeDelta::minutes(1);
+    assert_eq!(seen.decide(), Decision::Wait { until, reason: Reason::TokenRefused });
+    seen.now = until;
+    assert!(is_rotation(&seen.decide(), Mode::RemoveCurrent, Reason::TokenRefused), "{:?}", seen.decide());
+}
+
+#[test]
+fn a_process_that_has_just_begun_neither_takes_a_token_over_nor_stores_one_again() {
+    let mut supplied = well();
+    supplied.policy.accept_supplied = true;
+    supplied.versions.push(Version { label: Label::Foreign, ..version(labels(Stage::Current, 2, day(9)), day(9)) });
+    let mut rejected = well();
+    rejected.versions.push(version(labels(Stage::Rejected, 2, day(-1)), day(9)));
+    for (mut seen, reason) in [(supplied, Reason::SuppliedToken), (rejected, Reason::LatestIsAnother)] {
+        assert_eq!(seen.reason(), Some(reason));
+        seen.settled = seen.now + TimeDelta::minutes(2);
+        assert_eq!(seen.decide(), Decision::Wait { until: seen.settled, reason: Reason::JustBegun });
+    }
+}
+
+#[test]
+fn nothing_retires_while_the_current_version_is_disabled() {
+    let mut seen = well();
+    let mut next = labels(Stage::Current, 2, day(0));
+    next.proof = proven();
+    seen.versions.push(version(next, day(0)));
+    assert!(matches!(seen.decide(), Decision::Retire(_)), "{:?}", seen.decide());
+    seen.versions.last_mut().unwrap().enabled = false;
+    assert_eq!(seen.reason(), Some(Reason::NotDue));
+}
+
+#[test]
+fn a_rejected_token_is_looked_at_again_where_there_is_no_current_one_and_not_for_ever_if_it_was_issued_in_the_future() {
+    let mut seen = well();
+    let mut placeholder = Labels::new(Stage::Placeholder, 1, "r1".to_owned(), None);
+    placeholder.proof = Proof::default();
+    seen.versions = vec![version(placeholder, day(9)), version(labels(Stage::Rejected, 2, day(10)), day(10))];
+    assert_eq!(seen.decide(), Decision::Ask(Question::Rejected));
+    let mut seen = well();
+    seen.versions.push(version(labels(Stage::Rejected, 2, day(13)), day(10)));
+    seen.versions.push(version(Labels { proof: proven(), ..labels(Stage::Current, 3, day(0)) }, day(10)));
+    assert_ne!(seen.decide(), Decision::Ask(Question::Rejected), "a clock that was ahead by days");
+}
