@@ -26,10 +26,9 @@ pub(super) fn late(f: &Facts<'_>) -> Option<Decision> {
 
 /// A wait for a token, or a spent budget of them, holds nothing up that needs no new one.
 pub(super) fn mend(f: &Facts<'_>) -> Option<Decision> {
-    let waits = f.attempts.waiting(f.now).is_some();
     let rested = f.attempts.failed_at.is_none_or(|failed| f.now - failed >= REST);
-    let held_up = waits && rested || !waits && f.journal.open_intent().is_some();
-    if !held_up || f.journal.pending().is_some() || f.journal.current().is_none() {
+    let is_early = f.attempts.waiting(f.now).is_some() && !rested;
+    if is_early || f.journal.pending().is_some() || f.journal.current().is_none() {
         return None;
     }
     let needs_none = |decision: &Decision| {

@@ -85,7 +85,7 @@ fn a_pause_without_a_tag_under_which_a_cycle_began_is_not_taken_for_ours() {
 
 #[test]
 fn a_pause_of_which_a_version_may_have_told_that_was_edited_since_is_nobodys_until_a_cycle_has_begun_after_it() {
-    let reason = |began: Option<TimeDelta>, edited: bool| {
+    let reason_when = |state: JobState, began: Option<TimeDelta>, edited: bool| {
         let mut seen = well();
         let mut first = seen.versions[0].clone();
         (first.id, first.enabled) = (VersionId("v0".into()), false);
@@ -103,17 +103,19 @@ fn a_pause_of_which_a_version_may_have_told_that_was_edited_since_is_nobodys_unt
         };
         let edited = if edited { between } else { Version { created: first.created, ..between } };
         seen.versions.splice(0..0, [first, edited]);
-        seen.job.state = JobState::Paused;
+        seen.job.state = state;
         seen.job.last_execution = began.map(|after| {
             let began = created + after;
             Execution { began, ended: began + TimeDelta::minutes(1), state: ExecutionState::Succeeded }
         });
         seen.reason()
     };
+    let reason = |began, edited| reason_when(JobState::Paused, began, edited);
     let told = reason(None, true);
     assert_ne!(told, reason(None, false), "what was there before any of ours tells of no pause of ours");
     assert_eq!(reason(Some(TimeDelta::seconds(60)), true), told);
     assert_eq!(reason(Some(TimeDelta::seconds(61)), true), reason(None, false));
+    assert_eq!(reason_when(JobState::Active, None, true), reason(None, false), "a job that runs is paused by nobody");
 }
 
 #[test]
