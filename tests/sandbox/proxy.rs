@@ -20,6 +20,8 @@ pub enum Manner {
     Basic(String, String),
     /// Lets everybody through but to hosts that begin so, which are answered by 403.
     RefuseTo(&'static str),
+    /// Answers everybody with this status line.
+    Says(&'static str),
     /// Takes the connection and never answers.
     Hang,
     /// Speaks, and not as a proxy does.
@@ -131,6 +133,9 @@ async fn serve(mut client: impl AsyncRead + AsyncWrite + Unpin, state: &Shared) 
     let manner = lock(&state.manner).clone();
     match manner {
         Manner::Hang => return std::future::pending().await,
+        Manner::Says(line) => {
+            return client.write_all(format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n").as_bytes()).await;
+        }
         Manner::NoProxy => return client.write_all(b"220 mail.corp.example ESMTP\r\n").await,
         Manner::RefuseTo(start) if host.starts_with(start) => {
             return client.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await;

@@ -157,6 +157,9 @@ pub struct Settings {
     pub refuses_expiry: bool,
     /// Whether there is no such vault any more (404 `VaultNotFound`).
     pub vault_gone: bool,
+    /// Whether a list of the versions of a secret that is not there is an empty one, and no 404 (as Azure's recorded answers
+    /// have it).
+    pub lists_missing_as_empty: bool,
     /// What its challenge says that tokens must be made out to, where that is not the vaults' own domain.
     pub challenge_resource: Option<String>,
     /// Whether the caller lacks its role on the vault (403).
@@ -251,6 +254,7 @@ impl Default for Settings {
             list_lag: TimeDelta::zero(),
             refuses_expiry: false,
             vault_gone: false,
+            lists_missing_as_empty: false,
             challenge_resource: None,
             vault_forbidden: false,
             vault_refusal: None,
