@@ -54,6 +54,14 @@ messages! {
             means: "the vault was away; the next look assumes that a token may have been made",
             remedy: "nothing: it costs one more token at most",
         }
+        /// A role on the one secret.
+        DeletedUnseen {
+            shows: "whether somebody has deleted the secret cannot be seen; there is none now",
+            means: "the vault has no version of the secret, and does not let this identity look among the deleted ones (a role \
+                    on the one secret may not do for that)",
+            remedy: "before a first contact, look for it (az keyvault secret list-deleted --vault-name VAULT), and have it back \
+                     if it is there (az keyvault secret recover --vault-name VAULT --name SECRET)",
+        }
         /// A token in memory only.
         NotStored {
             shows: "a new token could not be stored in the vault; it lives in memory only until that succeeds",

@@ -149,10 +149,10 @@ impl Reason {
     pub const fn remedy(self) -> Option<&'static str> {
         Some(match self {
             Self::NotAdopted => {
-                "set `bootstrap`, or bring a token by `scim-rotator adopt NAME --token-file FILE`, or have one made by `scim-rotator rotate NAME`"
+                "set `bootstrap`, or bring a token by `scim-rotator adopt NAME --token-file FILE`, or have one made by `scim-rotator rotate NAME`; if somebody has deleted the secret, `az keyvault secret recover` brings it back"
             }
             Self::NothingToAdopt => {
-                "bring the token by `scim-rotator adopt NAME --token-file FILE`, or have one made by `scim-rotator rotate NAME`"
+                "bring the token by `scim-rotator adopt NAME --token-file FILE`, or have one made by `scim-rotator rotate NAME`; if somebody has deleted the secret, `az keyvault secret recover` brings it back"
             }
             Self::NoKnownEnd => {
                 "set max_age, or set assumed_lifetime and have a token made under it by `scim-rotator rotate NAME`"

@@ -138,14 +138,44 @@ async fn a_vault_that_is_not_there_is_no_empty_vault() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_soft_deleted_secret_is_to_be_recovered_by_a_person() {
-    let place = place_with(|settings| settings.begin = Begin::AtEntraAndVault, same).await;
-    place.sandbox.world(OVERLAP).person_deletes_secret();
-    let recover = "az keyvault secret recover --vault-name overlap --name greenlake-scim-token";
-    say(&place, &["once"]).await.with(1, &["the secret has been deleted", recover]);
-    // It is not taken for one that never was, which a first contact would fill.
-    let calls = [Op::VaultStore, Op::Issue].map(|op| place.sandbox.world(OVERLAP).faults.calls(op));
-    assert_eq!(calls, [0, 0]);
-    unharmed(&place);
+    for lists_missing_as_empty in [true, false] {
+        let place = place_with(
+            |settings| {
+                settings.begin = Begin::AtEntraAndVault;
+                settings.lists_missing_as_empty = lists_missing_as_empty;
+            },
+            same,
+        )
+        .await;
+        place.sandbox.world(OVERLAP).person_deletes_secret();
+        let recover = "az keyvault secret recover --vault-name overlap --name greenlake-scim-token";
+        say(&place, &["once"]).await.with(1, &["the secret has been deleted", recover]);
+        // It is not taken for one that never was, which a first contact would fill.
+        let calls = [Op::VaultStore, Op::Issue].map(|op| place.sandbox.world(OVERLAP).faults.calls(op));
+        assert_eq!(calls, [0, 0]);
+        unharmed(&place);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_look_among_the_deleted_secrets_is_told_so_and_that_one_can_be_recovered() {
+    for (bootstrap, words) in
+        [("bootstrap = \"rotate\"", "409"), ("", "NotAdopted"), ("bootstrap = \"adopt\"", "NothingToAdopt")]
+    {
+        let place = place_with(
+            |settings| {
+                settings.begin = Begin::AtEntraAndVault;
+                settings.hides_deleted = true;
+            },
+            |text| text.replace("bootstrap = \"rotate\"", bootstrap),
+        )
+        .await;
+        place.sandbox.world(OVERLAP).person_deletes_secret();
+        let told = "whether somebody has deleted the secret cannot be seen";
+        say(&place, &["once"]).await.with(1, &[told, words, "az keyvault secret recover"]);
+        assert_eq!(place.sandbox.world(OVERLAP).faults.calls(Op::Issue), 0);
+        unharmed(&place);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

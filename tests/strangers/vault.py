@@ -83,6 +83,7 @@ def a_deleted_secret_is_gone_and_its_name_is_taken_until_it_is_recovered():
     assert gone.deleted_date and gone.scheduled_purge_date - gone.deleted_date >= timedelta(days=7)
     fails(ResourceNotFoundError, 404, "SecretNotFound", lambda: client.get_secret(NAME))
     fails(ResourceNotFoundError, 404, "SecretNotFound", lambda: client.begin_delete_secret(NAME))
+    assert not list(client.list_properties_of_secret_versions(NAME))
     fails(ResourceExistsError, 409, "Conflict", lambda: client.set_secret(NAME, "value"))
     assert [secret.name for secret in client.list_deleted_secrets()] == [NAME]
     assert client.get_deleted_secret(NAME).properties.name == NAME
@@ -102,6 +103,8 @@ def a_purged_secret_never_was():
 
 def what_the_service_does_not_take_is_told():
     fails(ResourceNotFoundError, 404, "SecretNotFound", lambda: client.get_secret("never-made"))
+    # As the real service does it (and says otherwise in its reference).
+    assert not list(client.list_properties_of_secret_versions("never-made"))
     fails(ResourceNotFoundError, 404, "SecretNotFound", lambda: client.get_secret(NAME, "0" * 32))
     fails(HttpResponseError, 400, "BadParameter", lambda: client.set_secret("no_name", "value"))
     fails(HttpResponseError, 400, "BadParameter", lambda: client.set_secret(NAME, "x" * 25_601))

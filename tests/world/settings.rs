@@ -157,9 +157,10 @@ pub struct Settings {
     pub refuses_expiry: bool,
     /// Whether there is no such vault any more (404 `VaultNotFound`).
     pub vault_gone: bool,
-    /// Whether a list of the versions of a secret that is not there is an empty one, and no 404 (as Azure's recorded answers
-    /// have it).
+    /// Whether the versions of a secret that is not there are an empty list (as in Azure's recorded answers), or a 404.
     pub lists_missing_as_empty: bool,
+    /// Whether the caller may not look among the deleted secrets (403), as with a role on the one secret.
+    pub hides_deleted: bool,
     /// What its challenge says that tokens must be made out to, where that is not the vaults' own domain.
     pub challenge_resource: Option<String>,
     /// Whether the caller lacks its role on the vault (403).
@@ -254,7 +255,8 @@ impl Default for Settings {
             list_lag: TimeDelta::zero(),
             refuses_expiry: false,
             vault_gone: false,
-            lists_missing_as_empty: false,
+            lists_missing_as_empty: true,
+            hides_deleted: false,
             challenge_resource: None,
             vault_forbidden: false,
             vault_refusal: None,

@@ -86,7 +86,8 @@ pub(super) struct Vault {
 }
 
 impl World {
-    /// Every version of a secret, oldest first; 404 when there is no such secret. Values are for the face to leave out.
+    /// Every version of a secret, oldest first; when there is no such secret none, or a 404. Values are for the face to leave
+    /// out.
     pub fn vault_list(&self, name: &str) -> Result<&[Stored], Refusal> {
         self.vault_access()?;
         if self.settings.lists_missing_as_empty && self.secret(name).is_err() {
@@ -165,6 +166,10 @@ impl World {
     /// `GET /deletedsecrets`: since when, and what. One of them is found by its name.
     pub fn vault_deleted(&self, name: Option<&str>) -> Result<Vec<(Timestamp, Listed<'_>)>, Refusal> {
         self.vault_access()?;
+        if self.settings.hides_deleted {
+            let message = "Caller is not authorized to perform action on resource.";
+            return Err(Refusal::new(403, "ForbiddenByRbac", message));
+        }
         let deleted = self.vault.secrets.iter().filter(|(known, _)| name.is_none_or(|name| name == *known));
         let listed =
             deleted.filter_map(|(name, secret)| Some((secret.deleted?, (name.as_str(), secret.versions.last()?))));

@@ -31,15 +31,19 @@ fn storing_the_same_twice_makes_two_versions() {
 }
 
 #[test]
-fn a_secret_that_does_not_exist_is_404_and_one_that_is_soft_deleted_is_409_when_written() {
-    let mut world = world(Settings::default());
-    assert_eq!(world.vault_list(NAME).unwrap_err().status, 404);
-    world.vault_set(NAME, secret("value-one")).unwrap();
-    world.person_deletes_secret();
-    assert_eq!(world.vault_list(NAME).unwrap_err().status, 404);
-    assert_eq!(world.vault_set(NAME, secret("value-two")).unwrap_err().status, 409);
-    world.person_recovers_secret();
-    assert_eq!(world.vault_list(NAME).unwrap().len(), 1);
+fn a_secret_that_does_not_exist_lists_empty_or_as_404_and_one_that_is_soft_deleted_is_409_when_written() {
+    for lists_missing_as_empty in [true, false] {
+        let mut world = world(Settings { lists_missing_as_empty, ..Settings::default() });
+        let list = |world: &World| world.vault_list(NAME).map(<[_]>::len).map_err(|refusal| refusal.status);
+        let missing = if lists_missing_as_empty { Ok(0) } else { Err(404) };
+        assert_eq!(list(&world), missing);
+        world.vault_set(NAME, secret("value-one")).unwrap();
+        world.person_deletes_secret();
+        assert_eq!(list(&world), missing);
+        assert_eq!(world.vault_set(NAME, secret("value-two")).unwrap_err().status, 409);
+        world.person_recovers_secret();
+        assert_eq!(list(&world), Ok(1));
+    }
 }
 
 #[test]

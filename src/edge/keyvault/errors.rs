@@ -69,10 +69,9 @@ pub(super) fn stored_somewhere(target: &str) -> CallError {
 /// There is no such secret, because somebody has deleted it; `until` is when it will be gone for good.
 pub(super) fn soft_deleted(options: &KeyVaultOptions, target: &str, until: Option<Timestamp>) -> VaultError {
     let until = until.map(|at| format!(", and will be gone for good on {}", at.date_naive())).unwrap_or_default();
-    let what = format!("{target}: 404 SecretNotFound: the secret has been deleted{until}");
+    let what = format!("{target}: the secret has been deleted{until}");
     let mut call = CallError::new(SERVICE, Class::Human, what);
     call.advice = Some(advice(Refused::SoftDeleted, options));
-    call.status = Some(404);
     call.code = Some("SecretNotFound".to_owned());
     VaultError::Call(call)
 }

@@ -9,6 +9,7 @@ mod wire;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub struct KeyVault {
     http: Http,
     login: Arc<dyn Login>,
     client: Mutex<Option<Arc<SecretClient>>>,
+    /// Whether it was told that nobody can look among the deleted secrets: once is enough.
+    is_told: AtomicBool,
 }
 
 impl fmt::Debug for KeyVault {
@@ -78,7 +81,7 @@ impl KeyVault {
         if !is_name(&options.secret) {
             return Err(KeyVaultError::BadName(options.secret));
         }
-        Ok(Self { options, http, login, client: Mutex::new(None) })
+        Ok(Self { options, http, login, client: Mutex::new(None), is_told: AtomicBool::new(false) })
     }
 
     fn client(&self) -> azure_core::Result<Arc<SecretClient>> {
@@ -125,8 +128,8 @@ impl KeyVault {
     }
 
     /// Whether a secret that is not there was never there. One that somebody has deleted must not be taken for it: then a
-    /// first contact would begin, in place of the versions that can be had back. Who may not look at what is deleted is not
-    /// told, as before; nor is a bearer renewed for that.
+    /// first contact would begin, in place of the versions that can be had back. A role on the one secret may not do for
+    /// this look: that is told, and no bearer renewed for it.
     async fn unless_deleted(&self, target: &str) -> Result<(), VaultError> {
         let looked = async { self.client()?.get_deleted_secret(&self.options.secret, None).await?.into_model() };
         let trouble = match tokio::time::timeout(LIMIT, looked).await {
@@ -134,11 +137,23 @@ impl KeyVault {
                 let until = deleted.scheduled_purge_date.and_then(wire::timestamp);
                 return Err(errors::soft_deleted(&self.options, target, until));
             }
-            Ok(Err(error)) if errors::is_refusal(&error) => return Ok(()),
+            Ok(Err(error)) if errors::is_refusal(&error) => {
+                self.tell_of_no_look(&error);
+                return Ok(());
+            }
             Ok(Err(error)) => Trouble::Sdk(error),
             Err(_) => Trouble::Overdue,
         };
         Err(errors::sort(&self.options, Action::List, target, trouble, None))
+    }
+
+    /// A 404 is an answer; any other refusal leaves it open.
+    fn tell_of_no_look(&self, error: &azure_core::Error) {
+        let status = error.http_status().map(u16::from).unwrap_or_default();
+        if status != 404 && !self.is_told.swap(true, Ordering::Relaxed) {
+            let KeyVaultOptions { url, secret } = &self.options;
+            tracing::warn!(vault = %url, secret, status, "whether somebody has deleted the secret cannot be seen; there is none now");
+        }
     }
 
     fn target(&self, method: Method, rest: &[&str]) -> String {
@@ -157,6 +172,8 @@ impl Vault for KeyVault {
             })
             .await;
         match listed {
+            // The vault's own answer for a secret that is not there, with a 200 (or a 404, as its reference has it).
+            Ok(none) if none.is_empty() => self.unless_deleted(&target).await.map(|()| Vec::new()),
             Ok(versions) => versions.into_iter().map(|version| wire::version(version, &target)).collect(),
             Err(Trouble::Sdk(error)) if errors::is_unknown_secret(&error) => {
                 self.unless_deleted(&target).await.map(|()| Vec::new())

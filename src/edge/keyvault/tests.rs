@@ -95,8 +95,15 @@ async fn a_next_page_on_another_host_is_not_followed() {
 
 #[tokio::test]
 async fn an_unknown_secret_is_an_empty_list_and_any_other_404_is_not() {
-    let unknown = vault(|_, _, _, _| (404, refused("SecretNotFound", "", "not here"))).await;
-    assert_eq!(unknown.list().await.unwrap(), []);
+    let unknown: [Answer; 2] = [
+        |_, _, _, _| no_such_secret(),
+        |_, path, _, _| {
+            if path.contains("deleted") { no_such_secret() } else { (200, json!({"value": [], "nextLink": null})) }
+        },
+    ];
+    for unknown in unknown {
+        assert_eq!(vault(unknown).await.list().await.unwrap(), []);
+    }
     let others: [Answer; 3] = [
         |_, _, _, _| (404, json!("a proxy")),
         |_, _, _, _| (404, refused("VaultNotFound", "", "no such vault")),
@@ -118,18 +125,21 @@ fn no_such_secret() -> (u16, Value) {
 
 #[tokio::test]
 async fn an_unknown_secret_is_looked_for_among_the_deleted_ones() {
-    let error = list_where_deleted_is(|_, path, _, _| match path.split('?').next() {
-        Some("/deletedsecrets/scim-token") => {
-            let id = "https://kv.fake.test/secrets/scim-token";
-            (200, json!({"id": id, "deletedDate": 1_890_000_000, "scheduledPurgeDate": 1_900_000_000}))
+    fn deleted(path: &str, missing: (u16, Value)) -> (u16, Value) {
+        if !path.starts_with("/deletedsecrets/scim-token?") {
+            return missing;
         }
-        _ => no_such_secret(),
-    })
-    .await;
-    let error = call(error.unwrap_err());
-    assert_eq!((error.class, error.status), (Class::Human, Some(404)));
-    for words in ["gone for good on 2030-03-17", "az keyvault secret recover --vault-name kv --name scim-token"] {
-        assert!(error.to_string().contains(words), "{error}");
+        let id = "https://kv.fake.test/secrets/scim-token";
+        (200, json!({"id": id, "deletedDate": 1_890_000_000, "scheduledPurgeDate": 1_900_000_000}))
+    }
+    let missing: [Answer; 2] =
+        [|_, path, _, _| deleted(path, no_such_secret()), |_, path, _, _| deleted(path, (200, json!({"value": []})))];
+    for missing in missing {
+        let error = call(list_where_deleted_is(missing).await.unwrap_err());
+        assert_eq!((error.class, error.code.as_deref()), (Class::Human, Some("SecretNotFound")));
+        for words in ["gone for good on 2030-03-17", "az keyvault secret recover --vault-name kv --name scim-token"] {
+            assert!(error.to_string().contains(words), "{error}");
+        }
     }
     let not_told: [Answer; 3] = [
         |_, path, _, _| if path.contains("deleted") { (403, refused("Forbidden", "", "no")) } else { no_such_secret() },
@@ -260,8 +270,12 @@ async fn a_label_is_a_patch_of_that_version() {
 #[tokio::test]
 async fn after_a_401_everything_is_built_anew_once() {
     // The SDK itself repeats after the challenge of a 401, with the same bearer; this one challenges nobody.
-    let once = vault(|_, _, _, n| if n == 0 { (401, json!({})) } else { (200, json!({"value": []})) }).await;
-    assert_eq!(once.list().await.unwrap(), []);
+    let once = vault(|_, _, _, n| match n {
+        0 => (401, json!({})),
+        _ => (200, json!({"value": [{"id": "https://kv.fake.test/secrets/scim-token/a", "attributes": {"enabled": true, "created": 1_800_000_000}}]})),
+    })
+    .await;
+    assert_eq!(once.list().await.unwrap().len(), 1);
     let always = vault(|_, _, _, _| (401, json!({}))).await;
     assert_eq!(call(always.list().await.unwrap_err()).status, Some(401));
 }

@@ -47,13 +47,14 @@ impl Vault for Face {
             face.exchange(Op::VaultList, |world| {
                 let name = world.settings.secret.clone();
                 let parsed = &mut *lock(&face.parsed);
-                match world.vault_list(&name) {
-                    Ok(versions) => Ok(versions.iter().map(|stored| version(stored, parsed)).collect()),
-                    Err(refusal) if refusal.code == "SecretNotFound" && world.vault_deleted(Some(&name)).is_ok() => {
-                        Err(Refusal { code: "ObjectIsDeletedButRecoverable", ..refusal })
-                    }
-                    Err(refusal) => Err(refusal),
+                let listed = world.vault_list(&name);
+                let is_none =
+                    listed.as_ref().map_or_else(|no| no.code == "SecretNotFound", |versions| versions.is_empty());
+                if is_none && world.vault_deleted(Some(&name)).is_ok() {
+                    let (code, message) = ("ObjectIsDeletedButRecoverable", "the secret has been deleted".to_owned());
+                    return Err(Refusal { status: 404, code, message, retry_after: None });
                 }
+                listed.map(|versions| versions.iter().map(|stored| version(stored, parsed)).collect())
             })
         });
         match listed.await {
@@ -63,6 +64,7 @@ impl Vault for Face {
                 Err(VaultError::Call(CallError {
                     class: Class::Human,
                     code: Some("SecretNotFound".to_owned()),
+                    status: None,
                     ..call
                 }))
             }
