@@ -42,29 +42,53 @@ pub(super) fn blot(line: &str, mark: Range<usize>) -> (String, Range<usize>) {
 /// The spans to hide, in order and apart.
 fn hidden(line: &str) -> Vec<Range<usize>> {
     let mut spans: Vec<Range<usize>> = Vec::new();
+    let mut starts = vec![line.len() - line.trim_start().len()];
+    let mut value_ends = 0;
     for (equals, _) in line.match_indices('=') {
-        if spans.last().is_some_and(|last| last.end > equals) {
-            continue;
-        }
         let key = line[..equals].trim_end().trim_end_matches(['"', '\'']);
         let key = key.rsplit(|c: char| !c.is_alphanumeric() && !"_-.".contains(c)).next().unwrap_or_default();
         let rest = line[equals + 1..].trim_start();
         let from = line.len() - rest.len();
-        if names_a_secret(key) && !rest.starts_with(['{', '[']) && !rest.is_empty() {
-            spans.push(from..from + value_length(rest));
+        let length = value_length(rest);
+        if equals >= value_ends && !rest.starts_with('{') {
+            starts.push(from);
+            value_ends = from + if rest.starts_with(['"', '\'']) { length } else { 0 };
+        }
+        let hides = names_a_secret(key) || names_a_person(key) && !is_harmless_id(&rest[..length]);
+        if hides && !rest.starts_with(['{', '[']) && !rest.is_empty() {
+            spans.push(from..from + length);
         }
     }
-    for (scheme, _) in line.match_indices("://") {
-        let from = scheme + 3;
-        let authority = line[from..].split(['/', '"', '\'', ' ', ',']).next().unwrap_or_default();
-        if let Some(at) = authority.rfind('@')
-            && !spans.iter().any(|span| span.contains(&from))
-        {
-            spans.push(from..from + at);
-        }
+    // What stands before an `@` may be a user name and a password, whatever characters those have.
+    for (at, _) in line.match_indices('@') {
+        let start = starts.iter().rev().find(|start| **start <= at).copied().unwrap_or_default();
+        let value =
+            line[start..at].trim_start_matches(|c: char| c == '[' || c == '"' || c == '\'' || c.is_whitespace());
+        let value = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).unwrap_or(value);
+        spans.push(at - value.len()..at);
     }
     spans.sort_by_key(|span| span.start);
-    spans
+    let mut apart: Vec<Range<usize>> = Vec::new();
+    for span in spans {
+        match apart.last_mut() {
+            Some(last) if span.start < last.end => last.end = last.end.max(span.end),
+            _ => apart.push(span),
+        }
+    }
+    apart
+}
+
+/// Whether the value of this key says who somebody is, or by what: where it does not look like that, it may be what they log
+/// in with.
+fn names_a_person(key: &str) -> bool {
+    key.to_ascii_lowercase()
+        .split(['_', '-', '.'])
+        .any(|word| ["id", "user", "username", "certificate"].contains(&word))
+}
+
+fn is_harmless_id(value: &str) -> bool {
+    let text = value.trim_matches(['"', '\'']);
+    ["/", "./", "../"].iter().any(|path| text.starts_with(path)) || uuid::Uuid::try_parse(text).is_ok()
 }
 
 /// How far a value goes: a quoted one to its closing quote, a bare one to the next comma or brace, a broken one to the end.
@@ -107,8 +131,39 @@ mod tests {
     }
 
     #[test]
-    fn user_names_and_passwords_in_a_url_are_hidden() {
-        assert_eq!(blotted(r#"url = "https://me:pw@x.test/p""#), r#"url = "https://…@x.test/p""#);
+    fn user_names_and_passwords_in_a_url_are_hidden_whatever_characters_they_have() {
+        let table = [
+            (r#"url = "https://me:pw@x.test/p""#, r#"url = "https://…@x.test/p""#),
+            (r#"proxy = "svc:pw@x.test:3128""#, r#"proxy = "…@x.test:3128""#),
+            (r#"proxy = "http:svc:pw@x.test:3128""#, r#"proxy = "…@x.test:3128""#),
+            (r#"proxy = "http://svc:p/w@x.test:3128""#, r#"proxy = "http://…@x.test:3128""#),
+            (r#"proxy = "http://svc:p w, q@x.test:3128""#, r#"proxy = "http://…@x.test:3128""#),
+            (r#"proxy = "http://svc:p@w=q@x.test:3128""#, r#"proxy = "http://…@x.test:3128""#),
+            (r#"issuer = { url = "http://svc:p=w@x", b = "c" }"#, r#"issuer = { url = "http://…@x", b = "c" }"#),
+            (r#"no_proxy = ["a.test", "svc:pw@x"]"#, r#"no_proxy = ["…@x"]"#),
+            // Broken: without quotes, with one too many or too few, or going on from the line before.
+            ("proxy = http://svc:p,w x@x.test", "proxy = http://…@x.test"),
+            (r#"proxy = "http://svc:p"w@x.test""#, r#"proxy = "http://…@x.test""#),
+            (r#"proxy = "http://svc:pw@x.test"#, r#"proxy = "http://…@x.test"#),
+            (r#"    "svc:pw@x.test","#, r#"    "…@x.test","#),
+            ("proxy http://svc:pw@x.test", "…@x.test"),
+        ];
+        for (line, shown) in table {
+            assert_eq!(blotted(line), shown);
+        }
+    }
+
+    #[test]
+    fn a_name_or_an_id_that_may_be_what_somebody_logs_in_with_is_hidden() {
+        let id = r#"client_id = "8f14e45f-ceea-467f-9c3b-1d2f3a4b5c6d", kind = "x""#;
+        assert_eq!(blotted(id), id);
+        assert_eq!(blotted(r#"client_id = "Jq8~hunter2x", kind = "x""#), r#"client_id = …, kind = "x""#);
+        assert_eq!(blotted(r#"proxy_user = "svc:hunter2x""#), "proxy_user = …");
+        assert_eq!(blotted("tenant_id = hunter2x"), "tenant_id = …");
+        for line in [r#"resource_id = "/subscriptions/x""#, r#"certificate_file = "./x.pem""#] {
+            assert_eq!(blotted(line), line);
+        }
+        assert_eq!(blotted(r#"certificate_file = "hunter2x""#), "certificate_file = …");
     }
 
     #[test]

@@ -173,14 +173,15 @@ fn of_environment(section: &Section<'_>, environment: &Environment) -> ProxyChoi
 
 /// A proxy's URL: never with credentials, which have a file of their own.
 fn proxy_url(value: Scalar<'_>) -> Result<Url, String> {
-    let url = Url::parse(scalar::text(value)?.trim()).map_err(|error| {
-        format!("is no URL ({error}): write for example \"http://proxy.corp.example:3128\", or \"none\"")
-    })?;
-    if !url.username().is_empty() || url.password().is_some() {
+    let text = scalar::text(value)?.trim();
+    if text.contains('@') {
         return Err("holds a user name or password: write them as `proxy_user` and, in a file of its own, \
                     `proxy_password_file`. Treat what was written here as leaked"
             .into());
     }
+    let url = Url::parse(text).map_err(|error| {
+        format!("is no URL ({error}): write for example \"http://proxy.corp.example:3128\", or \"none\"")
+    })?;
     match url.scheme() {
         "http" | "https" => {}
         scheme => return Err(format!("`{scheme}` is not spoken: a proxy here begins with http:// or https://")),

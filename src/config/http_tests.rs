@@ -80,6 +80,10 @@ fn credentials_never_stand_in_a_url_and_are_not_repeated() {
         ("proxy = \"http://svc:hunter2x@proxy:3128\"", vec![]),
         ("", vec![("HTTPS_PROXY", "http://svc:hunter2x@proxy:3128")]),
         ("", vec![("https_proxy", "svc:hunter2x@proxy:3128")]),
+        ("proxy = \"svc:hunter2x@proxy:3128\"", vec![]),
+        ("proxy = \"http:svc:hunter2x@proxy:3128\"", vec![]),
+        ("proxy = \"http://svc:12/hunter2x@proxy:3128\"", vec![]),
+        ("proxy = \"http://svc:hunter2x, 1@proxy:3128\"", vec![]),
     ] {
         let said = refusal(http, &variables);
         assert!(said.contains("proxy_password_file") && said.contains("leaked"), "{said}");

@@ -21,6 +21,9 @@ use crate::domain::policy::Before;
 use crate::secret_file::SecretFile;
 use crate::words::span;
 
+const WITH_LOGIN: &str =
+    "holds an `@`, and so a user name or password: a URL here carries none. Treat what was written as leaked";
+
 /// The longest time that means anything here, in days.
 const LONGEST: i64 = 3660;
 
@@ -183,13 +186,15 @@ pub(super) fn https(sandboxed: bool) -> impl Fn(Scalar<'_>) -> Parsed<Url> {
 /// As [`https`], and it may hold a query.
 pub(super) fn https_with_query(sandboxed: bool) -> impl Fn(Scalar<'_>) -> Parsed<Url> {
     move |value| {
-        let url = Url::parse(text(value)?.trim())
+        let text = text(value)?.trim();
+        // Also where a password keeps it from being a URL, or hides in what is then taken for a path.
+        if text.contains('@') {
+            return Err(WITH_LOGIN.into());
+        }
+        let url = Url::parse(text)
             .map_err(|error| format!("is no URL ({error}): write for example \"https://host/path\""))?;
         if url.scheme() != "https" {
             return Err(format!("`{}` would carry a secret in the clear: only https is spoken", url.scheme()));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("holds a user name or password: a URL here carries none".into());
         }
         if url.fragment().is_some() {
             return Err("holds a fragment (`#`): leave it away".into());
@@ -239,16 +244,25 @@ pub(super) fn path(folder: &Path) -> impl Fn(Scalar<'_>) -> Parsed<PathBuf> {
     move |value| Ok(folder.join(text(value)?))
 }
 
-/// The path of a file that holds a secret. A bare word is refused: it may be the secret itself.
+/// The path of a file that holds a secret. What does not begin as a path is refused, since it may be the secret itself
+/// (base64 has slashes too); a relative one may do without its `./` where its first folder is there.
 pub(super) fn secret_file(folder: &Path) -> impl Fn(Scalar<'_>) -> Parsed<SecretFile> {
     move |value| match text(value)? {
-        text if text.contains('/') && !text.contains(['\n', '\r']) => Ok(SecretFile::new(folder.join(text))),
+        text if text.starts_with("~/") => {
+            Err("begins with `~`, which only a shell knows: write the path from its `/` on".into())
+        }
+        text if is_path(folder, text) && !text.contains(['\n', '\r']) => Ok(SecretFile::new(folder.join(text))),
         _ => {
-            Err("expected the path of a file that holds the secret, with a `/` in it (\"./name\" for one beside this \
-                  file); the secret itself never stands here"
+            Err("expected the path of a file that holds the secret, which begins with `/` or `./` (\"./name\" for one \
+                  beside this file); the secret itself never stands here"
                 .into())
         }
     }
+}
+
+fn is_path(folder: &Path, text: &str) -> bool {
+    ["/", "./", "../"].iter().any(|start| text.starts_with(start))
+        || text.split_once('/').is_some_and(|(first, _)| folder.join(first).is_dir())
 }
 
 /// A JSON pointer (RFC 6901) to one value inside an answer.

@@ -57,7 +57,7 @@ fn is_well(place: &Place, issued: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_of_hpes_services_gives_the_bearer_for_a_rotation() {
-    const CLIENT: &str = "client_id = \"client-a\", client_secret_file = \"sandbox/hpe-client-secret-a\"";
+    const CLIENT: &str = "client_id = \"client-a\", client_secret_file = \"./sandbox/hpe-client-secret-a\"";
     let table = [
         (LoginKind::Glcs, "kind = \"glcs\", issuer = \"https://iam.sandbox.test:PORT/oauth2/tenant-a/aus-a/\""),
         (
@@ -81,7 +81,7 @@ async fn each_of_hpes_services_gives_the_bearer_for_a_rotation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_asked_in_anothers_form_says_what_its_url_looks_like() {
     let auth = "kind = \"glp\", issuer = \"https://iam.sandbox.test:PORT/oauth2/tenant-a/aus-a\", client_id = \"client-a\", \
-                client_secret_file = \"sandbox/hpe-client-secret-a\"";
+                client_secret_file = \"./sandbox/hpe-client-secret-a\"";
     let place = place_with(auth, |_| ()).await;
     let (code, text) = say(&place, &["once"], "").await;
     assert!(code == Some(1) && text.contains("/authorization/v2/oauth2/<workspace>/token"), "{text}");

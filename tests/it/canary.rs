@@ -8,7 +8,11 @@ use std::process::Stdio;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::place::{BINARY, OVERLAP, PATIENCE, Place, REMOVE_CURRENT, SPEED, about_to_be_due, is_at_rest_with_newer};
+use rustix::process::Signal;
+
+use super::place::{
+    BINARY, OVERLAP, PATIENCE, Place, REMOVE_CURRENT, SPEED, about_to_be_due, is_at_rest_with_newer, only,
+};
 use crate::sandbox::setup::worlds;
 use crate::sandbox::{Side, Which};
 use crate::world::{Fault, Op, Service};
@@ -170,6 +174,52 @@ async fn no_piece_of_an_adopted_token_shows_in_any_log_file_argument_or_environm
             panic!("{name} shows a secret at the end of: {leak}");
         }
     }
+}
+
+/// Written where it does not belong, in a way that may keep the line from being read at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_piece_of_a_password_in_a_configuration_that_is_refused_shows() {
+    const PASSWORD: &str = "hunter2x-Zq81LmPqRs";
+    let place = Place::new(worlds(|_| ()), SPEED, |text| only(OVERLAP, &text)).await;
+    let right = fs::read_to_string(&place.setup.config).expect("a configuration");
+    let http = |line: &str| right.replace("[http]", &format!("[http]\n{line}"));
+    let replaced = |key: &str, value: &str| {
+        let (before, rest) = right.split_once(&format!("{key} = \"")).expect("the key is there");
+        let (_, after) = rest.split_once('"').expect("its end is there");
+        format!("{before}{key} = {value}{after}")
+    };
+    let wrong = [
+        http(&format!("proxy = \"svc:{PASSWORD}@proxy.corp:3128\"")),
+        http(&format!("proxy = \"http:svc:{PASSWORD}@proxy.corp:3128\"")),
+        http(&format!("proxy = \"http://svc:a/{PASSWORD}@proxy.corp:3128\"")),
+        http(&format!("proxy = \"http://svc:1/{PASSWORD}@proxy.corp:3128\"")),
+        http(&format!("proxy = \"http://svc:a b,{PASSWORD}@proxy.corp:3128\"")),
+        http(&format!("proxy = http://svc:a b,{PASSWORD}@proxy.corp:3128")),
+        http(&format!("proxy = \"http://svc:a\"{PASSWORD}@proxy.corp:3128\"")),
+        http(&format!("proxy = \"http://p:1\"\nproxy_user = \"svc:{PASSWORD}\"\nproxy_password_file = \"./x\"")),
+        http(&format!("proxy = \"http://p:1\"\nproxy_user = \"svc\"\nproxy_password_file = \"Jq8/{PASSWORD}==\"")),
+        http(&format!("no_proxy = [\"svc:{PASSWORD}@proxy.corp:3128\"]")),
+        http(&format!("ca_file = {PASSWORD}@")),
+        replaced("client_id", &format!("\"~{PASSWORD}\"")),
+        replaced("client_secret_file", &format!("\"Jq8/{PASSWORD}==\"")),
+        replaced("url", &format!("\"svc:{PASSWORD}@hpe.example\"")),
+        replaced("url", &format!("\"https://svc:1/{PASSWORD}@hpe.example\"")),
+    ];
+    let secrets = windows(PASSWORD);
+    let daemon = place.daemon(&[]);
+    daemon.says("\"ready\"").await;
+    for text in wrong {
+        fs::write(&place.setup.config, &text).expect("written");
+        let output = place.run(&["config", "check"]).await;
+        assert_eq!(output.status.code(), Some(78), "{text}");
+        for shown in [output.stdout, output.stderr] {
+            assert_eq!(leak(&shown, &secrets), None);
+        }
+        let before = daemon.log().len();
+        daemon.signal(Signal::HUP);
+        daemon.says_after(before, "the new configuration").await;
+    }
+    assert_eq!(leak(daemon.log().as_bytes(), &secrets), None);
 }
 
 /// Looks like a token, and is none.

@@ -168,8 +168,13 @@ impl Daemon {
 
     /// Returns once the log holds `text`.
     pub async fn says(&self, text: &str) {
+        self.says_after(0, text).await;
+    }
+
+    /// Returns once the log holds `text` behind its first `before` bytes.
+    pub async fn says_after(&self, before: usize, text: &str) {
         let began = Instant::now();
-        while !self.log().contains(text) {
+        while !self.log().get(before..).is_some_and(|log| log.contains(text)) {
             assert!(began.elapsed() < PATIENCE, "it never said {text:?}\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
