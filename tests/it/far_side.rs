@@ -73,8 +73,12 @@ const FIREWALL: &str =
     "Client address is not authorized and caller is not a trusted service.\r\nClient address: 192.0.2.1";
 const PUBLIC: &str =
     "Public network access is disabled and request is not from a trusted service nor via an approved private link.";
-const RBAC: &str = "Caller is not authorized to perform action on resource.\r\nAssignment: (not found)";
-const POLICY: &str = "The user, group or application 'appid=…' does not have secrets list permission on key vault 'overlap;location=eu'.";
+/// To the letter of public reports, with other ids.
+const RBAC: &str = "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: appid=04b07795-8ddb-461a-bbee-02f9e1bf7b46;oid=207e277f-a838-4c61-940a-950b06cd1cc8;iss=https://sts.windows.net/43dc75e3-499a-40cd-891a-ba9f8e445365/\r\nAction: 'Microsoft.KeyVault/vaults/secrets/readMetadata/action'\r\nResource: '/subscriptions/f95180d7-b5fc-49c8-a9a7-5b3ee0d8ffc6/resourcegroups/rg1/providers/microsoft.keyvault/vaults/overlap/secrets/greenlake-scim-token'\r\nAssignment: (not found)\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: overlap;location=westeurope\r\n";
+const POLICY: &str = "The user, group or application 'appid=04b07795-8ddb-461a-bbee-02f9e1bf7b46;oid=207e277f-a838-4c61-940a-950b06cd1cc8;iss=https://sts.windows.net/43dc75e3-499a-40cd-891a-ba9f8e445365/' does not have secrets list permission on key vault 'overlap;location=eu'.";
+/// Whom they name, in a command to be pasted.
+const ASSIGNED: &str = "--assignee 207e277f-a838-4c61-940a-950b06cd1cc8";
+const GRANTED: &str = "--object-id 207e277f-a838-4c61-940a-950b06cd1cc8";
 
 fn vault(world: &mut World, status: u16, code: &'static str, message: &'static str) {
     world.settings.vault_refusal = Some((status, code, message));
@@ -112,13 +116,26 @@ async fn each_refusal_of_key_vault_is_told_with_what_mends_it() {
             "no role",
             |world| vault(world, 403, "ForbiddenByRbac", RBAC),
             HUMAN,
-            &["403 ForbiddenByRbac", "Key Vault Secrets Officer", "--name overlap", "/secrets/greenlake-scim-token"],
+            &[
+                "403 ForbiddenByRbac",
+                "Key Vault Secrets Officer",
+                "--name overlap",
+                "/secrets/greenlake-scim-token",
+                "appid=04b07795-8ddb-461a-bbee-02f9e1bf7b46;oid=",
+                "vaults/overlap/secrets/greenlake-scim-token' Assignment: (not found)",
+                ASSIGNED,
+            ],
         ),
         (
             "no access policy",
             |world| vault(world, 403, "ForbiddenByPolicy", POLICY),
             HUMAN,
-            &["403 ForbiddenByPolicy", "az keyvault set-policy --name overlap", "--secret-permissions get list set"],
+            &[
+                "403 ForbiddenByPolicy",
+                "az keyvault set-policy --name overlap",
+                "--secret-permissions get list set",
+                GRANTED,
+            ],
         ),
         (
             "no access policy, as older vaults say it",

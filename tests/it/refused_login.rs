@@ -13,7 +13,7 @@ fn by_secret(tenant: &str, client: &str) -> String {
 }
 
 /// Status, error and words of Entra → what the operator reads beside them.
-const TABLE: [(u16, &str, &str, &str); 14] = [
+const TABLE: [(u16, &str, &str, &str); 15] = [
     (
         401,
         "invalid_client",
@@ -40,7 +40,7 @@ const TABLE: [(u16, &str, &str, &str); 14] = [
         400,
         "unauthorized_client",
         "AADSTS7000229: The client application is missing service principal.",
-        "az ad sp create",
+        "az ad sp create --id 22222222-2222-4222-8222-222222222222",
     ),
     (400, "invalid_resource", "AADSTS500011: The resource principal was not found.", "does not know the service"),
     (
@@ -62,6 +62,15 @@ const TABLE: [(u16, &str, &str, &str); 14] = [
         "secret file",
     ),
     (503, "temporarily_unavailable", "AADSTS90033: A transient error has occurred.", "asks to try again later"),
+    // To the letter of public reports, with other ids.
+    (
+        401,
+        "invalid_client",
+        "AADSTS700211: No matching federated identity record found for presented assertion issuer \
+         'https://eastus2.oic.prod-aks.azure.com/72f988bf-86f1-41af-91ab-2d7cd011db47/c0ffee00-86f1-41af-91ab-2d7cd011db47/'. \
+         Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
+        "must name the cluster's issuer",
+    ),
     (400, "invalid_request", "AADSTS4711: A code that nobody knows.", "AADSTS4711"),
 ];
 

@@ -127,6 +127,18 @@ pub enum AzureCredential {
     },
 }
 
+impl AzureCredential {
+    /// The application that this process itself logs in as.
+    fn application(&self) -> Option<&Application> {
+        match self {
+            Self::WorkloadIdentity { application, .. }
+            | Self::ClientSecret { application, .. }
+            | Self::ClientCertificate { application, .. } => Some(application),
+            Self::ManagedIdentity(_) | Self::Arc { .. } | Self::Cli { .. } => None,
+        }
+    }
+}
+
 /// Why there is no login.
 #[derive(Debug, thiserror::Error)]
 pub enum AzureError {
@@ -173,8 +185,7 @@ impl AzureLogin {
             }
             _ => SdkTransport::new(http.clone(), Reach::Origin(options.authority.origin())),
         };
-        let transport =
-            Arc::new(LoginTransport::new(transport, errors::Who::of(&options.credential), options.metadata));
+        let transport = Arc::new(LoginTransport::new(transport, &options.credential, options.metadata));
         Ok(Self { options, transport, cache: Cache::new(Arc::clone(&machine)), clock, machine })
     }
 

@@ -10,6 +10,7 @@ use azure_core::http::headers::HeaderName;
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Method, Request};
 use serde::Deserialize;
 
+use super::AzureCredential;
 use super::errors::{self, Who};
 use crate::edge::http::{Redactor, SdkTransport, retry_after_of, shown};
 use crate::edge::login::LoginFailed;
@@ -33,12 +34,15 @@ pub(super) struct Refusal {
 pub(super) struct LoginTransport {
     inner: SdkTransport,
     who: Who,
+    /// For messages.
+    client_id: Option<String>,
     metadata: Option<SocketAddr>,
 }
 
 impl LoginTransport {
-    pub fn new(inner: SdkTransport, who: Who, metadata: Option<SocketAddr>) -> Self {
-        Self { inner, who, metadata }
+    pub fn new(inner: SdkTransport, credential: &AzureCredential, metadata: Option<SocketAddr>) -> Self {
+        let client_id = credential.application().map(|application| application.client_id.clone());
+        Self { inner, who: Who::of(credential), client_id, metadata }
     }
 
     /// Whatever is answered; a request that was not answered, sorted.
@@ -56,7 +60,12 @@ impl LoginTransport {
     pub fn refused(&self, request: &Request, status: u16, body: &[u8], retry_after: Option<Duration>) -> CallError {
         let secrets = secrets_of(request);
         let redactor = Redactor::new(secrets.iter().map(String::as_str));
-        errors::refused(&place(request, self.who), self.who, Refusal::read(status, body, retry_after, &redactor))
+        let refusal = Refusal::read(status, body, retry_after, &redactor);
+        let mut call = errors::refused(&place(request, self.who), self.who, refusal);
+        if let (Some(advice), Some(id)) = (&mut call.advice, &self.client_id) {
+            *advice = advice.replace("CLIENT_ID", id);
+        }
+        call
     }
 }
 

@@ -156,7 +156,9 @@ fn answered(
     let refused = Refused::of(action, status, said);
     let class = refused.class(maybe, said.retry_after);
     let mut call = CallError::new(SERVICE, class, format!("{target}: {status}{}", said.words()));
-    call.advice = refused.has_advice().then(|| advice(refused, options));
+    let identity = said.caller();
+    let advised = || advice(refused, options).replace("IDENTITY", identity.as_deref().unwrap_or("IDENTITY"));
+    call.advice = refused.has_advice().then(advised);
     call.status = Some(status);
     call.code = said.inner.clone().or_else(|| said.code.clone());
     call.request_id = said.request_id.clone();

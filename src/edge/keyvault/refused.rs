@@ -7,6 +7,7 @@ use std::time::Duration;
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::HeaderName;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::errors::Action;
 use crate::domain::Token;
@@ -246,6 +247,13 @@ impl Said {
 
     fn says(&self, what: &str) -> bool {
         self.message.as_ref().is_some_and(|message| message.to_ascii_lowercase().contains(what))
+    }
+
+    /// Whom the vault took the caller for: the object id that it names, else the application's.
+    pub fn caller(&self) -> Option<String> {
+        let message = self.message.as_ref()?;
+        let id = |name| message.split(name).nth(1).and_then(|rest| Uuid::try_parse(rest.get(..36)?).ok());
+        id(";oid=").or_else(|| id("appid=")).map(|id| id.to_string())
     }
 
     /// Of a version. A vault may be disabled as well.
