@@ -23,14 +23,15 @@ pub(super) fn name(host: &str) -> String {
     format!("getent ahosts {host}")
 }
 
-pub(super) fn port(host: &str, port: u16) -> String {
+pub(super) fn port((host, port): (&str, u16)) -> String {
     format!("timeout 5 bash -c '</dev/tcp/{host}/{port}' && echo open")
 }
 
-/// Shows who signs what answers there.
-pub(super) fn chain(host: &str, port: u16) -> String {
+/// Shows who signs what answers there, by way of the proxy where there is one.
+pub(super) fn chain((host, port): (&str, u16), proxy: Option<(&str, u16)>) -> String {
+    let through = proxy.map(|(host, port)| format!("-proxy {host}:{port} ")).unwrap_or_default();
     format!(
-        "openssl s_client -connect {host}:{port} -servername {host} -showcerts </dev/null   # who signs it? A private CA goes \
+        "openssl s_client {through}-connect {host}:{port} -servername {host} -showcerts </dev/null   # who signs it? A private CA goes \
          into http.ca_file"
     )
 }

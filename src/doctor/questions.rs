@@ -25,7 +25,7 @@ pub struct Snag {
 #[derive(Clone, Debug)]
 pub struct Way {
     /// The proxy in between; name and connection below are then its own.
-    pub proxy: Option<String>,
+    pub proxy: Option<Url>,
     /// The addresses of the name.
     pub resolved: Result<Vec<IpAddr>, Snag>,
     /// Which of them took the connection.

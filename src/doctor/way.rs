@@ -48,20 +48,24 @@ pub(super) async fn all(subject: &Subject, ask: &Questions, checks: &mut Vec<Che
     reached
 }
 
+fn host_and_port(url: &Url) -> (&str, u16) {
+    (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443))
+}
+
 fn hops(url: &Url, way: &Way) -> [Check; 4] {
-    let through = way.proxy.as_ref().map(|proxy| format!(" (the proxy {proxy})")).unwrap_or_default();
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port_or_known_default().unwrap_or(443);
+    let shown = |proxy: &Url| format!(" (the proxy {})", proxy.origin().ascii_serialization());
+    let through = way.proxy.as_ref().map(shown).unwrap_or_default();
+    let [service, first] = [url, way.proxy.as_ref().unwrap_or(url)].map(host_and_port);
     let dns = match &way.resolved {
         Ok(addresses) => {
             let addresses: Vec<_> = addresses.iter().take(8).map(ToString::to_string).collect();
             Check::ok("dns", format!("{}{through}", addresses.join(", ")))
         }
-        Err(snag) => failed("dns", snag, &fixes::name(host)),
+        Err(snag) => failed("dns", snag, &fixes::name(first.0)),
     };
     let tcp = match &way.connected {
         Some(Ok(address)) => Check::ok("tcp", format!("{address} takes connections{through}")),
-        Some(Err(snag)) => failed("tcp", snag, &fixes::port(host, port)),
+        Some(Err(snag)) => failed("tcp", snag, &fixes::port(first)),
         None => Check::skipped("tcp", "dns"),
     };
     let tls = match &way.answered {
@@ -69,7 +73,7 @@ fn hops(url: &Url, way: &Way) -> [Check; 4] {
             let took = took.as_millis();
             Check::ok("tls", format!("the certificate chain is trusted, the first answer took {took} ms"))
         }
-        Some(Err(snag)) => failed("tls", snag, &fixes::chain(host, port)),
+        Some(Err(snag)) => failed("tls", snag, &fixes::chain(service, way.proxy.as_ref().map(|_| first))),
         None => Check::skipped("tls", if way.resolved.is_ok() { "tcp" } else { "dns" }),
     };
     let clock = match &way.answered {

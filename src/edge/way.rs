@@ -46,7 +46,7 @@ impl Ways for HttpWays {
             Ok(addresses) => addresses,
             Err(failure) => return Way { proxy, resolved: Err(snag(failure)), connected: None, answered: None },
         };
-        let connected = self.http.knock(&addresses).await.map(|address| address.ip()).map_err(snag);
+        let connected = self.http.knock(url, &addresses).await.map(|address| address.ip()).map_err(snag);
         let answered = if connected.is_ok() { Some(self.greet(url).await) } else { None };
         let resolved = Ok(addresses.iter().map(std::net::SocketAddr::ip).collect());
         Way { proxy, resolved, connected: Some(connected), answered }

@@ -139,15 +139,21 @@ async fn a_proxy_may_speak_tls_itself_under_a_private_ca() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_does_not_let_us_through_is_told_with_what_to_do() {
     const IMPATIENT: &str = "proxy = \"PROXY\"\nconnect_timeout = \"1s\"\ndns_timeout = \"100ms\"";
-    let table: [(Manner, &str, &[&str]); 6] = [
+    let table: [(Manner, &str, &[&str]); 8] = [
         (
             basic(),
             "proxy = \"PROXY\"",
             &["wants a user and a password (407)", "set http.proxy_user and http.proxy_password_file"],
         ),
-        (Manner::RefuseTo("login"), "proxy = \"PROXY\"", &["refuses to connect to this host", "http.no_proxy"]),
+        (Manner::RefuseTo("login"), "proxy = \"PROXY\"", &["refuses, or cannot reach, this host", "http.no_proxy"]),
+        (Manner::Says("502 Bad Gateway"), "proxy = \"PROXY\"", &["or cannot reach, this host (its log says which)"]),
+        (
+            Manner::Says("503 Service Unavailable"),
+            "proxy = \"PROXY\"",
+            &["or cannot reach, this host", "the proxy's log"],
+        ),
         (Manner::Hang, IMPATIENT, &["no connection in time (by way of the proxy http://127.0.0.1:", "let"]),
-        (Manner::NoProxy, "proxy = \"PROXY\"", &["refuses to connect to this host"]),
+        (Manner::NoProxy, "proxy = \"PROXY\"", &["refuses, or cannot reach, this host"]),
         (
             Manner::Open,
             "proxy = \"http://127.0.0.1:1\"",
@@ -177,12 +183,28 @@ async fn a_password_that_is_missing_or_wrong_is_told_by_its_file_and_taken_up_wi
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issue_that_the_proxy_refuses_was_certainly_not_made_and_the_job_runs_again() {
     let office = Office::new(Manner::RefuseTo("sps"), "proxy = \"PROXY\"\nno_proxy = []").await;
-    office.fails_with(&["refuses to connect to this host", "NotIssued"]).await;
+    office.fails_with(&["refuses, or cannot reach, this host", "NotIssued"]).await;
     assert_eq!(office.place.sandbox.world(OVERLAP).faults.calls(Op::Issue), 0);
     office.proxy.behave(Manner::Open);
     let _daemon = office.place.daemon(&[]);
     office.place.until(OVERLAP, "the rotation is confirmed", |world| is_at_rest_with_newer(world, 1)).await;
     judge(&office.place.sandbox.world(OVERLAP), 1).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_the_proxy_where_the_proxy_is_what_is_looked_at() {
+    let away = Office::new(Manner::Open, "proxy = \"http://127.0.0.1:9\"").await;
+    let (_, text) = away.say(&["doctor"], &[]).await;
+    for words in
+        ["no connection to the proxy http://127.0.0.1:9: 127.0.0.1:9: ", "check http.proxy", "/dev/tcp/127.0.0.1/9'"]
+    {
+        assert!(text.contains(words), "{words:?} is not in\n{text}");
+    }
+    assert!(!text.contains("/dev/tcp/sps.sandbox.test"), "nothing goes there directly\n{text}");
+    let refuses = Office::new(Manner::RefuseTo("sps"), "proxy = \"PROXY\"").await;
+    let (_, text) = refuses.say(&["doctor"], &[]).await;
+    let through = format!("openssl s_client -proxy {} -connect sps.sandbox.test:", refuses.proxy.address);
+    assert!(text.contains(&through), "{through:?} is not in\n{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

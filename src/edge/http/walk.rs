@@ -9,12 +9,12 @@ use url::{Host, Url};
 use super::Http;
 use super::failure::{Cause, Failure, Sent};
 use super::names::{Everything, Names, Unresolved};
-use super::words::{self, NO_CONNECTION, Words};
+use super::words::{self, NO_CONNECTION, Unreached, Words};
 
 impl Http {
-    /// The proxy that a request to `url` goes through, without its password.
-    pub fn way_of(&self, url: &Url) -> Option<String> {
-        self.proxy_for(url).map(|proxy| proxy.shown())
+    /// The URL of the proxy that a request to `url` goes through; it holds no user and no password.
+    pub fn way_of(&self, url: &Url) -> Option<Url> {
+        self.proxy_for(url).map(|proxy| proxy.url.clone())
     }
 
     /// The addresses of the host, or of the proxy in between.
@@ -49,8 +49,8 @@ impl Http {
         }
     }
 
-    /// Connects to the first of the addresses that takes it, and hangs up.
-    pub async fn knock(&self, addresses: &[SocketAddr]) -> Result<SocketAddr, Failure> {
+    /// Connects to the first of the addresses that takes it, and hangs up. They are those of `url`, or of the proxy in between.
+    pub async fn knock(&self, url: &Url, addresses: &[SocketAddr]) -> Result<SocketAddr, Failure> {
         let limit = self.options().connect_timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
         let mut refused = Vec::new();
         for address in addresses {
@@ -60,8 +60,12 @@ impl Http {
                 Err(_) => refused.push(format!("{address}: {NO_CONNECTION}")),
             }
         }
-        let advice = words::Unreached::NoConnection.message().remedy;
-        let what = refused.join("; ");
+        let refused = refused.join("; ");
+        let (unreached, what) = match self.proxy_for(url) {
+            Some(proxy) => (Unreached::ProxyAway, format!("no connection to the proxy {}: {refused}", proxy.shown())),
+            None => (Unreached::NoConnection, refused),
+        };
+        let advice = unreached.message().remedy;
         Err(Failure { sent: Sent::No, what, advice: Some(advice.to_owned()), source: None })
     }
 }

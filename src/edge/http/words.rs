@@ -68,9 +68,10 @@ messages! {
         }
         /// Not this host.
         ProxyRefuses {
-            shows: "\"the proxy … refuses to connect to this host\"",
-            means: "the proxy's rules do not allow this host or this port",
-            remedy: "have it allow CONNECT to this host and port, or name the host in http.no_proxy to go there directly",
+            shows: "\"the proxy … refuses, or cannot reach, this host\"",
+            means: "the proxy's rules do not allow this host or this port, or the proxy itself does not get there",
+            remedy: "see which in the proxy's log; have it allow CONNECT to this host and port, or name the host in \
+                     http.no_proxy to go there directly",
         }
         /// The proxy is away.
         ProxyAway {
@@ -178,7 +179,10 @@ fn tunnel(error: &reqwest::Error, proxy: &Proxy) -> Option<Words> {
             }
             None => say(format!("the proxy {shown} wants a user and a password (407)"), Unreached::ProxyLogin),
         },
-        "unsuccessful" => say(format!("the proxy {shown} refuses to connect to this host"), Unreached::ProxyRefuses),
+        "unsuccessful" => say(
+            format!("the proxy {shown} refuses, or cannot reach, this host (its log says which)"),
+            Unreached::ProxyRefuses,
+        ),
         "failed to create underlying connection" => match find::<rustls::Error>(error) {
             Some(tls) => say(format!("the proxy {shown}: {}", tls_words(tls)), of_tls(tls)),
             None => say(format!("no connection to the proxy {shown}"), Unreached::ProxyAway),
