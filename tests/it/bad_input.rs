@@ -231,6 +231,16 @@ async fn a_bearer_that_hpe_never_takes_is_given_up_after_one_more_try_and_the_jo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn any_other_refusal_of_hpe_is_told_with_what_to_look_at() {
+    for (op, status, words) in [(Op::Issue, 422, "read HPE's words"), (Op::BearerMint, 410, "issuer.auth.kind")] {
+        let place = place_with(|_| (), same).await;
+        place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 9, Fault::Status(status, None));
+        say(&place, &["once"]).await.with(1, &["HPE", &status.to_string(), words]);
+        unharmed(&place);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_role_at_hpe_is_printed_with_space_and_scope() {
     let place = place_with(|settings| settings.contributor = false, same).await;
     say(&place, &["once"])

@@ -90,7 +90,19 @@ fn graph(world: &mut World, status: u16, code: &'static str, message: &'static s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_refusal_of_key_vault_is_told_with_what_mends_it() {
-    let table: [Row; 13] = [
+    let table: [Row; 15] = [
+        (
+            "a redirect in place of the vault",
+            |world| world.faults.at_calls(Op::VaultList, 1, 9, Fault::Status(302, None)),
+            HUMAN,
+            &["302", "a vault never redirects", "http.proxy"],
+        ),
+        (
+            "a web page in place of the vault",
+            |world| world.faults.at_calls(Op::VaultList, 1, 9, Fault::Html),
+            UNCLEAR,
+            &["the answer cannot be read", "has answered in its place", "http.proxy"],
+        ),
         (
             "an address that the firewall does not know",
             |world| vault(world, 403, "ForbiddenByFirewall", FIREWALL),

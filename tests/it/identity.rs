@@ -82,7 +82,13 @@ async fn a_header_that_the_endpoint_does_not_know_is_told_with_what_to_do_and_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_out_of_order_or_not_there_is_told_at_once() {
-    for (status, word) in [(503, "is in trouble"), (404, "on Azure machines and containers only")] {
+    let table = [
+        (503, "is in trouble"),
+        (410, "being renewed"),
+        (302, "something else answers in place of"),
+        (404, "on Azure machines and containers only"),
+    ];
+    for (status, word) in table {
         for (somebody, _endpoint) in [container(SYSTEM_ASSIGNED, None).await, machine(SYSTEM_ASSIGNED, None).await] {
             for op in [Op::VaultToken, Op::GraphToken] {
                 somebody.place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, Fault::Status(status, None));

@@ -13,7 +13,7 @@ fn by_secret(tenant: &str, client: &str) -> String {
 }
 
 /// Status, error and words of Entra → what the operator reads beside them.
-const TABLE: [(u16, &str, &str, &str); 15] = [
+const TABLE: [(u16, &str, &str, &str); 16] = [
     (
         401,
         "invalid_client",
@@ -71,7 +71,15 @@ const TABLE: [(u16, &str, &str, &str); 15] = [
          Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
         "must name the cluster's issuer",
     ),
-    (400, "invalid_request", "AADSTS4711: A code that nobody knows.", "AADSTS4711"),
+    (400, "invalid_request", "AADSTS4711: A code that nobody knows.", "https://login.microsoftonline.com/error"),
+    (
+        401,
+        "invalid_client",
+        "AADSTS7002138: No matching federated identity record found for presented assertion subject \
+         'system:serviceaccount:Prov:scim-rotator'. The subject matched with case-insensitive comparison, but not with \
+         case-sensitive comparison.",
+        "letter by letter",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,6 +89,21 @@ async fn every_code_of_entra_is_told_with_where_it_came_from_and_what_to_do() {
         somebody.place.sandbox.world(OVERLAP).settings.login_refusal = Some((status, code, message));
         let where_from = format!("{TENANT}/oauth2/v2.0/token: {status} {message}");
         somebody.fails_with(&["Entra login: POST https://login.sandbox.test", &where_from, advice]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_in_place_of_entra_is_told_with_what_to_look_at() {
+    let table = [
+        (Fault::Status(302, None), "302", "a login never redirects"),
+        (Fault::Html, "the answer cannot be read", "has answered in its place"),
+    ];
+    for (fault, what, advice) in table {
+        let somebody = Somebody::new(&by_secret(TENANT, CLIENT), |_| ()).await;
+        for op in [Op::VaultToken, Op::GraphToken] {
+            somebody.place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, fault);
+        }
+        somebody.fails_with(&["Entra login: POST https://login.sandbox.test", what, advice, "http.proxy"]).await;
     }
 }
 

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential as _};
 use azure_identity::{AzureCliCredential, AzureCliCredentialOptions, Executor};
 
+use super::errors::Who;
 use super::refused::Refused;
 use super::transport::aadsts;
 use super::{SERVICE, errors};
@@ -51,11 +52,7 @@ pub(super) async fn log_in(
     let credential = AzureCliCredential::new(Some(options)).map_err(|error| errors::unusable(&error))?;
     credential.get_token(scopes, None).await.map_err(|error| {
         let failed = az.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        failed.unwrap_or_else(|| {
-            let mut call = errors::unexplained(COMMAND, &error);
-            call.advice = Some(Refused::OldCli.message().advice());
-            call
-        })
+        failed.unwrap_or_else(|| errors::unexplained(COMMAND, Who::Cli, &error))
     })
 }
 

@@ -48,9 +48,10 @@ pub(super) fn unusable(error: &azure_core::Error) -> CallError {
 }
 
 /// The SDK gave up, and no answer says why.
-pub(super) fn unexplained(place: &str, error: &azure_core::Error) -> CallError {
+pub(super) fn unexplained(place: &str, who: Who, error: &azure_core::Error) -> CallError {
     let what = format!("{place}: the answer cannot be read");
     let mut call = CallError::new(SERVICE, Class::Retry { after: None }, what);
+    call.advice = Some(Refused::of_nonsense(who).message().advice());
     call.source = Some(Box::new(Cause(Redactor::default().clean(&error.to_string()))));
     call
 }
@@ -58,7 +59,7 @@ pub(super) fn unexplained(place: &str, error: &azure_core::Error) -> CallError {
 /// The login did not come back in time.
 pub(super) fn overdue(place: &str, who: Who) -> CallError {
     let mut call = Failure::overdue(place).into_call(SERVICE, Class::Retry { after: None });
-    call.advice = silence(who);
+    call.advice = silence(who).or_else(|| Some(Refused::Silent.message().advice()));
     call
 }
 
@@ -85,7 +86,11 @@ pub(super) fn refused(place: &str, who: Who, refusal: Refusal) -> CallError {
         (_, None) => Class::Human,
     };
     let mut call = CallError::new(SERVICE, class, format!("{place}: {}{words}", refusal.status));
-    let told = known.or_else(|| Refused::of_local(refusal.status, who));
+    let has_words = refusal.code.is_some() || refusal.words.is_some();
+    let told = known.or_else(|| match is_local {
+        true => Refused::of_local(refusal.status, who),
+        false => Refused::of_status(refusal.status, has_words),
+    });
     call.advice = told.map(|told| told.message().advice());
     call.status = Some(refusal.status);
     call.code = refusal.code;

@@ -237,7 +237,7 @@ impl AzureLogin {
                 self.by_assertion(application, assertion)?
             }
         };
-        let unexplained = |error: &azure_core::Error| errors::unexplained(&self.place(), error);
+        let unexplained = |error: &azure_core::Error| errors::unexplained(&self.place(), self.who(), error);
         credential.get_token(scopes, None).await.map_err(|e| failed_login(&e).unwrap_or_else(|| unexplained(&e)))
     }
 

@@ -94,7 +94,7 @@ messages! {
         }
         /// A pod that is not trusted.
         Federation {
-            shows: "`AADSTS70021`, `AADSTS700211`, `AADSTS700212`, `AADSTS700213`, `AADSTS700223`; of a pod also \
+            shows: "`AADSTS70021`, `AADSTS700211`, `AADSTS700212`, `AADSTS700213`, `AADSTS700223`, `AADSTS7002138`; of a pod also \
                     `AADSTS700027`, `AADSTS50013`",
             means: "the identity trusts no such token",
             remedy: "its federated credential must name the cluster's issuer, the subject \
@@ -113,6 +113,31 @@ messages! {
             means: "Entra asks to try again later",
             remedy: "nothing: it is tried again",
         }
+        /// Any other code.
+        Other {
+            shows: "any other refusal",
+            means: "Entra refuses the login for a reason of its own",
+            remedy: "look the code up at https://login.microsoftonline.com/error; the request's id is what Microsoft's support \
+                     asks for",
+        }
+        /// 3xx.
+        Redirect {
+            shows: "a redirect",
+            means: "something else answers under the login's URL",
+            remedy: "check azure.authority and azure.cloud, and the proxy (http.proxy, or HTTPS_PROXY): a login never redirects",
+        }
+        /// A page for people.
+        WebPage {
+            shows: "\"the answer cannot be read\", or a refusal without a word of Entra's",
+            means: "something between here and Entra has answered in its place",
+            remedy: "check azure.authority, and the proxy (http.proxy, or HTTPS_PROXY)",
+        }
+        /// It hangs.
+        Silent {
+            shows: "no answer in time",
+            means: "the login host does not answer, or something on the way holds the answer back",
+            remedy: "scim-rotator doctor walks the way to it; http.timeout is the limit",
+        }
         /// A machine's endpoint that is none.
         NoMetadata {
             shows: "a managed identity, and no answer or 404",
@@ -127,6 +152,13 @@ messages! {
             remedy: "IDENTITY_ENDPOINT and IDENTITY_HEADER must be those that the platform sets for this very container; pass \
                      them on unchanged, and restart it",
         }
+        /// Somebody else answers.
+        NotMetadata {
+            shows: "a managed identity, a redirect or an answer that cannot be read",
+            means: "something else answers in place of the machine's identity endpoint",
+            remedy: "see what stands between: nothing may answer for 169.254.169.254 but the platform, and IDENTITY_ENDPOINT must \
+                     be as the platform sets it",
+        }
         /// None assigned.
         NoIdentity {
             shows: "a managed identity, 400",
@@ -135,8 +167,8 @@ messages! {
         }
         /// The platform's own trouble.
         MachineBusy {
-            shows: "a managed identity, 429, 500 and above",
-            means: "the platform's identity service is in trouble or busy",
+            shows: "a managed identity, 410, 429, 500 and above",
+            means: "the platform's identity service is in trouble, busy, or being renewed",
             remedy: "nothing: it is asked again",
         }
         /// Arc's agent has no identity.
@@ -238,7 +270,9 @@ impl Refused {
             "AADSTS1000502" => Self::ExpiredCertificate,
             "AADSTS700024" if who == Who::Federated => Self::ExpiredToken,
             "AADSTS700024" => Self::ClockOff,
-            "AADSTS70021" | "AADSTS700211" | "AADSTS700212" | "AADSTS700213" | "AADSTS700223" => Self::Federation,
+            "AADSTS70021" | "AADSTS700211" | "AADSTS700212" | "AADSTS700213" | "AADSTS700223" | "AADSTS7002138" => {
+                Self::Federation
+            }
             "AADSTS700023" => Self::OtherAuthority,
             "AADSTS50196" | "AADSTS90033" | "AADSTS90055" | "AADSTS50000" => Self::Later,
             _ => return None,
@@ -250,12 +284,34 @@ impl Refused {
         match (who, status) {
             (Who::Machine, 400) => Some(Self::NoIdentity),
             (Who::Machine, 401 | 403) => Some(Self::NotThisMachine),
-            (Who::Machine, 429 | 500..) => Some(Self::MachineBusy),
+            (Who::Machine, 410 | 429 | 500..) => Some(Self::MachineBusy),
+            (Who::Machine, 300..=399) => Some(Self::NotMetadata),
             (Who::Machine, _) => Some(Self::NoMetadata),
             (Who::Arc, 401 | 403) => Some(Self::ArcKey),
             (Who::Arc, 400 | 404) => Some(Self::NoArcIdentity),
+            (Who::Arc, 300..=399) => Some(Self::NotTheAgent),
             (Who::Arc, _) => Some(Self::ArcSilent),
             _ => None,
+        }
+    }
+
+    /// Of a refusal by Entra of which no code is known, where it is for a person; `has_words` of Entra's own form.
+    pub(super) fn of_status(status: u16, has_words: bool) -> Option<Self> {
+        match status {
+            300..=399 => Some(Self::Redirect),
+            408 | 429 | 500.. => None,
+            _ if has_words => Some(Self::Other),
+            _ => Some(Self::WebPage),
+        }
+    }
+
+    /// Of an answer that cannot be read.
+    pub(super) fn of_nonsense(who: Who) -> Self {
+        match who {
+            Who::Machine => Self::NotMetadata,
+            Who::Arc => Self::NotTheAgent,
+            Who::Cli => Self::OldCli,
+            Who::Secret | Who::Certificate | Who::Federated => Self::WebPage,
         }
     }
 

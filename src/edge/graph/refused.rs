@@ -94,7 +94,7 @@ messages! {
         WebPage {
             shows: "\"the answer is a web page\"",
             means: "something between here and Graph has answered in its place",
-            remedy: "check Graph's URL, and the proxy (HTTPS_PROXY)",
+            remedy: "check Graph's URL, and the proxy (http.proxy, or HTTPS_PROXY)",
         }
         /// Any other 4xx.
         Other {

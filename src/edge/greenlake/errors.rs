@@ -79,7 +79,7 @@ pub(super) fn sort(how: IssueHow, answer: &Answer, if_refused: &str, redactor: &
         403 => not_issued(problem, Class::Human, Some(Refused::NoRole.message().remedy)),
         409 | 425 | 429 => not_issued(problem, retry, None),
         300..=399 => not_issued(problem, Class::Human, Some(Refused::Redirect.message().remedy)),
-        _ => not_issued(problem, Class::Human, None),
+        _ => not_issued(problem, Class::Human, Some(Refused::Other.message().remedy)),
     }
 }
 
@@ -88,11 +88,12 @@ pub(super) fn sort_login(answer: &Answer, secret_path: &str, place: &str, redact
     let problem = Problem::read(answer.body(), redactor);
     let retry = Class::Retry { after: answer.retry_after().or_else(|| answer.rate_limit_reset()) };
     let credentials = Refused::Client.message().advice().replace("SECRET_FILE", secret_path);
+    let other = Refused::LoginOther.message().remedy;
     let (class, advice) = match answer.status {
         400 | 401 | 403 => (Class::Human, Some(credentials.as_str())),
         404 | 300..=399 => (Class::Human, Some(place)),
         408 | 425 | 429 | 500.. => (retry, None),
-        _ => (Class::Human, None),
+        _ => (Class::Human, Some(other)),
     };
     problem.into_call(answer, class, advice)
 }
@@ -151,6 +152,6 @@ mod tests {
         let body = json!({"message": format!("bearer my-own-bearer-x refused, eyJhbGciOiJSUzI1NiJ9.eyJpc3Mi {long}")});
         let message = Problem::read(body.to_string().as_bytes(), &Redactor::new(["my-own-bearer-x"])).message.unwrap();
         assert!(message.starts_with("bearer [redacted] refused, [redacted] long"), "{message}");
-        assert!(message.chars().count() <= 301);
+        assert!(message.chars().count() <= 701);
     }
 }

@@ -36,6 +36,18 @@ messages! {
             means: "something else answers under the issuer's URL",
             remedy: "check the issuer's url: it must not redirect",
         }
+        /// Any other 4xx.
+        Other {
+            shows: "any other refusal",
+            means: "HPE did not do as asked, for a reason of its own; it made no token",
+            remedy: "read HPE's words, and check the issuer's url; the request's id is what HPE's support asks for",
+        }
+        /// Any other 4xx to the login.
+        LoginOther {
+            shows: "any other refusal of the login",
+            means: "HPE's token issuer did not do as asked, for a reason of its own",
+            remedy: "read its words, and check issuer.auth.issuer and issuer.auth.kind",
+        }
         /// 409, 425, 429.
         Busy {
             shows: "409, 425, 429",

@@ -63,7 +63,18 @@ pub(super) fn is_refusal(error: &azure_core::Error) -> bool {
 
 /// The store succeeded, and its answer does not say which version it made.
 pub(super) fn stored_somewhere(target: &str) -> CallError {
-    CallError::new(SERVICE, Class::Ambiguous, format!("{target}: stored, but the answer names no version"))
+    let what = format!("{target}: stored, as it seems, but the answer names no version");
+    let mut call = CallError::new(SERVICE, Class::Ambiguous, what);
+    call.advice = Some(Refused::WebPage.message().advice());
+    call
+}
+
+/// The label was answered, and not as a vault does.
+pub(super) fn no_label(target: &str) -> VaultError {
+    let mut call =
+        CallError::new(SERVICE, Class::Retry { after: None }, format!("{target}: the answer cannot be read"));
+    call.advice = Some(Refused::WebPage.message().advice());
+    VaultError::Call(call)
 }
 
 /// There is no such secret, because somebody has deleted it; `until` is when it will be gone for good.
@@ -134,7 +145,7 @@ fn no_vault(options: &KeyVaultOptions, action: Action<'_>, target: &str, error: 
         false => (Class::Retry { after: None }, "the answer cannot be read"),
     };
     let mut call = CallError::new(SERVICE, class, format!("{target}: {what}"));
-    call.advice = is_challenge.then(|| advice(Refused::NotAVault, options));
+    call.advice = Some(advice(if is_challenge { Refused::NotAVault } else { Refused::WebPage }, options));
     call.source = Some(Box::new(Cause(Redactor::default().clean(&error.to_string()))));
     call
 }

@@ -239,7 +239,7 @@ impl Vault for KeyVault {
             .await;
         match labelled {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err(wire::unreadable(&target, "what answers is no vault")),
+            Ok(Err(_)) => Err(errors::no_label(&target)),
             Err(trouble) => Err(errors::sort(&self.options, Action::Label, &target, trouble, None)),
         }
     }

@@ -93,6 +93,18 @@ messages! {
             means: "what is asked for is not there",
             remedy: "if this stays, check the vault's URL, and whether somebody has purged the secret",
         }
+        /// 3xx.
+        Redirect {
+            shows: "a redirect",
+            means: "something else answers under the vault's URL",
+            remedy: "check the vault's URL, and the proxy (http.proxy, or HTTPS_PROXY): a vault never redirects",
+        }
+        /// A page for people.
+        WebPage {
+            shows: "\"the answer cannot be read\", \"the answer names no version\"",
+            means: "something between here and the vault has answered in its place",
+            remedy: "check the vault's URL, and the proxy (http.proxy, or HTTPS_PROXY)",
+        }
         /// Somebody else answers.
         NotAVault {
             shows: "an answer that is no Key Vault's",
@@ -153,6 +165,7 @@ impl Refused {
             409 if said.is_soft_deleted() => Self::SoftDeleted,
             409 => Self::InChange,
             429 => Self::Throttled,
+            300..=399 => Self::Redirect,
             408 | 500.. => Self::Away,
             400 if action == Action::Store => Self::Version,
             _ => Self::Other,
@@ -170,7 +183,7 @@ impl Refused {
             Self::Role
         } else if said.is("ForbiddenByPolicy") || said.is("AccessDenied") || said.says("permission on key vault") {
             Self::AccessPolicy
-        } else if said.is("Disabled") || said.says("is disabled") {
+        } else if said.is("Disabled") || said.says("vault is disabled") || said.says("subscription is disabled") {
             Self::Disabled
         } else {
             Self::Forbidden
@@ -309,6 +322,7 @@ mod tests {
             ("", policy, Refused::AccessPolicy),
             ("SubscriptionDisabled", "", Refused::Disabled),
             ("", "The key vault is disabled.", Refused::Disabled),
+            ("", "The feature is disabled for this caller.", Refused::Forbidden),
             ("", "no", Refused::Forbidden),
         ];
         for (inner, message, refused) in table {
