@@ -79,7 +79,9 @@ impl fmt::Display for ProxyChoice {
 pub(super) fn read(section: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> Option<Http> {
     let (least, second, longest) = (TimeDelta::milliseconds(100), TimeDelta::seconds(1), TimeDelta::minutes(5));
     let limit = |name, from| section.get(name, scalar::duration_in(from, longest));
-    let timeout = limit("timeout", second).unwrap_or(TimeDelta::seconds(30));
+    // A call of the vault is several requests, and other hosts take one that is silent for four minutes for gone.
+    let timeout = section.get("timeout", scalar::duration_in(second, TimeDelta::minutes(1)));
+    let timeout = timeout.unwrap_or(TimeDelta::seconds(30));
     let connect_timeout = limit("connect_timeout", second).unwrap_or(TimeDelta::seconds(5));
     // Time for a resolver to give up a dead name server (five seconds, as a rule) and to ask the next one.
     let dns_timeout = limit("dns_timeout", least).unwrap_or(TimeDelta::seconds(10).min(timeout / 2));

@@ -136,6 +136,7 @@ fn limits_within_the_limit_of_the_whole_are_checked_and_have_defaults() {
     };
     assert_eq!(seconds(""), [10_000, 5000, 30_000, 15_000]);
     assert_eq!(seconds("timeout = \"8s\"\nidle_timeout = \"0s\""), [4000, 5000, 8000, 0]);
+    assert!(refusal("timeout = \"61s\"", &[]).contains("is longer than 1m"));
     for key in ["dns_timeout", "connect_timeout"] {
         let said = refusal(&format!("{key} = \"31s\""), &[]);
         assert!(said.contains("longer than `timeout`"), "{said}");

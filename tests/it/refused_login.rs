@@ -108,6 +108,21 @@ async fn what_answers_in_place_of_entra_is_told_with_what_to_look_at() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_hangs_ends_by_the_limit_of_a_request_and_is_told_with_what_to_look_at() {
+    let somebody = Somebody::with(&format!("credential = {}", by_secret(TENANT, CLIENT)), |_| ()).await;
+    let file = &somebody.place.setup.config;
+    let text = std::fs::read_to_string(file).expect("a configuration");
+    let impatient = "[http]\ntimeout = \"1s\"\nconnect_timeout = \"1s\"\ndns_timeout = \"100ms\"";
+    std::fs::write(file, text.replace("[http]", impatient)).expect("written");
+    for op in [Op::VaultToken, Op::GraphToken] {
+        somebody.place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, Fault::Hang);
+    }
+    somebody
+        .fails_with(&["Entra login: POST https://login.sandbox.test", "no answer in time", "scim-rotator doctor"])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_tenant_application_or_secret_is_refused_by_entra_itself() {
     let other = "00000000-0000-4000-8000-000000000001";
     Somebody::new(&by_secret(other, CLIENT), |_| ()).await.fails_with(&["AADSTS90002", "check tenant_id"]).await;

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Duration;
 
 use azure_core::credentials::AccessToken;
 use chrono::TimeDelta;
 use tokio::sync::Mutex;
 
-use super::LIMIT;
 use crate::domain::Timestamp;
 use crate::ports::{CallError, Clock};
 
@@ -43,6 +43,8 @@ pub(super) struct Cache {
     /// The machine's own clock: measured by what passes, whatever anybody sets.
     machine: Arc<dyn Clock>,
     held: Lock<HashMap<String, Held>>,
+    /// The time that a whole login may take, the wait for another one included.
+    limit: Duration,
     /// Counts how often everything was dropped. What was asked for before the last drop counts as dropped.
     round: AtomicU64,
     /// One login at a time; those who come meanwhile share what it gave.
@@ -50,8 +52,8 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub fn new(machine: Arc<dyn Clock>) -> Self {
-        Self { machine, held: Lock::default(), round: AtomicU64::new(0), flight: Mutex::new(()) }
+    pub fn new(machine: Arc<dyn Clock>, limit: Duration) -> Self {
+        Self { machine, limit, held: Lock::default(), round: AtomicU64::new(0), flight: Mutex::new(()) }
     }
 
     /// Drops every bearer.
@@ -64,7 +66,7 @@ impl Cache {
         &self,
         scope: &str,
         log_in: impl FnOnce() -> F,
-        overdue: impl FnOnce() -> CallError,
+        overdue: impl Fn() -> CallError,
     ) -> Result<AccessToken, CallError>
     where
         F: Future<Output = Result<AccessToken, CallError>>,
@@ -74,6 +76,7 @@ impl Cache {
             State::Aging(token) => Some(token),
             State::Gone => None,
         };
+        let began = self.machine.elapsed();
         let made = async {
             let _flight = match (&aging, self.flight.try_lock()) {
                 (_, Ok(flight)) => flight,
@@ -84,12 +87,16 @@ impl Cache {
             if let State::Good(token) = self.state(scope) {
                 return Ok(token);
             }
+            // Who has waited so long for a login that came to nothing has no time left for one of its own.
+            if (self.machine.elapsed() - began).to_std().is_ok_and(|waited| waited > self.limit / 4 * 3) {
+                return Err(overdue());
+            }
             let round = self.round.load(Ordering::SeqCst);
             let token = log_in().await?;
             self.keep(scope, round, &token);
             Ok(token)
         };
-        let error = match tokio::time::timeout(LIMIT, made).await {
+        let error = match tokio::time::timeout(self.limit, made).await {
             Ok(Ok(token)) => return Ok(token),
             Ok(Err(error)) => error,
             Err(_) => overdue(),
@@ -175,7 +182,7 @@ mod tests {
     impl Drive {
         fn new(life: i64) -> Self {
             let watch = Arc::new(Watch::default());
-            Self { cache: Cache::new(watch.clone()), watch, life: Some(life), logins: 0 }
+            Self { cache: Cache::new(watch.clone(), Duration::from_secs(30)), watch, life: Some(life), logins: 0 }
         }
 
         fn pass(&self, seconds: i64) {

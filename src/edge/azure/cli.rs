@@ -8,11 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential as _};
 use azure_identity::{AzureCliCredential, AzureCliCredentialOptions, Executor};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
 
 use super::errors::Who;
 use super::refused::Refused;
 use super::transport::aadsts;
 use super::{SERVICE, errors};
+use crate::edge::child::{Group, alone};
 use crate::edge::http::Redactor;
 use crate::ports::{CallError, Class};
 
@@ -28,8 +31,7 @@ struct Az {
 #[async_trait]
 impl Executor for Az {
     async fn run(&self, program: &OsStr, args: &[&OsStr]) -> io::Result<Output> {
-        let mut command = tokio::process::Command::new(program);
-        let output = command.args(args).stdin(Stdio::null()).kill_on_drop(true).output().await;
+        let output = output(program, args).await;
         let failed = match &output {
             Ok(output) if output.status.success() => None,
             Ok(output) => Some(failed(output)),
@@ -38,6 +40,23 @@ impl Executor for Az {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
         output
     }
+}
+
+/// All that it prints, and then how it ended. Whoever gives up waiting ends it, and what it has started: `az` is a script.
+async fn output(program: &OsStr, args: &[&OsStr]) -> io::Result<Output> {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = alone(&mut command).spawn()?;
+    let mut group = Group::of(&child);
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+    // As long as its end is not asked for, its number stands for it and for nothing else.
+    let printed = async { out.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.read_to_end(&mut stdout).await };
+    let complained = async { err.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.read_to_end(&mut stderr).await };
+    tokio::try_join!(printed, complained)?;
+    let status = child.wait().await?;
+    group.let_go();
+    Ok(Output { status, stdout, stderr })
 }
 
 /// One login.
@@ -73,4 +92,41 @@ fn failed(output: &Output) -> CallError {
     call.advice = Some(refused.message().advice());
     call.code = code;
     call
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn is_there(pid: &str) -> bool {
+        let stat = fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
+        // What has ended and was not asked after is no process any more.
+        stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))
+    }
+
+    #[tokio::test]
+    async fn an_az_that_is_given_up_ends_with_all_that_it_has_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let note = folder.path().join("note");
+        let script = format!("sleep 7777 & echo $$ $! > {0}.new; mv {0}.new {0}; wait", note.display());
+        let az = Az::default();
+        let arguments = ["-c", &script].map(OsStr::new);
+        let begun = async {
+            while !note.exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            _ = az.run(OsStr::new("/bin/sh"), &arguments) => panic!("it ended by itself"),
+            () = begun => {}
+        }
+        let pids = fs::read_to_string(note).unwrap();
+        assert_eq!(pids.split_whitespace().count(), 2);
+        while pids.split_whitespace().any(is_there) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
 }

@@ -47,8 +47,9 @@ use super::login::{Login, LoginFailed, failed_login};
 use crate::ports::{CallError, Clock};
 use crate::secret_file::SecretFile;
 
-/// The time that a whole login may take: a silent metadata service is waited for without end otherwise.
-const LIMIT: Duration = Duration::from_secs(30);
+/// The time that a whole login may take, where the limit of one request is not longer: a silent metadata service is waited
+/// for without end otherwise, and the Azure CLI is slow.
+const LEAST_LIMIT: Duration = Duration::from_secs(30);
 const SERVICE: &str = "Entra login";
 
 /// How to log in.
@@ -186,7 +187,8 @@ impl AzureLogin {
             _ => SdkTransport::new(http.clone(), Reach::Origin(options.authority.origin())),
         };
         let transport = Arc::new(LoginTransport::new(transport, &options.credential, options.metadata));
-        Ok(Self { options, transport, cache: Cache::new(Arc::clone(&machine)), clock, machine })
+        let limit = LEAST_LIMIT.max(http.options().timeout);
+        Ok(Self { options, transport, cache: Cache::new(Arc::clone(&machine), limit), clock, machine })
     }
 
     async fn token(&self, scopes: &[&str]) -> Result<AccessToken, CallError> {

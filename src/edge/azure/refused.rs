@@ -134,7 +134,7 @@ messages! {
         }
         /// It hangs.
         Silent {
-            shows: "no answer in time",
+            shows: "no answer in time, or a broken one",
             means: "the login host does not answer, or something on the way holds the answer back",
             remedy: "scim-rotator doctor walks the way to it; http.timeout is the limit",
         }

@@ -3,12 +3,10 @@
 //! Run without a shell and without an input, for a limited time, in a process group of its own, which ends with the
 //! limit. What it prints is a secret; of what it complains only the last words are told, cleaned.
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -20,6 +18,7 @@ use super::login;
 use super::pasted::{self, SHORTEST};
 use super::refused::Refused;
 use crate::domain::Timestamp;
+use crate::edge::child::{Group, alone};
 use crate::edge::http::Redactor;
 use crate::ports::{CallError, Class};
 
@@ -27,10 +26,6 @@ use crate::ports::{CallError, Class};
 const MOST_OUTPUT: usize = 64 * 1024;
 /// So much of its complaints is kept, the end of them.
 const KEPT_COMPLAINT: usize = 4 * 1024;
-/// What systemd tells this process alone: no child shall notify in its name.
-const NOT_FOR_CHILDREN: [&str; 6] =
-    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
-
 /// A command that prints a bearer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BearerCommand {
@@ -106,10 +101,7 @@ pub(super) async fn run(command: &BearerCommand, now: Timestamp) -> Result<Beare
 async fn carry_out(command: &BearerCommand) -> Result<Done, Trouble> {
     let mut child = Command::new(&command.program);
     child.args(&command.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    child.current_dir("/").process_group(0).kill_on_drop(true);
-    NOT_FOR_CHILDREN.iter().for_each(|name| {
-        child.env_remove(OsStr::new(name));
-    });
+    alone(child.current_dir("/"));
     let mut child = child.spawn().map_err(Trouble::NotStarted)?;
     let mut group = Group::of(&child);
     let outcome = tokio::time::timeout(command.time_limit, listen(&mut child)).await;
@@ -187,39 +179,6 @@ fn last_words(complaint: &[u8], output: &str) -> String {
     }
     lines.reverse();
     if lines.is_empty() { "it said nothing on its standard error".to_owned() } else { lines.join("; ") }
-}
-
-/// A process and all that it starts. Ended when it is dropped, unless it was let go.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
-    }
-
-    fn let_go(&mut self) {
-        self.0 = None;
-    }
-
-    /// Ends it, and waits until its first process is gone.
-    async fn end(&mut self, child: &mut Child) {
-        self.kill();
-        // It was killed: there is nothing left to be told.
-        let _gone = child.wait().await;
-    }
-
-    fn kill(&mut self) {
-        if let Some(group) = self.0.take() {
-            // Gone already, then.
-            let _gone = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
-    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,8 @@ impl Http {
         Self { clients: Arc::new(clients) }
     }
 
-    fn options(&self) -> &HttpOptions {
+    /// How every request is made.
+    pub fn options(&self) -> &HttpOptions {
         self.clients.options()
     }
 

@@ -30,10 +30,12 @@ use crate::domain::journal::Tags;
 use crate::domain::{Token, Version, VersionId};
 use crate::ports::{NewVersion, Vault, VaultError};
 
-/// A first call is three requests: the challenge, the login, the call itself.
-const LIMIT: Duration = Duration::from_secs(60);
+/// A first call is three requests: the challenge, the login, the call itself. It may take as long as two that are slow.
+const REQUESTS: u32 = 2;
 /// A list may have many pages.
-const LIST_LIMIT: Duration = Duration::from_secs(120);
+const PAGES: u32 = 4;
+/// The limit of one request counts as no shorter than this: a vault that is throttled answers late.
+const LEAST_LIMIT: Duration = Duration::from_secs(30);
 const SERVICE: &str = "Key Vault";
 
 /// Which secret, where.
@@ -107,14 +109,14 @@ impl KeyVault {
 
     /// Calls the SDK. After a 401 or 403, which did nothing, once more with everything anew: the SDK never drops a bearer
     /// that was revoked, or that predates a grant.
-    async fn ask<T, F>(&self, limit: Duration, call: impl Fn(Arc<SecretClient>) -> F) -> Result<T, Trouble>
+    async fn ask<T, F>(&self, requests: u32, call: impl Fn(Arc<SecretClient>) -> F) -> Result<T, Trouble>
     where
         F: Future<Output = azure_core::Result<T>>,
     {
         let mut may_renew = true;
         loop {
             let client = self.client().map_err(Trouble::Sdk)?;
-            match tokio::time::timeout(limit, call(client)).await {
+            match tokio::time::timeout(self.limit(requests), call(client)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) if may_renew && errors::may_be_the_bearers(&error) => {
                     may_renew = false;
@@ -132,7 +134,7 @@ impl KeyVault {
     /// this look: that is told, and no bearer renewed for it.
     async fn unless_deleted(&self, target: &str) -> Result<(), VaultError> {
         let looked = async { self.client()?.get_deleted_secret(&self.options.secret, None).await?.into_model() };
-        let trouble = match tokio::time::timeout(LIMIT, looked).await {
+        let trouble = match tokio::time::timeout(self.limit(REQUESTS), looked).await {
             Ok(Ok(deleted)) => {
                 let until = deleted.scheduled_purge_date.and_then(wire::timestamp);
                 return Err(errors::soft_deleted(&self.options, target, until));
@@ -156,6 +158,10 @@ impl KeyVault {
         }
     }
 
+    fn limit(&self, requests: u32) -> Duration {
+        self.http.options().timeout.max(LEAST_LIMIT) * requests
+    }
+
     fn target(&self, method: Method, rest: &[&str]) -> String {
         let path = ["secrets", &self.options.secret].into_iter().chain(rest.iter().copied());
         target(&method, &join(&self.options.url, path))
@@ -167,7 +173,7 @@ impl Vault for KeyVault {
     async fn list(&self) -> Result<Vec<Version>, VaultError> {
         let target = self.target(Method::GET, &["versions"]);
         let listed = self
-            .ask(LIST_LIMIT, |client| async move {
+            .ask(PAGES, |client| async move {
                 client.list_secret_properties_versions(&self.options.secret, None)?.try_collect::<Vec<_>>().await
             })
             .await;
@@ -188,7 +194,7 @@ impl Vault for KeyVault {
             return Err(wire::unreadable(&target, "the vault named a version that is no version"));
         }
         let secret = self
-            .ask(LIMIT, |client| async move {
+            .ask(REQUESTS, |client| async move {
                 let secret_version = Some(version.0.clone());
                 let options = SecretClientGetSecretOptions { secret_version, ..Default::default() };
                 client.get_secret(&self.options.secret, Some(options)).await?.into_model()
@@ -202,7 +208,7 @@ impl Vault for KeyVault {
         let target = self.target(Method::PUT, &[]);
         errors::check_tags(&self.options, &target, &new.tags).map_err(VaultError::VersionRefused)?;
         let stored = self
-            .ask(LIMIT, |client| async move {
+            .ask(REQUESTS, |client| async move {
                 let parameters = wire::parameters(new)?.try_into()?;
                 // Its answer repeats the value: only the id is taken from it.
                 Ok(client
@@ -226,7 +232,7 @@ impl Vault for KeyVault {
         }
         errors::check_tags(&self.options, &target, tags).map_err(VaultError::Call)?;
         let labelled = self
-            .ask(LIMIT, |client| async move {
+            .ask(REQUESTS, |client| async move {
                 let secret_attributes = enabled.map(wire::enabled);
                 let tags = Some(tags.clone().into_iter().collect());
                 let parameters = UpdateSecretPropertiesParameters { tags, secret_attributes, ..Default::default() };
