@@ -38,7 +38,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     tenants: Arc<Tenants>,
     holder: String,
-    /// What of the configuration is shared: a change of it changes every connection.
+    /// What of the configuration is shared, with a digest of the CA file's content: a change of it changes every connection.
     shared: String,
 }
 
@@ -46,6 +46,13 @@ impl App {
     /// Builds the one HTTP client and the login. Reads the CA file; sends nothing.
     pub fn build(config: &Config, tenants: Arc<Tenants>) -> anyhow::Result<Self> {
         let clock = clock(config);
+        // Read before the client reads it: a change in between shows at the next reload.
+        let ca = config
+            .http
+            .ca_file
+            .as_ref()
+            .filter(|file| file.is_file())
+            .map(|file| digest(32, &[&std::fs::read(file).unwrap_or_default()]));
         let http = Http::build(&HttpOptions {
             proxy: config.http.proxy.proxy().cloned(),
             ca_file: config.http.ca_file.clone(),
@@ -80,7 +87,7 @@ impl App {
             clock,
             tenants,
             holder: holder(&config.runtime_dir),
-            shared: format!("{:?}{:?}{:?}", config.azure, config.http, config.sandbox),
+            shared: format!("{:?}{:?}{:?}{ca:?}", config.azure, config.http, config.sandbox),
         })
     }
 
@@ -210,6 +217,11 @@ impl App {
         };
         Ok(GreenLake::new(options, self.http.clone(), Arc::clone(&self.clock))?)
     }
+}
+
+/// Whether the CA file, where one is named, can be read and holds certificates.
+pub fn check_ca_file(config: &Config) -> anyhow::Result<()> {
+    Ok(config.http.ca_file.as_deref().map_or(Ok(()), crate::edge::http::check_ca_file)?)
 }
 
 /// What a token for this resource is asked for.

@@ -1,6 +1,6 @@
 //! `config check`: everything that is wrong with the configuration, or what it will do.
 //!
-//! Contacts nobody and reads no secret: of a secret's file only presence and permissions are looked at.
+//! Contacts nobody and reads no secret: of a secret's file only presence and permissions are looked at. The CA file is read.
 
 use std::io::{self, Write};
 
@@ -8,11 +8,16 @@ use crate::cli::exit::Exit;
 use crate::config::{Config, ConnectionConfig, Credential, Credentials, Issuing, Loaded, WhichIdentity};
 use crate::domain::PrincipalId;
 use crate::domain::policy::{Before, Policy};
+use crate::engine::chain;
 use crate::words::span;
 
 /// Writes, for people, what a configuration that can be used will do. One that cannot is refused before any subcommand.
 pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
     let config = &loaded.config;
+    if let Err(error) = crate::app::check_ca_file(config) {
+        writeln!(out, "The configuration cannot be used: http.{}", chain(error.as_ref()))?;
+        return Ok(Exit::Config);
+    }
     writeln!(out, "The configuration can be used.")?;
     if let Some(sandbox) = &config.sandbox {
         writeln!(out, "  SANDBOX: every host is {}, time runs {} times as fast", sandbox.address, sandbox.clock_speed)?;
@@ -105,9 +110,7 @@ fn warnings(loaded: &Loaded) -> Vec<String> {
         )),
         Err(error) => Some(format!("{who}: the secret file {} cannot be looked at: {error}", file.path().display())),
     });
-    let ca_file = loaded.config.http.ca_file.iter().filter(|file| !file.exists());
-    let ca_file = ca_file.map(|file| format!("http: the CA file {} is not there", file.display()));
-    said.chain(secrets).chain(ca_file).collect()
+    said.chain(secrets).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 
 use super::place::{Daemon, OVERLAP, Place, SPEED, about_to_be_due, hourly, is_at_rest_with_newer, judge, only};
+use crate::sandbox::setup::worlds;
 use crate::sandbox::{Hold, Side, Which};
 use crate::world::{Op, Schedule, TokenNo};
 
@@ -42,6 +43,21 @@ async fn sigterm_during_a_reload_ends_the_daemon_once_the_rotation_is_at_a_safe_
     assert!(world.saved_token() > Some(token), "{}\n{}", world.ledger.trace(), daemon.log());
     assert_eq!(world.jobs()[0].schedule, Schedule::Active, "{}", world.ledger.trace());
     assert!(!daemon.log().contains(DONE), "the reload is not carried on\n{}", daemon.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ca_file_that_was_mended_in_its_place_is_taken_up_by_a_reload() {
+    let other = Place::new(worlds(|_| ()), SPEED, |text| only(OVERLAP, &text)).await;
+    let place = Place::new(worlds(|_| ()), SPEED, |text| only(OVERLAP, &text)).await;
+    let ca = place.setup.folder.join("sandbox/ca.pem");
+    let right = std::fs::read_to_string(&ca).expect("a CA");
+    std::fs::write(&ca, &other.sandbox.ca_pem).expect("written");
+    let daemon = place.daemon(&[]);
+    daemon.says("certificate is not accepted").await;
+    std::fs::write(&ca, right).expect("written");
+    daemon.signal(Signal::HUP);
+    daemon.says(WAITS).await;
+    place.until(OVERLAP, "the first contact is made", |world| is_at_rest_with_newer(world, 1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,9 +8,19 @@ use super::build::BuildError;
 
 const BEGIN: &str = "-----BEGIN ";
 
+/// Whether a file holds certificates in PEM, and nothing that cannot be read.
+pub fn check_ca_file(path: &Path) -> Result<(), BuildError> {
+    read(path).map(|_| ())
+}
+
 /// The certificates in a PEM file: at least one.
 pub(super) fn read(path: &Path) -> Result<Vec<Certificate>, BuildError> {
-    let bytes = std::fs::read(path).map_err(|source| BuildError::CaFile { path: path.to_owned(), source })?;
+    let unreadable = |source| BuildError::CaFile { path: path.to_owned(), source };
+    // A pipe would be waited for without end.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::other("it is no regular file")));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
     let bad = |why: String| BuildError::BadPem { path: path.to_owned(), why };
     let certificates = match Certificate::from_pem_bundle(&bytes) {
         Ok(certificates) if !certificates.is_empty() => certificates,

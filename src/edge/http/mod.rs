@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 pub use answer::{Answer, LONG_BODY, MAX_BODY};
 pub use build::{BadClient, BuildError, HttpOptions};
+pub use ca::check_ca_file;
 pub use failure::{Cause, Failure, Sent};
 pub use redact::{Redactor, shorten};
 pub use reqwest::Method;
