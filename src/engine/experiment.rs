@@ -5,6 +5,7 @@
 
 use super::run::{PATIENCE, Run};
 use super::{Connection, Halt, Reason};
+use crate::domain::Verdict;
 use crate::domain::settings::SecretsUpdate;
 use crate::ports::{CallError, Class};
 
@@ -49,13 +50,21 @@ impl Run<'_> {
         let place = &current.labels;
         let before = self.check_settings().await?;
         let Some(key) = before.at_default() else { return Ok(None) };
+        // What does not pass before can show nothing behind.
+        if self.insist(PATIENCE, || self.ports.provisioner.test_candidate(&token)).await? != Verdict::Accepted {
+            return Err(Halt::because(Reason::NoVerdict));
+        }
         self.still_ours(place).await?;
         let update = SecretsUpdate::new(&before, &self.spec.tenant_url, token.clone(), false).without(key);
         let put = self.ports.provisioner.provision(&update).await;
         let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await;
         let kept = after.as_ref().is_ok_and(|after| before.lost_in(after).is_empty());
         if kept {
-            return put.map(|_| Some(PutSeen { key, kept, put_back: true })).map_err(Halt::from);
+            put?;
+            if !self.saved_passes(self.spec.policy.settle_for).await? {
+                return Err(Halt::because(Reason::NoVerdict));
+            }
+            return Ok(Some(PutSeen { key, kept, put_back: true }));
         }
         // Lost, or not to be seen: what was there is written again in either case.
         self.put_once(&token, place, false, Some(&before)).await?;

@@ -83,6 +83,22 @@ async fn where_no_setting_stands_at_its_default_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn nothing_is_left_out_under_a_token_that_does_not_pass_and_nothing_is_told_of_one_that_passes_no_more() {
+    let world = at_rest(PutReading::Merges).await;
+    let dead = drive(&world);
+    dead.world().person_deletes_tokens();
+    let (_face, mut connection) = dead.process(FaceOptions::default());
+    assert_eq!(connection.put_without_default().await.map_err(|halt| halt.reason), Err(Reason::NoVerdict));
+    assert_eq!(dead.world().faults.calls(Op::SettingsPut), world.faults.calls(Op::SettingsPut));
+
+    let behind = drive(&world);
+    behind.world().faults.at_calls(Op::TestSaved, 1, 999, Fault::Status(400, None));
+    let (_face, mut connection) = behind.process(FaceOptions::default());
+    assert!(connection.put_without_default().await.is_err());
+    assert_eq!(behind.world().faults.calls(Op::SettingsPut), world.faults.calls(Op::SettingsPut) + 1);
+}
+
+#[tokio::test]
 async fn what_is_unfinished_comes_first_and_whoever_is_told_to_end_or_has_been_overtaken_writes_nothing() {
     let world = at_rest(PutReading::Replaces).await;
     // A rotation that died right behind its pause.
