@@ -35,6 +35,9 @@ pub enum SecretFileError {
         #[source]
         source: io::Error,
     },
+    /// A pipe, a socket, or a device.
+    #[error("secret file {} {}", .0.display(), BadFile::NoFile.said())]
+    NoFile(PathBuf),
     /// Nothing in it but at most a newline.
     #[error("secret file {} {}", .0.display(), BadFile::Empty.said())]
     Empty(PathBuf),
@@ -60,6 +63,12 @@ messages! {
             shows: "cannot be read",
             means: "it belongs to somebody else, or is a folder",
             remedy: "let the service's user read it",
+        }
+        /// It would be waited for.
+        NoFile {
+            shows: "is no regular file",
+            means: "it is a pipe, a socket or a device, which may keep whoever reads it waiting, and can be read once only",
+            remedy: "write the secret into a file",
         }
         /// Nothing in it.
         Empty {
@@ -124,6 +133,11 @@ impl SecretFile {
             io::ErrorKind::NotFound => SecretFileError::Missing(path()),
             _ => SecretFileError::Unreadable { path: path(), source },
         };
+        let kind = std::fs::metadata(&self.path).map_err(unreadable)?.file_type();
+        // What a shell hands over by /dev/stdin or /dev/fd is on its way already.
+        if !kind.is_file() && !kind.is_dir() && !self.path.starts_with("/dev") {
+            return Err(SecretFileError::NoFile(path()));
+        }
         let mut bytes = Vec::new();
         let file = File::open(&self.path).map_err(unreadable)?;
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;

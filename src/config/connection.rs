@@ -181,10 +181,17 @@ fn read_vault(section: &Section<'_>, folder: &Folder<'_>, suffix: Option<&str>) 
     if let (Some(url), Some(suffix)) = (&url, suffix)
         && !url.host_str().is_some_and(|host| host.ends_with(&format!(".{suffix}")))
     {
-        let what = format!(
+        let host = url.host_str().unwrap_or_default();
+        let name = host.split('.').next().unwrap_or_default();
+        let private = format!(
+            "is the name of the vault's private endpoint, for which it has no certificate: write https://{name}.{suffix}, which \
+             leads to the private endpoint by itself (getent hosts {name}.{suffix})"
+        );
+        let public = format!(
             "is no Key Vault of this cloud: its host ends in `.{suffix}` (azure.cloud chooses the cloud, \
              azure.vault_suffix overrides it)"
         );
+        let what = if host.contains(".privatelink.") { private } else { public };
         section.report().problem(&section.key("url"), what);
     }
     let secret = section.need("secret", "secret = \"greenlake-scim-token\", its name", scalar::id(127, "-"));

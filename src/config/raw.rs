@@ -15,8 +15,10 @@ use super::source::{Key, Part, Source};
 /// A value that is neither table nor list.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Scalar<'a> {
-    /// A string; everything that comes from the environment is one.
+    /// A string.
     Text(&'a str),
+    /// What a variable holds: text, and a number or a truth where one is wanted.
+    Variable(&'a str),
     /// A whole number.
     Integer(i64),
     /// True or false.
@@ -158,6 +160,10 @@ impl<'a> Section<'a> {
         }
     }
 
+    fn is_no_table(&self, name: &'static str) -> bool {
+        self.value(name).is_some_and(|value| !matches!(value.kind, ValueKind::Table(_)))
+    }
+
     /// As [`table`](Self::table), and nothing where it is not set.
     pub fn table_if_set<T>(&self, name: &'static str, read: impl FnOnce(&Section<'a>) -> Option<T>) -> Option<T> {
         if self.has(name) { self.table(name, read) } else { None }
@@ -170,6 +176,9 @@ impl<'a> Section<'a> {
         example: &str,
         read: impl FnOnce(&Section<'a>) -> Option<T>,
     ) -> Option<T> {
+        if self.is_no_table(name) {
+            return self.refuse(name, format!("expected a table: write {example}"));
+        }
         if self.has(name) { self.table(name, read) } else { self.missing(name, example) }
     }
 
@@ -262,13 +271,9 @@ impl<'a> Section<'a> {
         self.table?.get(name).filter(|value| value.kind != ValueKind::Nil)
     }
 
-    /// Variables are text; give numbers and truths back their type.
     fn typed<'s>(&self, name: &str, scalar: Scalar<'s>) -> Scalar<'s> {
         match scalar {
-            Scalar::Text(text) if self.report.source.is_variable(&self.key(name)) => match text.parse::<i64>() {
-                Ok(number) => Scalar::Integer(number),
-                Err(_) => text.parse().map_or(scalar, Scalar::Boolean),
-            },
+            Scalar::Text(text) if self.report.source.is_variable(&self.key(name)) => Scalar::Variable(text),
             _ => scalar,
         }
     }
@@ -287,8 +292,13 @@ impl<'a> Section<'a> {
         let left = self.table.into_iter().flatten().filter(|(name, _)| !asked.contains(name.as_str()));
         for (name, value) in left {
             let known = asked.iter().copied().collect::<Vec<_>>().join(", ");
-            let what = match value.kind {
-                ValueKind::String(_) if names_a_secret(name) => {
+            let near = asked.iter().copied().find(|key| strsim::osa_distance(key, name) <= 2);
+            let what = match (&value.kind, near) {
+                (_, Some(near)) if names_a_secret(name) => format!(
+                    "is unknown here: `{near}` was meant, as it seems. If a secret was written here, treat it as leaked"
+                ),
+                (_, Some(near)) => format!("is unknown here: `{near}` was meant, as it seems; known are: {known}"),
+                (ValueKind::String(_), None) if names_a_secret(name) => {
                     let file = asked.iter().find(|key| key.ends_with("_file") && names_a_secret(key));
                     let instead = file.map(|key| format!(" with `{key}`")).unwrap_or_default();
                     format!(

@@ -32,8 +32,8 @@ type Parsed<T> = Result<T, String>;
 /// A string that is not empty.
 pub(super) fn text(value: Scalar<'_>) -> Parsed<&str> {
     match value {
-        Scalar::Text(text) if text.trim().is_empty() => Err("is empty".into()),
-        Scalar::Text(text) => Ok(text),
+        Scalar::Text(text) | Scalar::Variable(text) if text.trim().is_empty() => Err("is empty".into()),
+        Scalar::Text(text) | Scalar::Variable(text) => Ok(text),
         Scalar::Integer(_) | Scalar::Number => Err("expected a string, found a number: put it in quotes".into()),
         Scalar::Boolean(_) => Err("expected a string, found true or false".into()),
     }
@@ -55,6 +55,8 @@ pub(super) fn id(longest: usize, also: &'static str) -> impl Fn(Scalar<'_>) -> P
 pub(super) fn truth(value: Scalar<'_>) -> Parsed<bool> {
     match value {
         Scalar::Boolean(truth) => Ok(truth),
+        Scalar::Variable("true") => Ok(true),
+        Scalar::Variable("false") => Ok(false),
         _ => Err("expected true or false, without quotes".into()),
     }
 }
@@ -98,7 +100,7 @@ pub(super) fn duration_in(from: TimeDelta, to: TimeDelta) -> impl Fn(Scalar<'_>)
 
 /// A time, or a share of life such as `33%`.
 pub(super) fn before(value: Scalar<'_>) -> Parsed<Before> {
-    if let Scalar::Text(text) = value
+    if let Scalar::Text(text) | Scalar::Variable(text) = value
         && let Some(percent) = text.trim().strip_suffix('%')
     {
         return match percent.trim_end().parse() {
@@ -146,9 +148,11 @@ pub(super) fn moment(value: Scalar<'_>) -> Parsed<Timestamp> {
 pub(super) fn number(from: u32, to: u32) -> impl Fn(Scalar<'_>) -> Parsed<u32> {
     move |value| {
         match value {
-            Scalar::Integer(number) => u32::try_from(number).ok().filter(|n| (from..=to).contains(n)),
+            Scalar::Integer(number) => u32::try_from(number).ok(),
+            Scalar::Variable(text) => text.parse().ok(),
             _ => None,
         }
+        .filter(|number| (from..=to).contains(number))
         .ok_or_else(|| format!("expected a whole number from {from} to {to}, without quotes"))
     }
 }

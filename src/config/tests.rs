@@ -202,6 +202,37 @@ fn a_number_is_read_from_the_environment_and_a_bare_one_is_no_time_there_either(
 }
 
 #[test]
+fn a_variable_may_hold_a_text_of_digits_only() {
+    let text = plain().replace("[azure]", "[azure]\ngraph_scope = \"x\"");
+    let (_, shown) = problem(&text, &[("SCIM_ROTATOR__AZURE__GRAPH_SCOPE", "123")]);
+    assert!(shown.contains("is no scope"), "{shown}");
+    let (_, shown) = problem(&plain(), &[("SCIM_ROTATOR__AZURE__CREDENTIAL__CLIENT_ID", "123")]);
+    assert!(shown.contains("is no UUID") && !shown.contains("put it in quotes"), "{shown}");
+}
+
+#[test]
+fn a_misspelt_key_is_told_by_the_one_that_was_meant_and_not_as_a_leak() {
+    let misspelt = |key: &str, line: &str| problem(&plain().replace(key, line), &[]).1;
+    let shown = misspelt("kind = \"greenlake\"", "kind = \"greenlake\"\ntoken_pointr = \"/token\"");
+    assert!(shown.contains("`token_pointer` was meant") && !shown.contains("never stands"), "{shown}");
+    let shown = misspelt("[azure]", "[azure]\nclod = \"public\"");
+    assert!(shown.contains("`cloud` was meant"), "{shown}");
+}
+
+#[test]
+fn a_credential_that_is_a_word_is_told_with_how_it_is_written() {
+    let line = plain().lines().find(|line| line.starts_with("credential = ")).unwrap().to_owned();
+    let shown = problem(&plain().replace(&line, "credential = \"managed-identity\""), &[]).1;
+    assert!(shown.contains("expected a table: write credential = { kind = \"managed-identity\" }"), "{shown}");
+}
+
+#[test]
+fn a_vault_by_the_name_of_its_private_endpoint_is_told_its_own_name() {
+    let shown = problem(&plain().replace("contoso.vault.azure.net", "contoso.privatelink.vaultcore.azure.net"), &[]).1;
+    assert!(shown.contains("write https://contoso.vault.azure.net"), "{shown}");
+}
+
+#[test]
 fn a_connection_cannot_be_set_from_the_environment_and_an_unknown_variable_is_named() {
     let (_, shown) = problem(&plain(), &[("SCIM_ROTATOR__CONNECTIONS__0__NAME", "x")]);
     assert!(shown.contains("SCIM_ROTATOR__CONNECTIONS__0__NAME"), "{shown}");

@@ -115,6 +115,37 @@ async fn a_wrong_ca_is_told_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ca_file_that_is_none_is_found_by_config_check() {
+    let place = place_with(|_| (), same).await;
+    let file = place.setup.folder.join("sandbox/ca.pem");
+    for (content, words) in
+        [("", "is empty"), ("hello", "is text without any PEM block"), ("-----BEGIN PRIVATE KEY-----\n", "PRIVATE KEY")]
+    {
+        fs::write(&file, content).expect("written");
+        say(&place, &["config", "check"]).await.with(78, &["cannot be used: http.ca_file", "sandbox/ca.pem", words]);
+    }
+    fs::remove_file(&file).expect("it was there");
+    say(&place, &["config", "check"]).await.with(78, &["ca_file", "cannot be read", "correct the path"]);
+    unharmed(&place);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_a_pipe_is_refused_and_waited_for_by_nobody() {
+    let place = place_with(|_| (), same).await;
+    let [secret, ca] = ["hpe-client-secret-a", "ca.pem"].map(|name| place.setup.folder.join("sandbox").join(name));
+    let right = fs::read(&ca).expect("a CA");
+    for (file, words) in [(&ca, "it is no regular file"), (&secret, "is no regular file")] {
+        fs::remove_file(file).expect("it was there");
+        let pipe = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(file).status().expect("mkfifo");
+        assert!(pipe.success());
+        say(&place, &["once"]).await.with(1, &[words]);
+        fs::remove_file(file).expect("it is there");
+        fs::write(file, &right).expect("written");
+    }
+    unharmed(&place);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_vault_that_refuses_says_which_role_is_missing() {
     let place = place_with(|settings| settings.vault_forbidden = true, same).await;
     say(&place, &["once"]).await.with(1, &["Key Vault", "403", "Key Vault Secrets Officer"]);
