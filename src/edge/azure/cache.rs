@@ -251,4 +251,29 @@ mod tests {
             );
         }
     }
+
+    #[tokio::test]
+    async fn who_waited_for_a_login_that_came_to_nothing_begins_none_when_its_own_time_is_nearly_over() {
+        let watch = Arc::new(Watch::default());
+        let cache = Cache::new(watch.clone(), Duration::from_secs(30));
+        for (waited, begins) in [(29, false), (5, true)] {
+            let (mut begun, never) = (false, || std::future::pending::<Result<AccessToken, CallError>>());
+            let overdue = || CallError::new("Entra login", Class::Human, "overdue");
+            let mut first = Box::pin(cache.get("vault", never, overdue));
+            assert!(futures::future::poll_immediate(&mut first).await.is_none());
+            {
+                let log_in = || {
+                    begun = true;
+                    never()
+                };
+                let mut second = Box::pin(cache.get("graph", log_in, overdue));
+                assert!(futures::future::poll_immediate(&mut second).await.is_none());
+                watch.0.fetch_add(waited, Ordering::SeqCst);
+                drop(first);
+                let ended = futures::future::poll_immediate(&mut second).await;
+                assert_eq!(ended.is_some_and(|ended| ended.is_err()), !begins);
+            }
+            assert_eq!(begun, begins);
+        }
+    }
 }
