@@ -216,6 +216,9 @@ impl Connection {
                 Ok(seen) => seen,
                 Err(halt) => {
                     self.standing_by = None; // What another one did meanwhile could not be seen.
+                    if act == Act::CarryOut {
+                        self.bring_home_unseen(&run).await;
+                    }
                     return self.failed(report, None, "look", halt);
                 }
             };
@@ -366,6 +369,24 @@ impl Connection {
         let dropped = matches!(&result, Err(h) if matches!(h.reason, Reason::TakenOver | Reason::NewTokenRefused));
         self.unsaved = (result.is_err() && held.version.is_none() && !dropped).then_some(held);
         result
+    }
+
+    /// Where the rest cannot be seen, the vault alone is asked to take such a token, once: it may be back before the others
+    /// are. What is to be done with the token then is decided when all can be seen.
+    async fn bring_home_unseen(&mut self, run: &Run<'_>) {
+        let Some(mut held) = self.unsaved.take() else { return };
+        match run.store_unseen(&mut held).await {
+            Ok(()) => {
+                tracing::info!(token = %held.token.fingerprint(), "the vault has taken the token that was in memory only")
+            }
+            Err(halt) if halt.reason == Reason::TakenOver => {
+                tracing::warn!(reason = %halt.reason, error = %chain(&halt), "a token that was in memory only is dropped");
+            }
+            Err(halt) => {
+                tracing::debug!(error = %chain(&halt), "the vault does not take the token that is in memory only");
+                self.unsaved = Some(held);
+            }
+        }
     }
 
     /// Remembers what was done last.

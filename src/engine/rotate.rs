@@ -9,7 +9,9 @@ use super::issue::{Held, Planned};
 use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
-use crate::domain::journal::{Entry, IntentEnd, Label, Labels, PauseNote, RetryNote, Stage, StartNote};
+use crate::domain::journal::{
+    Entry, IntentEnd, Journal, Label, Labels, PauseNote, RetryNote, Stage, StartNote,
+};
 use crate::domain::{Job, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class, VaultError};
 
@@ -136,12 +138,8 @@ impl Run<'_> {
 
     /// A token that the vault could not take goes on from memory.
     pub async fn resume_unsaved(&self, held: &mut Held, seen: &Observed) -> Result<(), Halt> {
-        if seen.journal.next_seq() > held.labels.seq + 1 {
-            return Err(self.taken_over());
-        }
-        if let Some(entry) = seen.journal.find(&held.labels.rotation, held.labels.seq) {
-            held.version = Some(entry.version.id.clone());
-            return Ok(()); // Only the answer to the store was lost: it is pending like any other.
+        if self.has_come_home(held, &seen.journal)? {
+            return Ok(());
         }
         // The vault has just been listed, so it may well take the token now; from then on it is a pending one like any other.
         let stored = self.store_now(held, super::run::PATIENCE).await;
@@ -155,6 +153,29 @@ impl Run<'_> {
             self.finish(held, &old, seen, intent.is_some_and(|intent| intent.will_pause)).await?;
         }
         held.version.is_some().then_some(()).ok_or_else(|| Halt::because(Reason::StepFailed))
+    }
+
+    /// Whether a token that was not seen to be stored stands in the vault all the same: only the answer to the store was lost,
+    /// and it is pending like any other. Fails when somebody has written past its place.
+    fn has_come_home(&self, held: &mut Held, journal: &Journal) -> Result<bool, Halt> {
+        if journal.next_seq() > held.labels.seq + 1 {
+            return Err(self.taken_over());
+        }
+        held.version = journal.find(&held.labels.rotation, held.labels.seq).map(|entry| entry.version.id.clone());
+        Ok(held.version.is_some())
+    }
+
+    /// A token that the vault could not take is stored, whatever else cannot be seen: the vault is listed alone, once, and
+    /// asked once.
+    pub async fn store_unseen(&self, held: &mut Held) -> Result<(), Halt> {
+        let versions = self.ports.vault.list().await?;
+        if self.is_kept_by_another(versions.clone()) {
+            return Err(self.taken_over());
+        }
+        if self.has_come_home(held, &self.journal(versions))? {
+            return Ok(());
+        }
+        self.store_now(held, TimeDelta::zero()).await
     }
 
     async fn finish(&self, held: &mut Held, old: &Old, seen: &Observed, will_pause: bool) -> Result<(), Halt> {

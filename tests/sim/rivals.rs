@@ -47,7 +47,7 @@ pub(super) async fn freeze(
 }
 
 /// Another host tends the connection for so long.
-async fn other_host(drive: &Drive, time: TimeDelta) {
+pub(super) async fn other_host(drive: &Drive, time: TimeDelta) {
     let until = Some(drive.world().now() + time);
     let options = FaceOptions { until, ..FaceOptions::default() };
     let (face, mut connection) = drive.host("other-host", options, CancellationToken::new());

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
-use crate::world::{Event, Fault, Service, Settings, TakesEffect, World};
+use super::rivals::{calls, other_host};
+use crate::world::{Event, Fault, Op, Service, Settings, TakesEffect, World};
 
 fn when(world: &World, after: Timestamp, is: impl Fn(&Event) -> bool) -> Timestamp {
     world.ledger.events().find(|(at, event)| *at > after && is(event)).map(|(at, _)| *at).expect("it happens")
@@ -68,4 +69,39 @@ async fn a_sigterm_while_the_vault_is_away_waits_for_it_stores_the_token_and_pau
         let paused = |(at, event): &&(Timestamp, Event)| *at > told && matches!(event, Event::Paused { .. });
         assert_eq!(world.ledger.events().filter(paused).count(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_token_in_memory_is_stored_as_soon_as_the_vault_is_back_although_graph_is_not() {
+    for fence in [Fence::Auto, Fence::Never] {
+        let (drive, back) = away_after_issue(fence).await;
+        let graph = (back - TimeDelta::minutes(30), back + TimeDelta::hours(4));
+        drive.world().faults.during(Service::Graph, graph.0, graph.1, Fault::Down);
+        drive.live(&[], graph.1 + TimeDelta::hours(4)).await;
+        let world = drive.world();
+        let stored = when(&world, back, |event| matches!(event, Event::Stored { .. }));
+        assert!(stored - back < TimeDelta::minutes(6), "{fence:?}, {}\n{}", stored - back, world.ledger.trace());
+        assert_eq!((world.saved_token(), world.ledger.issued, world.ledger.cycles_failed), (Some(2), 1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_memory_is_dropped_where_another_host_has_taken_over_although_graph_is_away() {
+    let (drive, back) = away_after_issue(Fence::Auto).await;
+    let (_face, connection) = drive.process(FaceOptions::default());
+    let mut connection = connection.calm();
+    until_unsaved(&mut connection).await;
+    drive.world().advance_to(back);
+    other_host(&drive, TimeDelta::hours(8)).await;
+    let graph = |world: &mut World| {
+        let now = world.now();
+        world.faults.during(Service::Graph, now, now + TimeDelta::hours(4), Fault::Down);
+        (world.saved_token(), calls(world, Op::VaultStore))
+    };
+    let (saved, stores) = graph(&mut drive.world());
+    connection.look(Act::CarryOut).await;
+    let world = drive.world();
+    assert_eq!(saved, Some(3), "{}", world.ledger.trace());
+    assert!(!connection.holds_unsaved_token(), "{}", world.ledger.trace());
+    assert_eq!(calls(&world, Op::VaultStore), stores, "{}", world.ledger.trace());
 }
