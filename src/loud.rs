@@ -113,7 +113,7 @@ messages! {
         /// SIGTERM with a token in memory.
         EndPutOff {
             shows: "the end is put off: a token that the vault does not have yet is in memory only",
-            means: "the process was asked to end, and waits four minutes for the vault",
+            means: "the process was asked to end, and waits for the vault until four minutes have passed since",
             remedy: "mend the vault, or let it go: the next start has a new token made",
         }
         /// The vault never came.
@@ -122,6 +122,18 @@ messages! {
                     the issuer rotate again",
             means: "the vault stayed away until the end",
             remedy: "start it again: one more token is issued",
+        }
+        /// A takeover while a token was in memory.
+        TokenDropped {
+            shows: "a token that was in memory only is dropped",
+            means: "another process has taken over meanwhile, and has a token of its own made",
+            remedy: "nothing, if a second replica is meant to be; otherwise end one of the two",
+        }
+        /// SIGTERM, and something hangs.
+        LeftUnfinished {
+            shows: "it did not come to a safe point in time; the next start takes it up",
+            means: "the process was asked to end, and has not come to a safe point within the 285 seconds that it takes at most",
+            remedy: "start it again; the step that is named with it says what took so long",
         }
         /// SIGHUP.
         ReloadUnusable {

@@ -15,16 +15,17 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::run::LONGEST_NAP;
-use super::{Act, Connection, Report};
+use super::run::{LAST_CHANCE, LONGEST_NAP};
+use super::{Act, Connection, Progress, Report};
 use crate::domain::{Order, Timestamp};
 
 /// A loop that has not turned for so long is stuck: the watchdog is no longer fed.
 const STUCK: Duration = Duration::from_secs(300);
 /// After a panic, a connection is begun anew so much later.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
-/// How long a stopping process goes on trying to store a token that is in memory only.
-const LAST_CHANCE: TimeDelta = TimeDelta::seconds(240);
+/// A loop that has not come to its end by so much after it was told to is left as it stands: the next start takes it up. In
+/// seconds of this host, since the service manager, which gives it 300, counts those.
+const LIMIT: Duration = Duration::from_secs(285);
 
 /// Makes a connection with nothing remembered: at the start, and again after a panic.
 pub type Make = Arc<dyn Fn(CancellationToken) -> Connection + Send + Sync>;
@@ -140,8 +141,13 @@ async fn tend_for_ever(
 ) {
     loop {
         let connection = make(stop.clone()).calm();
-        *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(connection.progress()));
-        let tended = AssertUnwindSafe(tend(connection, &wake, &stop, &on_report, &mut orders)).catch_unwind().await;
+        let doing = Arc::clone(connection.progress());
+        *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&doing));
+        let tended = tokio::select! {
+            biased;
+            tended = AssertUnwindSafe(tend(connection, &wake, &stop, &on_report, &mut orders)).catch_unwind() => tended,
+            () = out_of_time(&stop) => return leave(&name, &doing),
+        };
         if tended.is_ok() || stop.is_cancelled() {
             return;
         }
@@ -149,6 +155,29 @@ async fn tend_for_ever(
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = None;
         tokio::time::sleep(AFTER_PANIC).await;
     }
+}
+
+/// Returns when a loop that was told to end has had all the time there is for it.
+async fn out_of_time(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LIMIT).await;
+}
+
+/// Says what is left behind by a loop that does not come to its end in time.
+fn leave(name: &str, doing: &Progress) {
+    let step = doing.step();
+    tracing::error!(connection = %name, step, "it did not come to a safe point in time; the next start takes it up");
+    if doing.is_in_memory_only() {
+        tell_lost(name);
+    }
+}
+
+/// The last word on a token that nobody could store.
+fn tell_lost(name: &str) {
+    tracing::error!(
+        connection = %name,
+        "a token that the vault never took is lost with this process; Entra may hold it, and the next start has the issuer rotate again"
+    );
 }
 
 async fn tend(
@@ -201,13 +230,17 @@ fn until(connection: &Connection, next: Timestamp) -> impl Future<Output = ()> {
 }
 
 impl Connection {
-    /// A token in memory is stored before the process ends, if the vault allows it at all. Answers with the last report,
-    /// where there was anything to store.
+    /// A token in memory is stored before the process ends, if the vault allows it at all, within [`LAST_CHANCE`] of when the
+    /// end was asked for. Answers with the last report, where there was anything to store.
     pub async fn store_unsaved(&mut self) -> Option<Report> {
-        let clock = Arc::clone(self.clock());
-        let until = clock.elapsed() + LAST_CHANCE;
+        let (clock, progress) = (Arc::clone(self.clock()), Arc::clone(self.progress()));
+        let began = clock.elapsed();
+        if self.shutdown.is_cancelled() {
+            progress.told_to_end(began);
+        }
+        let until = || progress.end_asked_at().map_or(began, |asked| asked.min(began)) + LAST_CHANCE;
         let mut last = None;
-        while self.holds_unsaved_token() && clock.elapsed() < until {
+        while self.holds_unsaved_token() && clock.elapsed() < until() {
             tracing::error!(
                 connection = %self.spec().name,
                 "the end is put off: a token that the vault does not have yet is in memory only"
@@ -216,10 +249,7 @@ impl Connection {
             clock.sleep(Duration::from_secs(5)).await;
         }
         if self.holds_unsaved_token() {
-            tracing::error!(
-                connection = %self.spec().name,
-                "a token that the vault never took is lost with this process; Entra may hold it, and the next start has the issuer rotate again"
-            );
+            tell_lost(&self.spec().name);
         }
         last
     }

@@ -177,6 +177,7 @@ impl Run<'_> {
         let note = TokenNote::new(&issued.token, now, issued.expiry);
         let labels = Labels::new(Stage::Pending, intent.labels.seq + 1, intent.labels.rotation.clone(), Some(note));
         let mut held = Held { token: issued.token, labels, version: None };
+        self.progress.holds_in_memory_only(true);
         self.store_held(&mut held, PATIENCE).await?;
         // A process that slept through a takeover must not bring home what nobody expects of it any more.
         if held.version.is_some() {
@@ -246,6 +247,7 @@ impl Run<'_> {
         self.progress.enter("store the new token in the vault");
         let expires = held.expiry().map(|expiry| expiry.at);
         held.version = Some(self.store_version(Some(held.token.clone()), &held.labels, expires, patience).await?);
+        self.progress.holds_in_memory_only(false);
         Ok(())
     }
 
@@ -281,7 +283,7 @@ impl Run<'_> {
                 tracing::warn!(error = %super::halt::chain(&error), "the vault refused the version with its expiry; storing it without");
                 continue;
             }
-            if self.elapsed() + delay > until {
+            if self.elapsed() + delay > self.last_chance(until) {
                 return Err(error.into());
             }
             self.wait(delay).await;
@@ -293,7 +295,7 @@ impl Run<'_> {
                     }
                 }
                 Err(halt) if halt.reason == Reason::TakenOver => return Err(halt),
-                Err(_) if self.elapsed() > until => return Err(error.into()),
+                Err(_) if self.elapsed() > self.last_chance(until) => return Err(error.into()),
                 Err(_) => (),
             }
         }

@@ -176,7 +176,20 @@ impl Connection {
     pub async fn look(&mut self, act: Act) -> Look {
         // Spans are of the highest level, so that a failure names its connection and step however little is logged.
         let span = tracing::error_span!("connection", connection = %self.spec.name);
-        self.look_inside(act).instrument(span).await
+        let (shutdown, progress) = (self.shutdown.clone(), Arc::clone(&self.progress));
+        let clock = Arc::clone(&self.ports.clock);
+        let told = async {
+            shutdown.cancelled().await;
+            progress.told_to_end(clock.elapsed());
+            std::future::pending().await
+        };
+        let look = tokio::select! {
+            biased;
+            look = told => look,
+            look = self.look_inside(act).instrument(span) => look,
+        };
+        self.progress.holds_in_memory_only(self.unsaved.is_some());
+        look
     }
 
     /// Carries out what a person asks for, in one look or a few that follow at once. What cannot be done within minutes is

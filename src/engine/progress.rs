@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::domain::{Reason, Timestamp};
@@ -18,6 +19,8 @@ struct State {
     pulse: Instant,
     step: Option<&'static str>,
     last: Option<LastAction>,
+    told_to_end: Option<TimeDelta>,
+    in_memory_only: bool,
 }
 
 /// The last thing that was done, and how it ended.
@@ -38,7 +41,9 @@ pub struct LastAction {
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { state: Mutex::new(State { pulse: Instant::now(), step: None, last: None }) }
+        let pulse = Instant::now();
+        let state = State { pulse, step: None, last: None, told_to_end: None, in_memory_only: false };
+        Self { state: Mutex::new(state) }
     }
 }
 
@@ -78,6 +83,26 @@ impl Progress {
     /// The last thing done.
     pub fn last(&self) -> Option<LastAction> {
         self.with(|state| state.last.clone())
+    }
+
+    /// The end has been asked for, at this moment by the clock that nobody sets. Only the first time counts.
+    pub(super) fn told_to_end(&self, elapsed: TimeDelta) {
+        self.with(|state| state.told_to_end = state.told_to_end.or(Some(elapsed)));
+    }
+
+    /// When the end was asked for.
+    pub(super) fn end_asked_at(&self) -> Option<TimeDelta> {
+        self.with(|state| state.told_to_end)
+    }
+
+    /// A new token exists nowhere but in this process and, it may be, at Entra; or does not any more.
+    pub(super) fn holds_in_memory_only(&self, holds: bool) {
+        self.with(|state| state.in_memory_only = holds);
+    }
+
+    /// Whether ending now loses a token.
+    pub(super) fn is_in_memory_only(&self) -> bool {
+        self.with(|state| state.in_memory_only)
     }
 
     /// As if the loop had last turned so long ago.

@@ -16,6 +16,9 @@ use crate::ports::Class;
 
 /// How long an idempotent call is repeated before the run gives up and leaves the rest to a later look.
 pub(super) const PATIENCE: TimeDelta = TimeDelta::minutes(2);
+/// How long a process that is told to end goes on trying to store a token that is in memory only, from then on. The service
+/// manager gives it 300 seconds.
+pub(super) const LAST_CHANCE: TimeDelta = TimeDelta::seconds(240);
 /// How often a run signs in a long wait: well within the grace that others give it.
 const SIGN_AGAIN: TimeDelta = TimeDelta::minutes(1);
 /// No sleep is longer: the wall clock is compared at least so often.
@@ -107,13 +110,20 @@ impl Run<'_> {
                 Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()),
             };
             let wait = delay.max(asked.unwrap_or_default());
-            if self.elapsed() + wait > until {
+            if self.elapsed() + wait > self.last_chance(until) {
                 return Err(doubt(halt, doubtful));
             }
             tracing::debug!(error = %super::halt::chain(&halt), wait_s = wait.num_seconds(), "a call failed and is repeated");
             self.wait(wait).await;
             delay = (delay * 2).min(TimeDelta::seconds(30));
         }
+    }
+
+    /// Until when something is repeated that may be until `until`: where a process that is told to end would lose a token that
+    /// it has in memory only, for no longer than [`LAST_CHANCE`] from then on.
+    pub fn last_chance(&self, until: TimeDelta) -> TimeDelta {
+        let asked = self.progress.end_asked_at().filter(|_| self.progress.is_in_memory_only());
+        asked.map_or(until, |asked| until.min(asked + LAST_CHANCE))
     }
 
     /// What every write is signed with.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::accidents::settings;
 use super::drive::{Drive, policy};
 use super::{Face, FaceOptions};
-use crate::world::{Fault, Op, World};
+use crate::world::{Event, Fault, Op, Who, World};
 
 /// A process over a world in which nothing is due, whose time stands still once its first looks are over.
 struct Place {
@@ -148,6 +148,27 @@ async fn a_loop_that_a_fault_has_ended_while_it_was_being_stopped_begins_no_more
     fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
     fleet.stop().await;
     assert_eq!(place.made(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_does_not_come_to_its_end_is_left_before_the_service_manager_kills_the_process() {
+    let order = Order::Rotate { mode: None, compromised: false };
+    let place = Place::new(TimeDelta::days(100)).await;
+    let begin = place.drive.world().now();
+    (place.make)(CancellationToken::new()).obey(order.clone()).await;
+    let is_issued = |event: &Event| matches!(event, Event::Issued { by: Who::Daemon, .. });
+    let issued = place.drive.world().ledger.events().find(|(_, event)| is_issued(event)).map(|(at, _)| *at - begin);
+    // Time ends while the vault is asked again and again to take the token, so that this never does.
+    let mut place = Place::new(issued.expect("a second token") + TimeDelta::seconds(60)).await;
+    place.drive.world().faults.at_calls(Op::VaultStore, 2, 10_000, Fault::Status(503, None));
+    let mut fleet = place.fleet();
+    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    let outcome = fleet.order("sim", order).expect("it is tended");
+    place.settle().await;
+    let begin = tokio::time::Instant::now();
+    let stopped = tokio::time::timeout(std::time::Duration::from_secs(300), fleet.stop()).await;
+    assert!(stopped.is_ok(), "it is killed after {:?}", begin.elapsed());
+    assert!(outcome.await.is_err() && begin.elapsed().as_secs() > 240, "{:?}", begin.elapsed());
 }
 
 /// How many looks a connection takes within `time` of virtual time, whose clock is stepped by so much after the first.

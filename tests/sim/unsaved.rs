@@ -1,7 +1,7 @@
 //! A token that the vault could not take when it was issued, because the whole vault was away.
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Fence, Mode, Timestamp};
+use scim_rotator::domain::{Fence, Mode, Order, Timestamp};
 use scim_rotator::engine::{Act, Connection};
 use tokio_util::sync::CancellationToken;
 
@@ -9,7 +9,7 @@ use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
 use super::rivals::{calls, other_host};
-use crate::world::{Event, Fault, Op, Service, Settings, TakesEffect, World};
+use crate::world::{Event, Fault, Op, Schedule, Service, Settings, TakesEffect, World};
 
 fn when(world: &World, after: Timestamp, is: impl Fn(&Event) -> bool) -> Timestamp {
     world.ledger.events().find(|(at, event)| *at > after && is(event)).map(|(at, _)| *at).expect("it happens")
@@ -82,6 +82,54 @@ async fn a_token_in_memory_is_stored_as_soon_as_the_vault_is_back_although_graph
         let stored = when(&world, back, |event| matches!(event, Event::Stored { .. }));
         assert!(stored - back < TimeDelta::minutes(6), "{fence:?}, {}\n{}", stored - back, world.ledger.trace());
         assert_eq!((world.saved_token(), world.ledger.issued, world.ledger.cycles_failed), (Some(2), 1, 0));
+    }
+}
+
+/// A rotation under which SIGTERM comes right after the issue, when the vault is away for so long. Answers with how long the
+/// process lives on, and whether the token is lost.
+async fn told_right_after_the_issue(drive: &Drive, mode: Mode, away: TimeDelta) -> (TimeDelta, bool) {
+    let stop = CancellationToken::new();
+    let (_face, connection) = drive.host("one-host", FaceOptions::default(), stop.clone());
+    let mut connection = connection.calm();
+    let told = async {
+        while drive.world().jobs()[0].schedule == Schedule::Active {
+            tokio::task::yield_now().await;
+        }
+        // The intent has been stored; the next one to be stored is the new token.
+        drive.world().faults.at_call(Op::VaultStore, 1, Fault::Down);
+        while drive.world().ledger.issued == 0 {
+            tokio::task::yield_now().await;
+        }
+        let world = &mut *drive.world();
+        let now = world.now();
+        world.faults.during(Service::Vault, now, now + away, Fault::Down);
+        stop.cancel();
+        now
+    };
+    let order = Order::Rotate { mode: Some(mode), compromised: false };
+    let ((), now) = futures::join!(
+        async {
+            connection.obey(order).await;
+            connection.store_unsaved().await;
+        },
+        told
+    );
+    (drive.world().now() - now, connection.holds_unsaved_token())
+}
+
+#[tokio::test]
+async fn a_process_that_is_told_to_end_while_the_vault_is_away_has_said_what_is_lost_before_it_is_killed() {
+    for mode in [Mode::Overlap, Mode::RemoveCurrent] {
+        for (minutes, lost) in [(3, false), (600, true)] {
+            let own = Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() };
+            let drive = about_to_rotate(own, policy(mode, Fence::Auto)).await;
+            let (time, is_lost) = told_right_after_the_issue(&drive, mode, TimeDelta::minutes(minutes)).await;
+            let world = drive.world();
+            assert_eq!(is_lost, lost, "{mode} {minutes}\n{}", world.ledger.trace());
+            assert!(time < TimeDelta::seconds(280), "{mode} {minutes}: {time}\n{}", world.ledger.trace());
+            assert_eq!(world.jobs()[0].schedule, Schedule::Active, "{mode} {minutes}\n{}", world.ledger.trace());
+            assert_eq!(world.saved_token(), Some(2), "{mode} {minutes}\n{}", world.ledger.trace());
+        }
     }
 }
 
