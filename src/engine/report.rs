@@ -210,7 +210,7 @@ impl Report {
             last_action: progress.last().or_else(|| last_from_journal(seen)),
             ..Self::unseen(spec)
         };
-        report.warnings = warnings(spec, seen, now);
+        report.warnings = warnings(spec, seen, reason, now);
         report
     }
 
@@ -292,14 +292,46 @@ fn last_from_journal(seen: &Observed) -> Option<LastAction> {
     Some(LastAction { at, action: "rotate", reason, succeeded: true, error: None })
 }
 
-fn warnings(spec: &Spec, seen: &Observed, now: Timestamp) -> Vec<String> {
+/// Where the job stands still under a pause that is ours, or may be, and nothing else that is told is about it.
+fn pause_warning(seen: &Observed, reason: Reason) -> Option<String> {
+    let told = matches!(
+        reason,
+        Reason::PauseToEnd | Reason::PauseEnded | Reason::PauseToRecord | Reason::PauseOfUnknownOrigin
+    );
+    if told || seen.job.state != JobState::Paused {
+        return None;
+    }
+    let held = seen.journal.held_pause().map(|(_, pause)| pause.at.unwrap_or(pause.planned));
+    match (held, seen.journal.may_hide_a_pause()) {
+        (Some(since), _) => Some(format!(
+            "provisioning stands still: the job is paused by us since {}, and runs again when what is shown is settled",
+            since.format("%Y-%m-%d %H:%M:%S UTC")
+        )),
+        (None, Some(_)) => Some(
+            "provisioning stands still: the job is paused, it may be by us, and the tags that told so may be those that \
+             somebody has edited; start the job in the Entra portal (Provisioning, Start) unless it is meant to be paused"
+                .to_owned(),
+        ),
+        (None, None) => None,
+    }
+}
+
+fn warnings(spec: &Spec, seen: &Observed, reason: Reason, now: Timestamp) -> Vec<String> {
     let mut warnings = Vec::new();
     let skew = (now - seen.job.seen_at).num_seconds();
     if skew.abs() > 300 {
         warnings
             .push(format!("this host's clock differs from Microsoft Graph's by {skew} seconds: mend its time service"));
     }
+    warnings.extend(pause_warning(seen, reason));
     let Some(entry) = seen.journal.current() else { return warnings };
+    if entry.labels.token.is_some() && !entry.version.enabled {
+        warnings.push(format!(
+            "the current version in the vault, {}, is disabled, so that nobody can read it: enable it again, or have a new \
+             token made by `scim-rotator rotate {}`",
+            entry.version.id, spec.name
+        ));
+    }
     let token: Option<&TokenNote> = entry.labels.token.as_ref();
     match token.and_then(|t| t.expiry).map(|e| e.source) {
         Some(ExpirySource::Assumed) => {

@@ -213,6 +213,46 @@ fn a_clock_is_complained_of_that_is_more_than_five_minutes_off_in_either_directi
 }
 
 #[test]
+fn a_pause_that_is_ours_or_may_be_is_told_wherever_nothing_else_tells_of_it() {
+    let made = Some(PauseNote { at: Some(day(9)), ..PauseNote::planned(day(9)) });
+    let under = |labels: Labels, newest: Option<Label>, state, reason| {
+        let first = version("v1", day(0), Label::Ours(Box::new(labels)));
+        let versions = std::iter::once(first).chain(newest.map(|label| version("v2", day(9), label))).collect();
+        let mut seen = seen_with(versions, day(10));
+        seen.job.state = state;
+        let decision = Decision::NeedsHuman { until: day(11), reason };
+        let told = Report::new(&spec(), &seen, &decision, &Progress::default(), day(10)).warnings;
+        told.into_iter().find(|warning| warning.contains("stands still"))
+    };
+    let (paused, active) = (JobState::Paused, JobState::Active);
+    let damaged = || Some(Label::Damaged("stage".into()));
+    let ours = || Labels { pause: made, ..labels() };
+    let told = under(ours(), damaged(), paused, Reason::JournalDamaged).expect("it is told");
+    assert!(told.contains("by us since 2027-01-24 08:00:00 UTC"), "{told}");
+    assert!(under(ours(), None, paused, Reason::NotDue).is_some());
+    assert_eq!(under(ours(), damaged(), active, Reason::JournalDamaged), None, "it runs");
+    let told = under(labels(), damaged(), paused, Reason::JournalDamaged).expect("it is told");
+    assert!(told.contains("may be by us") && told.contains("start the job in the Entra portal"), "{told}");
+    assert_eq!(under(labels(), None, paused, Reason::NotDue), None, "a person has paused it");
+    for reason in [Reason::PauseToEnd, Reason::PauseEnded, Reason::PauseToRecord, Reason::PauseOfUnknownOrigin] {
+        assert_eq!(under(ours(), damaged(), paused, reason), None, "{reason}");
+    }
+}
+
+#[test]
+fn a_current_version_that_is_disabled_is_told_with_what_to_do() {
+    let told = |stage, enabled, token: bool| {
+        let labels = Labels { stage, token: labels().token.filter(|_| token), ..labels() };
+        let disabled = Version { enabled, ..version("v7", day(0), Label::Ours(Box::new(labels))) };
+        report(&spec(), &seen_with(vec![disabled], day(10)), day(10)).warnings
+    };
+    let one = told(Stage::Current, false, true).pop().expect("it is told");
+    assert!(one.contains("v7, is disabled") && one.contains("`scim-rotator rotate prod`"), "{one}");
+    assert_eq!(told(Stage::Current, true, true).len(), 0);
+    assert_eq!(told(Stage::Placeholder, false, false).len(), 0, "it holds nothing");
+}
+
+#[test]
 fn an_end_that_is_assumed_or_unknown_is_told_as_such() {
     let told = |token: Option<Expiry>| {
         let note = labels().token.map(|note| TokenNote { expiry: token, ..note });
