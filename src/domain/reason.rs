@@ -158,7 +158,7 @@ impl Reason {
                 "set max_age, or set assumed_lifetime and have a token made under it by `scim-rotator rotate NAME`"
             }
             Self::IssueBudgetSpent => {
-                "read the errors before this one and mend their cause; it goes on by itself when a day has passed"
+                "read the errors before this one and mend their cause; it goes on by itself when a day has passed; who cannot wait for that brings a token by `scim-rotator adopt NAME --token-file FILE`"
             }
             Self::JournalDamaged => {
                 "put the tags of the newest version back as they were, or write a whole version over it by `scim-rotator rotate NAME`"
