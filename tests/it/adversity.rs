@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::batch::all_hold;
+use super::batch::{Coverage, all_hold};
 use super::place::{
     OVERLAP, Place, REMOVE_CURRENT, SPEED, about_to_be_due, hourly, is_at_rest_with_newer, judge, only,
 };
@@ -77,7 +77,7 @@ fn met(place: &Place, trouble: Trouble) -> bool {
         || (trouble.manner == Fault::Down && place.logs().contains(": no connection"))
 }
 
-async fn comes_home(trouble: Trouble) -> Result<bool, String> {
+async fn comes_home(trouble: Trouble, coverage: Coverage) -> Result<bool, String> {
     let connection = trouble.connection;
     let place = Place::new(about_to_be_due(|_| ()).await, SPEED, |text| {
         let text = only(connection, &hourly(&text));
@@ -101,14 +101,25 @@ async fn comes_home(trouble: Trouble) -> Result<bool, String> {
     let lost = world.ledger.events().filter(|(_, event)| lost(event)).count();
     let judged = judge(&world, 2 + u32::try_from(lost).expect("a few"));
     drop(world);
-    judged.map(|()| met(&place, trouble)).map_err(|why| format!("{why}\n{}", place.logs()))
+    judged.map_err(|why| format!("{why}\n{}", place.logs()))?;
+    let met = met(&place, trouble);
+    if met {
+        coverage.reached((trouble.service, trouble.from));
+        coverage.reached((trouble.service, trouble.manner));
+    }
+    Ok(met)
 }
 
 async fn every_trouble_passes(connection: usize) {
     let points = BEGINNINGS.into_iter().flat_map(|(service, from)| {
         MANNERS.into_iter().map(move |manner| Trouble { connection, service, from, manner })
     });
-    assert!(all_hold(AT_ONCE, points, comes_home).await >= MOST, "most troubles are met");
+    let coverage = Coverage::default();
+    let met = all_hold(AT_ONCE, points, |trouble| comes_home(trouble, coverage.clone())).await;
+    assert!(met >= MOST, "most troubles are met");
+    coverage.holds_all(BEGINNINGS);
+    let services = BEGINNINGS.into_iter().map(|(service, _)| service);
+    coverage.holds_all(services.flat_map(|service| MANNERS.into_iter().map(move |manner| (service, manner))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

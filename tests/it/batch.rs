@@ -1,10 +1,30 @@
 //! Many schedules side by side: every one is carried out, and the first that fails is told whole.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures::StreamExt as _;
+
+/// What the schedules of a batch have come to pass at, so that none of it is lost silently.
+#[derive(Clone, Default)]
+pub struct Coverage(Arc<Mutex<BTreeSet<String>>>);
+
+impl Coverage {
+    /// One schedule came to this.
+    pub fn reached(&self, what: impl Debug) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(format!("{what:?}"));
+    }
+
+    /// Every one of these has been reached by some schedule.
+    pub fn holds_all<T: Debug>(&self, all: impl IntoIterator<Item = T>) {
+        let reached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let missed: Vec<_> = all.into_iter().map(|what| format!("{what:?}")).filter(|w| !reached.contains(w)).collect();
+        assert!(missed.is_empty(), "nothing has happened at {missed:?}, only at {reached:?}");
+    }
+}
 
 /// Carries out `schedule` for every point, so many at once. An outcome says whether the schedule came to what it is
 /// about. Answers with how many in a hundred did: the caller knows how many must, for the enumeration to be one.

@@ -2,8 +2,8 @@
 
 use rustix::process::Signal;
 
-use super::batch::all_hold;
-use super::kill::requests;
+use super::batch::{Coverage, all_hold};
+use super::kill::{every_kind, requests};
 use super::place::{OVERLAP, Place, REMOVE_CURRENT, about_to_be_due, hourly, is_at_rest_with_newer, judge, only};
 use crate::sandbox::{Side, Which};
 use crate::world::{Op, Schedule};
@@ -19,15 +19,14 @@ const HEARD: &str = "a rotation under way is brought to a safe point";
 #[derive(Clone, Copy, Debug)]
 struct Point {
     connection: usize,
-    request: usize,
+    which: Which,
     side: Side,
 }
 
 async fn points(connection: usize) -> impl Iterator<Item = Point> {
     let requests = requests(&place(connection).await, connection).await;
     assert!(requests > 15, "a rotation takes more than {requests} requests");
-    let point = move |request, side| Point { connection, request, side };
-    (1..=requests).flat_map(move |request| [point(request, Side::Before), point(request, Side::After)])
+    super::kill::points(requests).map(move |(which, side)| Point { connection, which, side })
 }
 
 async fn place(connection: usize) -> Place {
@@ -35,11 +34,11 @@ async fn place(connection: usize) -> Place {
 }
 
 /// Told once, a daemon ends at a safe point: the job runs, and what was issued is with Entra.
-async fn told_once(point: Point) -> Result<bool, String> {
-    let Point { connection, request, side } = point;
+async fn told_once(point: Point, coverage: Coverage) -> Result<bool, String> {
+    let Point { connection, which, side } = point;
     let place = place(connection).await;
     let token = place.sandbox.world(connection).saved_token().expect("a token");
-    let mut hold = place.sandbox.gate().hold(Which::Nth(request), side);
+    let mut hold = place.sandbox.gate().hold(which, side);
     let mut daemon = place.daemon(&[]);
     let Some(op) = place.reaches(&mut hold, connection, token).await else { return Ok(false) };
     let issued = place.sandbox.world(connection).ledger.issued;
@@ -65,15 +64,16 @@ async fn told_once(point: Point) -> Result<bool, String> {
     let _next = place.daemon(&[]);
     place.until(connection, "the rotation is confirmed", |world| is_at_rest_with_newer(world, token)).await;
     judge(&place.sandbox.world(connection), 2).map_err(|why| format!("{why}\n{}", place.logs()))?;
+    coverage.reached((op, side));
     Ok(true)
 }
 
 /// Told twice, it ends at once, in the middle of the request; the next one takes up what is unfinished.
-async fn told_twice(point: Point) -> Result<bool, String> {
-    let Point { connection, request, side } = point;
+async fn told_twice(point: Point, coverage: Coverage) -> Result<bool, String> {
+    let Point { connection, which, side } = point;
     let place = place(connection).await;
     let token = place.sandbox.world(connection).saved_token().expect("a token");
-    let mut hold = place.sandbox.gate().hold(Which::Nth(request), side);
+    let mut hold = place.sandbox.gate().hold(which, side);
     let mut daemon = place.daemon(&[]);
     let Some(op) = place.reaches(&mut hold, connection, token).await else { return Ok(false) };
     daemon.signal(Signal::TERM);
@@ -88,25 +88,36 @@ async fn told_twice(point: Point) -> Result<bool, String> {
     let _next = place.daemon(&[]);
     let rests = place.comes_to_rest(connection, token).await;
     judge(&place.sandbox.world(connection), 3).map_err(|why| format!("{why}\n{}", place.logs()))?;
+    coverage.reached((op, side));
     Ok(rests)
+}
+
+async fn is_survived_everywhere<F>(connection: usize, told: impl Fn(Point, Coverage) -> F)
+where
+    F: Future<Output = Result<bool, String>> + Send + 'static,
+{
+    let coverage = Coverage::default();
+    let reached = all_hold(AT_ONCE, points(connection).await, |point| told(point, coverage.clone())).await;
+    assert!(reached >= MOST, "most requests are reached");
+    coverage.holds_all(every_kind());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_in_any_step_ends_at_a_safe_point_in_overlap_mode() {
-    assert!(all_hold(AT_ONCE, points(OVERLAP).await, told_once).await >= MOST, "most requests are reached");
+    is_survived_everywhere(OVERLAP, told_once).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_in_any_step_ends_at_a_safe_point_in_remove_current_mode() {
-    assert!(all_hold(AT_ONCE, points(REMOVE_CURRENT).await, told_once).await >= MOST, "most requests are reached");
+    is_survived_everywhere(REMOVE_CURRENT, told_once).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_sigterm_in_any_step_ends_at_once_and_the_next_start_recovers_in_overlap_mode() {
-    assert!(all_hold(AT_ONCE, points(OVERLAP).await, told_twice).await >= MOST, "most requests are reached");
+    is_survived_everywhere(OVERLAP, told_twice).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_sigterm_in_any_step_ends_at_once_and_the_next_start_recovers_in_remove_current_mode() {
-    assert!(all_hold(AT_ONCE, points(REMOVE_CURRENT).await, told_twice).await >= MOST, "most requests are reached");
+    is_survived_everywhere(REMOVE_CURRENT, told_twice).await;
 }
