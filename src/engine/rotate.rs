@@ -9,9 +9,7 @@ use super::issue::{Held, Planned};
 use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
-use crate::domain::journal::{
-    Entry, IntentEnd, Journal, Label, Labels, PauseNote, RetryNote, Stage, StartNote,
-};
+use crate::domain::journal::{Entry, IntentEnd, Journal, Label, Labels, PauseNote, RetryNote, Stage, StartNote};
 use crate::domain::{Job, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
 use crate::ports::{CallError, Class, VaultError};
 
