@@ -230,7 +230,7 @@ fn until(connection: &Connection, next: Timestamp) -> impl Future<Output = ()> {
 }
 
 impl Connection {
-    /// A token in memory is stored before the process ends, if the vault allows it at all, within [`LAST_CHANCE`] of when the
+    /// A token in memory is stored before the process ends, if the vault allows it at all, within four minutes of when the
     /// end was asked for. Answers with the last report, where there was anything to store.
     pub async fn store_unsaved(&mut self) -> Option<Report> {
         let (clock, progress) = (Arc::clone(self.clock()), Arc::clone(self.progress()));
