@@ -24,12 +24,19 @@ pub(super) fn due(f: &Facts<'_>) -> Option<Decision> {
     if let Some(until) = f.held(due.last_safe) {
         return wait(until, Reason::Held);
     }
-    if let Some(until) = f.retry_wait() {
+    let urgent = f.policy.is_urgent(Some(token), f.now);
+    // A backoff for as long as there is slack ends with it.
+    let until = if urgent {
+        f.need_wait()
+    } else {
+        f.retry_wait().map(|until| due.last_safe.map_or(until, |safe| until.min(safe)))
+    };
+    if let Some(until) = until {
         return wait(until, Reason::BackingOff);
     }
     let last = f.journal.issues_within(ISSUE_PERIOD, f.now).last().copied();
     let free = token.issued.max(last.unwrap_or(token.issued)) + ISSUE_PERIOD;
-    if f.now < free && !f.policy.is_urgent(Some(token), f.now) {
+    if f.now < free && !urgent {
         return wait(due.last_safe.map_or(free, |safe| free.min(safe)), Reason::IssuedRecently);
     }
     Some(f.issue(due.reason, f.policy.mode))

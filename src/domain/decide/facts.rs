@@ -115,7 +115,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The same where a working token is missing.
-    fn need_wait(&self) -> Option<Timestamp> {
+    pub(super) fn need_wait(&self) -> Option<Timestamp> {
         ahead(self.journal.current()?.labels.retry?.in_need(), self.now)
     }
 
@@ -131,6 +131,8 @@ impl<'a> Facts<'a> {
         match self.answers.rejected {
             None => Some(Decision::Ask(Question::Rejected)),
             Some(Verdict::NotAccepted) => None,
+            // What was stored above it may not show yet.
+            Some(Verdict::Accepted) if self.may_be_blind() => Some(self.just_begun()),
             Some(Verdict::Accepted) => {
                 Some(Decision::Reinstate { version: entry.version.id.clone(), reason: Reason::TookEffectLate })
             }

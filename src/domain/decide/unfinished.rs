@@ -2,6 +2,7 @@
 
 use super::decision::note;
 use super::{Decision, Facts};
+use crate::domain::Timestamp;
 use crate::domain::attempts::{IssueBound, LONGEST_ASK, issue_bound};
 use crate::domain::journal::{Entry, Stage};
 use crate::domain::policy::{Bootstrap, Mode};
@@ -27,7 +28,11 @@ pub(super) fn superseded(f: &Facts<'_>) -> Option<Decision> {
 
 pub(super) fn backing_off(f: &Facts<'_>) -> Option<Decision> {
     let until = f.attempts.waiting(f.now)?;
-    Some(Decision::Wait { until, reason: Reason::BackingOff })
+    // What failed while there was slack is waited for no longer than that lasts.
+    let failed_before = |safe: &Timestamp| f.attempts.failed_at.is_some_and(|failed| failed < *safe);
+    let last_safe = f.token().and_then(|token| f.policy.due(token)?.last_safe).filter(failed_before);
+    let until = last_safe.map_or(until, |safe| until.min(safe));
+    (until > f.now).then_some(Decision::Wait { until, reason: Reason::BackingOff })
 }
 
 pub(super) fn pending(f: &Facts<'_>) -> Option<Decision> {

@@ -32,6 +32,8 @@ pub struct Judge<'a> {
     start: Timestamp,
     /// Since when nothing has gone wrong.
     calm: Timestamp,
+    /// The same, whether or not the issues of a day were spent.
+    quiet: Timestamp,
     dead: Option<Timestamp>,
     paused: Option<Timestamp>,
     /// How many events have been read.
@@ -46,8 +48,9 @@ pub struct Judge<'a> {
     /// When a person paused the job, and when a process was killed, last.
     person_paused: Option<Timestamp>,
     killed: Option<Timestamp>,
-    /// What cycles would use is dead; and was when a person started the job.
+    /// What cycles would use is dead, or a new token was made that Entra does not hold; and so it was when a person started the job.
     exposed: bool,
+    rotating: bool,
     started_exposed: bool,
     /// The job is paused by us; or it was, until somebody started it or it went into quarantine.
     ours: bool,
@@ -76,6 +79,7 @@ impl<'a> Judge<'a> {
             plan,
             start,
             calm: start,
+            quiet: start,
             dead: None,
             paused: None,
             read: 0,
@@ -87,6 +91,7 @@ impl<'a> Judge<'a> {
             person_paused: None,
             killed: None,
             exposed: false,
+            rotating: false,
             started_exposed: false,
             ours: false,
             pause_lost: false,
@@ -136,7 +141,7 @@ impl<'a> Judge<'a> {
 
     /// Until then nothing is to be expected.
     pub fn disturbed(&mut self, until: Timestamp) {
-        self.calm = self.calm.max(until);
+        (self.calm, self.quiet) = (self.calm.max(until), self.quiet.max(until));
     }
 
     /// How long Entra may hold no working token although everything is there. Ten minutes, and what the design prescribes:
@@ -183,12 +188,14 @@ impl<'a> Judge<'a> {
         let reason = desk.report.as_ref().map(|report| report.standing.reason);
         // Four issues in a day are enough; but a token that the vault has and that works needs no other.
         let healable = reason == Some(Reason::IssueBudgetSpent) && vault_has_a_good_one(world);
-        if human && !healable {
+        if human && healable {
+            self.calm = self.calm.max(now);
+        } else if human {
             self.disturbed(now); // What he is called for is his; after it, there is time as after any accident.
         }
         self.called_for_nothing(desk)?;
         self.unknown_pause |= reason == Some(Reason::PauseOfUnknownOrigin);
-        if reason == Some(Reason::IssueBudgetSpent) && !healable {
+        if reason == Some(Reason::IssueBudgetSpent) {
             // For up to a day, by design; then it goes on by itself. A slack of less than a day does not outlast it.
             self.calm = now;
             self.taken = self.taken.max(TimeDelta::hours(24));
@@ -198,7 +205,7 @@ impl<'a> Judge<'a> {
             (true, _) => self.dead = None,
             (false, None) => self.dead = Some(now),
             (false, Some(since)) => {
-                let for_so_long = (now - since).min(calm);
+                let for_so_long = (now - since).min(if healable { now - self.quiet } else { calm });
                 let nobody_looks = world.jobs()[0].schedule == Schedule::Paused && !self.is_strict();
                 let excused = human && !healable || nobody_looks;
                 if !excused {

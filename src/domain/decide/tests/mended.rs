@@ -72,13 +72,35 @@ fn a_missing_token_is_asked_for_after_a_quarter_of_an_hour_at_most_whatever_is_w
 }
 
 #[test]
-fn a_process_that_has_just_begun_neither_takes_a_token_over_nor_stores_one_again() {
+fn a_backoff_for_as_long_as_there_is_slack_ends_at_the_last_safe_moment() {
+    let last_safe = day(93);
+    let mut seen = Seen { now: day(93) - TimeDelta::hours(1), ..well() };
+    seen.last().retry = Some(RetryNote::after(9, seen.now, Tier::Normal, TimeDelta::zero()));
+    let waits = Decision::Wait { until: last_safe, reason: Reason::BackingOff };
+    assert_eq!(seen.decide(), waits, "as it is written");
+    let remembered = backing_off(Seen { now: seen.now, ..well() }, TimeDelta::minutes(1));
+    assert_eq!(remembered.decide(), waits, "as it is remembered");
+    for seen in [seen, remembered] {
+        assert_eq!(Seen { now: last_safe, ..seen }.reason(), Some(Reason::NearingExpiry));
+    }
+    let mut late = Seen { now: last_safe, ..well() };
+    late.attempts.fail(late.now, Tier::Emergency, None);
+    late.now += TimeDelta::seconds(59);
+    assert_eq!(late.reason(), Some(Reason::BackingOff), "what fails after it is backed off from");
+}
+
+#[test]
+fn a_process_that_has_just_begun_neither_takes_a_token_over_nor_back_nor_stores_one_again() {
     let mut supplied = well();
     supplied.policy.accept_supplied = true;
     supplied.versions.push(Version { label: Label::Foreign, ..version(labels(Stage::Current, 2, day(9)), day(9)) });
     let mut rejected = well();
     rejected.versions.push(version(labels(Stage::Rejected, 2, day(-1)), day(9)));
-    for (mut seen, reason) in [(supplied, Reason::SuppliedToken), (rejected, Reason::LatestIsAnother)] {
+    let mut late = well();
+    late.versions.push(version(labels(Stage::Rejected, 2, day(10)), day(10)));
+    late.answers.rejected = Some(Verdict::Accepted);
+    let all = [(supplied, Reason::SuppliedToken), (rejected, Reason::LatestIsAnother), (late, Reason::TookEffectLate)];
+    for (mut seen, reason) in all {
         assert_eq!(seen.reason(), Some(reason));
         seen.settled = seen.now + TimeDelta::minutes(2);
         assert_eq!(seen.decide(), Decision::Wait { until: seen.settled, reason: Reason::JustBegun });

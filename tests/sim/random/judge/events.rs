@@ -18,6 +18,7 @@ impl Judge<'_> {
             match event {
                 Event::Issued { token, by, .. } => {
                     self.made.insert(*token, *at);
+                    self.rotating = true;
                     if *by == Who::Daemon {
                         self.bounds.issued(*at)?;
                     }
@@ -26,14 +27,17 @@ impl Judge<'_> {
                     self.setting_raced = true;
                 }
                 Event::Fault { op, fault } => {
-                    self.calm = self.calm.max(now);
+                    self.disturbed(now);
                     self.bounds.fault(*op, *fault);
                     if *op == Op::Pause {
                         self.pause_failed = Some(*at);
                     }
                 }
                 Event::Died { token, why: "its life is over" } => drop(self.expired.insert(*token)),
-                Event::Saved { token: Some(token) } => drop(self.tally.saved.insert(*token)),
+                Event::Saved { token: Some(token) } => {
+                    self.rotating = false;
+                    self.tally.saved.insert(*token);
+                }
                 Event::Labelled { version, stage, enabled } => {
                     self.bounds.labelled(*version, stage.as_deref());
                     if !enabled || stage.as_deref() == Some("rejected") {
@@ -41,7 +45,8 @@ impl Judge<'_> {
                     }
                 }
                 Event::OutageBegan { .. } => self.exposed = true,
-                Event::OutageEnded { .. } => (self.exposed, self.started_exposed) = (false, false),
+                Event::OutageEnded { .. } => self.exposed = false,
+                Event::CyclesSucceeded { .. } => self.started_exposed = false,
                 Event::Paused { by: Who::Person } => {
                     (paused, self.person_paused) = (Some(*at), Some(*at));
                     // Ours may have been carried out as far as we know, so that his is taken for it.
@@ -54,7 +59,7 @@ impl Judge<'_> {
                     self.pause_lost = *by == Who::Person && self.ours;
                     self.ours = false;
                     if *by == Who::Person {
-                        (self.person_started, self.started_exposed) = (Some(*at), self.exposed);
+                        (self.person_started, self.started_exposed) = (Some(*at), self.exposed || self.rotating);
                     }
                 }
                 Event::Quarantined { .. } => self.pause_lost |= std::mem::take(&mut self.ours),
@@ -117,7 +122,7 @@ impl Judge<'_> {
                 && other.enabled
                 && other.tags.get("stage").is_none_or(|stage| stage != "rejected")
         });
-        match good && !elsewhere && self.is_strict() {
+        match good && !elsewhere && self.is_strict() && !self.takes_too_long() {
             true => Err(format!("(10) version {version} is put aside although Entra uses its token")),
             false => Ok(()),
         }
