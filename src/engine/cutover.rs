@@ -94,6 +94,9 @@ impl Run<'_> {
             if self.elapsed() + delay > until {
                 return Ok(false);
             }
+            if self.progress.is_in_memory_only() {
+                self.unless_stopping()?; // It is to be stored while there is time.
+            }
             self.keep_signed().await?;
             self.wait(delay).await;
             delay = (delay * 2).min(SLOWEST_POLL);

@@ -37,7 +37,7 @@ impl Run<'_> {
         let deadline = deadline.unwrap_or(Timestamp::MAX_UTC).min(self.now() + LONGEST_GAP_WAIT);
         while job.state == JobState::Active && !in_gap(&job) && self.now() < deadline {
             self.wait_unless_stopping(POLL).await?;
-            job = self.ports.provisioner.job().await?;
+            job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
         }
         Ok(job)
     }

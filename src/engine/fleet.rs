@@ -59,12 +59,14 @@ impl Member {
 pub struct Fleet {
     members: BTreeMap<String, Member>,
     on_report: OnReport,
+    /// The process as a whole is to end.
+    ending: CancellationToken,
 }
 
 impl Fleet {
     /// No connections yet.
     pub fn new(on_report: OnReport) -> Self {
-        Self { members: BTreeMap::new(), on_report }
+        Self { members: BTreeMap::new(), on_report, ending: CancellationToken::new() }
     }
 
     /// Begins to tend a connection. Answers with what wakes it.
@@ -77,7 +79,7 @@ impl Fleet {
             name.clone(),
             make,
             Arc::clone(&wake),
-            stop.clone(),
+            (stop.clone(), self.ending.clone()),
             Arc::clone(&progress),
             Arc::clone(&self.on_report),
             orders,
@@ -121,6 +123,7 @@ impl Fleet {
 
     /// The same for all, side by side.
     pub async fn stop(&mut self) {
+        self.ending.cancel();
         let members = std::mem::take(&mut self.members);
         let tasks = members.into_values().map(|member| {
             member.stop.cancel();
@@ -134,7 +137,7 @@ async fn tend_for_ever(
     name: String,
     make: Make,
     wake: Arc<Notify>,
-    stop: CancellationToken,
+    (stop, ending): (CancellationToken, CancellationToken),
     progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
     on_report: OnReport,
     mut orders: mpsc::UnboundedReceiver<Errand>,
@@ -146,7 +149,7 @@ async fn tend_for_ever(
         let tended = tokio::select! {
             biased;
             tended = AssertUnwindSafe(tend(connection, &wake, &stop, &on_report, &mut orders)).catch_unwind() => tended,
-            () = out_of_time(&stop) => return leave(&name, &doing),
+            () = out_of_time(&ending) => return leave(&name, &doing),
         };
         if tended.is_ok() || stop.is_cancelled() {
             return;
@@ -157,9 +160,9 @@ async fn tend_for_ever(
     }
 }
 
-/// Returns when a loop that was told to end has had all the time there is for it.
-async fn out_of_time(stop: &CancellationToken) {
-    stop.cancelled().await;
+/// Returns when a loop has had all the time there is to end with the process. One that only a reload ends has all of its own.
+async fn out_of_time(ending: &CancellationToken) {
+    ending.cancelled().await;
     tokio::time::sleep(LIMIT).await;
 }
 
@@ -273,7 +276,7 @@ mod tests {
             task: tokio::spawn(std::future::ready(())),
         };
         let members = pulses.iter().map(member).enumerate().map(|(n, member)| (n.to_string(), member)).collect();
-        Fleet { members, on_report: Arc::new(|_| ()) }
+        Fleet { members, on_report: Arc::new(|_| ()), ending: CancellationToken::new() }
     }
 
     #[tokio::test]

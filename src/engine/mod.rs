@@ -202,7 +202,9 @@ impl Connection {
             let mut look = self.look(Act::CarryOut).await;
             let wait = (look.next - self.ports.clock.now()).max(TimeDelta::milliseconds(1));
             let elapsed = self.ports.clock.elapsed();
-            if self.order.is_none() || self.shutdown.is_cancelled() || elapsed + wait > until {
+            // A token that was brought is stored, and taken up as soon as a process that has just begun may.
+            let is_taken_up = self.obeyed.is_some() || look.report.standing.reason != Reason::JustBegun;
+            if self.order.is_none() && is_taken_up || self.shutdown.is_cancelled() || elapsed + wait > until {
                 self.order = None;
                 look.report.obeyed = self.obeyed.take();
                 return look;

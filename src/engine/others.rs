@@ -1,25 +1,33 @@
 //! What other processes on the vault are seen to do, by this process's own clock alone: theirs may be minutes off.
 
+use std::collections::VecDeque;
+
 use chrono::TimeDelta;
 
 use crate::domain::journal::{Journal, Sign};
 
-/// The signs of all others at the last look, and when a new one was seen among them.
+/// How many signs are remembered. A list that lags shows old ones again, and they are no news.
+const KNOWN: usize = 200;
+
+/// The signs of all others that were ever seen, and when there was a new one among them.
 #[derive(Debug, Default)]
 pub(super) struct Others {
-    signs: Option<Vec<Sign>>,
+    known: Option<VecDeque<Sign>>,
     stirred: Option<TimeDelta>,
 }
 
 impl Others {
     /// How long ago another process was seen to have signed anything since the look before, at a look at `elapsed`.
     pub fn look(&mut self, journal: &Journal, holder: &str, elapsed: TimeDelta) -> Option<TimeDelta> {
-        let signs: Vec<Sign> = journal.signs_of_others(holder).cloned().collect();
+        let is_first = self.known.is_none();
+        let known = self.known.get_or_insert_default();
+        let new: Vec<Sign> = journal.signs_of_others(holder).filter(|sign| !known.contains(sign)).cloned().collect();
         // What the first look shows may be as old as the vault.
-        if self.signs.as_ref().is_some_and(|known| signs.iter().any(|sign| !known.contains(sign))) {
+        if !is_first && !new.is_empty() {
             self.stirred = Some(elapsed);
         }
-        self.signs = Some(signs);
+        known.extend(new);
+        known.drain(..known.len().saturating_sub(KNOWN));
         self.stirred.map(|at| elapsed - at)
     }
 }
@@ -50,5 +58,6 @@ mod tests {
         assert_eq!(look(vec![signed("there", 50), signed("here", 51)], 2), None, "our own is no other's");
         assert_eq!(look(vec![signed("there", 20)], 3), Some(0), "by a clock that was set back");
         assert_eq!(look(vec![signed("here", 60)], 5), Some(2), "what we write over is gone, and is nothing new");
+        assert_eq!(look(vec![signed("there", 50)], 6), Some(3), "nor is what a list that lags shows again");
     }
 }

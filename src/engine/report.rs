@@ -171,6 +171,8 @@ impl Report {
     pub(super) fn new(spec: &Spec, seen: &Observed, decision: &Decision, progress: &Progress, now: Timestamp) -> Self {
         let kind = match decision {
             Decision::Wait { reason: Reason::NoVerdict | Reason::QuarantineStands, .. } => Kind::Unknown,
+            // What was begun by a process before this one may not show yet.
+            Decision::Wait { reason: Reason::JustBegun, .. } => Kind::Unfinished,
             Decision::Wait { .. } if seen.is_unfinished() => Kind::Unfinished,
             Decision::StandBy { .. } => Kind::Unfinished,
             Decision::Wait { .. } | Decision::Ask(_) => Kind::Idle,
@@ -293,6 +295,9 @@ fn last_from_journal(seen: &Observed) -> Option<LastAction> {
 }
 
 /// Where the job stands still under a pause that is ours, or may be, and nothing else that is told is about it.
+/// What Graph and the vault date so close together may have happened in either order.
+const SAME_TIME: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+
 fn pause_warning(seen: &Observed, reason: Reason) -> Option<String> {
     let told = matches!(
         reason,
@@ -302,7 +307,8 @@ fn pause_warning(seen: &Observed, reason: Reason) -> Option<String> {
         return None;
     }
     let held = seen.journal.held_pause().map(|(_, pause)| pause.at.unwrap_or(pause.planned));
-    match (held, seen.journal.may_hide_a_pause()) {
+    let ran_since = |since: Timestamp| seen.job.last_execution.as_ref().is_some_and(|e| e.began > since + SAME_TIME);
+    match (held, seen.journal.may_hide_a_pause().filter(|since| !ran_since(*since))) {
         (Some(since), _) => Some(format!(
             "provisioning stands still: the job is paused by us since {}, and runs again when what is shown is settled",
             since.format("%Y-%m-%d %H:%M:%S UTC")

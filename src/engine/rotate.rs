@@ -189,8 +189,13 @@ impl Run<'_> {
                 _ => Ok(()),
             };
             if let Err(halt) = settled {
-                if let Some(fence) = fence.as_mut().filter(|_| halt.reason == Reason::ShuttingDown) {
-                    self.lower_fence(fence).await?;
+                if let Some(fence) = fence.as_mut() {
+                    let refused = own_plan(fence, Planned::At(seen.job.seen_at));
+                    match refused.filter(|_| halt.class != Class::Ambiguous && halt.reason != Reason::TakenOver) {
+                        Some(plan) => self.deny_pause(fence, plan).await?,
+                        None if halt.reason == Reason::ShuttingDown => self.lower_fence(fence).await?,
+                        None => (),
+                    }
                 }
                 return Err(halt);
             }

@@ -134,3 +134,28 @@ async fn a_pause_in_the_second_of_its_plan_is_told_from_one_that_a_person_makes_
     }
     assert!(all > 50, "only {all} of them were under a pause of ours");
 }
+
+#[tokio::test]
+async fn a_pause_that_was_refused_for_a_supplied_token_is_not_taken_for_the_one_that_a_person_makes_then() {
+    let rules = Policy { accept_supplied: true, ..policy(Mode::Overlap, Fence::Auto) };
+    let drive = Drive::new(World::new(settings()), rules);
+    let start = drive.world().now();
+    drive.live(&[], start + TimeDelta::days(20)).await;
+    let new = drive.world().person_rotates(false);
+    drive.world().person_stores(&new);
+    drive.world().faults.at_call(Op::Pause, 1, Fault::Status(403, None));
+    let until = drive.world().now() + TimeDelta::hours(6);
+    let mut done = false;
+    drive
+        .live_beside(until, |world| {
+            let refused = world.ledger.events().any(|(_, event)| matches!(event, Event::Fault { op: Op::Pause, .. }));
+            if !done && refused {
+                done = true;
+                world.person_pauses();
+            }
+        })
+        .await;
+    let world = drive.world();
+    assert!(done && paused(&world, Who::Person), "{}", world.ledger.trace());
+    assert_eq!((world.saved_token(), world.ledger.started_a_persons_pause), (Some(2), 0), "{}", world.ledger.trace());
+}

@@ -149,3 +149,16 @@ async fn what_came_of_an_order_is_told_apart_from_what_followed_it() {
     let report = obey(&drive, Order::Release).await.report;
     assert!(report.obeyed.is_none(), "what could not be taken up has no end, whatever was done before");
 }
+
+#[tokio::test]
+async fn a_token_that_is_brought_under_a_persons_pause_is_given_to_entra_by_the_very_command() {
+    let drive = resting(TakesEffect::OwnExpiry, policy(Mode::Overlap, Fence::Auto)).await;
+    drive.world().person_pauses();
+    let value = drive.world().person_rotates(false);
+    let token = Token::parse(&value).expect("a token");
+    let look = obey(&drive, Order::Adopt { token, expires: None }).await;
+    assert!(look.report.obeyed.is_some_and(|done| done.succeeded), "{:?}", look.report.standing);
+    let world = drive.world();
+    assert_eq!(world.saved_token(), Some(2), "{}", world.ledger.trace());
+    assert_eq!((world.jobs()[0].schedule, world.ledger.started_a_persons_pause), (Schedule::Paused, 0));
+}

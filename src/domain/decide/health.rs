@@ -24,20 +24,21 @@ pub(super) fn late(f: &Facts<'_>) -> Option<Decision> {
     if f.expects_rejected() { f.rejected_first() } else { None }
 }
 
-/// A wait for a token, or a spent budget of them, holds nothing up that needs no new one.
+/// A wait for a token that is due, or a spent budget of them, holds nothing up that needs no new one, nor a new one for another that
+/// is dead. A lost answer has waits of its own.
 pub(super) fn mend(f: &Facts<'_>) -> Option<Decision> {
     let rested = f.attempts.failed_at.is_none_or(|failed| f.now - failed >= REST);
     let is_early = f.attempts.waiting(f.now).is_some() && !rested;
     if is_early || f.journal.pending().is_some() || f.journal.current().is_none() {
         return None;
     }
-    let needs_none = |decision: &Decision| {
-        matches!(
-            decision,
-            Decision::Ask(_) | Decision::Adopt { .. } | Decision::Provision { .. } | Decision::Start { .. }
-        )
+    let is_lost = f.journal.open_intent().is_some();
+    let mends = |decision: &Decision| match decision {
+        Decision::Ask(_) | Decision::Adopt { .. } | Decision::Provision { .. } | Decision::Start { .. } => true,
+        Decision::Rotate(_) => !is_lost,
+        _ => false,
     };
-    unfinished::supplied(f).or_else(|| trouble(f)).filter(needs_none)
+    unfinished::supplied(f).or_else(|| trouble(f)).filter(mends)
 }
 
 pub(super) fn expired(f: &Facts<'_>) -> Option<Decision> {

@@ -28,8 +28,9 @@ fn a_quarter_of_an_hour_after_any_failure_entra_gets_the_vaults_good_token_back(
     assert_eq!(after(15).decide(), Decision::Provision { reason: Reason::EntraHoldsAnother });
     let fresh = Seen { answers: Answers::default(), ..after(15) };
     assert_eq!(fresh.decide(), Decision::Ask(Question::Saved));
-    let dead = backing_off(refused(well(), CurrentHealth::Refused), TimeDelta::minutes(15));
-    assert_eq!(dead.reason(), Some(Reason::BackingOff), "a new token is what is being waited for");
+    let dead = |minutes| backing_off(refused(well(), CurrentHealth::Refused), TimeDelta::minutes(minutes));
+    assert_eq!(dead(14).reason(), Some(Reason::BackingOff));
+    assert!(is_rotation(&dead(15).decide(), Mode::RemoveCurrent, Reason::TokenRefused), "{:?}", dead(15).decide());
 }
 
 #[test]
