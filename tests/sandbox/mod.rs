@@ -192,6 +192,11 @@ impl State {
         }
         let Some(service) = service_of(&line.host) else { return false };
         if self.is_down(service) {
+            for number in 0..self.worlds.len() {
+                let mut world = self.world(number);
+                let now = world.now();
+                world.faults.turn_away(service, now);
+            }
             return false;
         }
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,8 @@
 //!
 //! The world never fails by itself. The faces ask [`Faults`] at each call and play what it answers.
 
+use chrono::TimeDelta;
+
 use super::Timestamp;
 
 /// Who is called.
@@ -117,8 +119,30 @@ impl Fault {
 struct Span {
     service: Service,
     from: Timestamp,
-    until: Timestamp,
+    ends: Ends,
     fault: Fault,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ends {
+    At(Timestamp),
+    /// So long after whoever meets it first.
+    OnceMet(TimeDelta),
+}
+
+impl Span {
+    fn strikes(&self, service: Service, now: Timestamp) -> bool {
+        let over = matches!(self.ends, Ends::At(end) if end <= now);
+        self.service == service && self.from <= now && !over
+    }
+
+    /// Somebody meets it now.
+    fn meet(&mut self, now: Timestamp) -> Fault {
+        if let Ends::OnceMet(lasts) = self.ends {
+            self.ends = Ends::At(now + lasts);
+        }
+        self.fault
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -135,18 +159,24 @@ pub struct Faults {
     spans: Vec<Span>,
     planned: Vec<Planned>,
     calls: [u32; Op::ALL.len()],
+    turned_away: u32,
 }
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { spans: Vec::new(), planned: Vec::new(), calls: [0; Op::ALL.len()] }
+        Self { spans: Vec::new(), planned: Vec::new(), calls: [0; Op::ALL.len()], turned_away: 0 }
     }
 }
 
 impl Faults {
     /// `service` fails in this way from `from` until just before `until`.
     pub fn during(&mut self, service: Service, from: Timestamp, until: Timestamp, fault: Fault) {
-        self.spans.push(Span { service, from, until, fault });
+        self.spans.push(Span { service, from, ends: Ends::At(until), fault });
+    }
+
+    /// `service` fails in this way from `from` until so long after the first who meets it, however late he comes.
+    pub fn once_met(&mut self, service: Service, from: Timestamp, lasts: TimeDelta, fault: Fault) {
+        self.spans.push(Span { service, from, ends: Ends::OnceMet(lasts), fault });
     }
 
     /// The `n`-th call from now (1 is the next) fails in this way.
@@ -168,7 +198,18 @@ impl Faults {
 
     /// Whether nobody can connect to `service` at all.
     pub fn is_down(&self, service: Service, now: Timestamp) -> bool {
-        self.spans.iter().any(|s| s.service == service && s.from <= now && now < s.until && s.fault == Fault::Down)
+        self.spans.iter().any(|span| span.fault == Fault::Down && span.strikes(service, now))
+    }
+
+    /// Somebody who wanted to connect to `service` finds it down.
+    pub fn turn_away(&mut self, service: Service, now: Timestamp) {
+        self.turned_away += 1;
+        self.spans.iter_mut().filter(|span| span.strikes(service, now)).for_each(|span| _ = span.meet(now));
+    }
+
+    /// How often somebody could not connect.
+    pub fn turned_away(&self) -> u32 {
+        self.turned_away
     }
 
     /// How often this kind of call was made, failed ones included.
@@ -182,7 +223,8 @@ impl Faults {
         let n = self.calls[op as usize];
         let planned = self.planned.iter().find(|p| p.op == op && (p.first..=p.last).contains(&n)).map(|p| p.fault);
         planned.or_else(|| {
-            self.spans.iter().find(|s| s.service == op.service() && s.from <= now && now < s.until).map(|s| s.fault)
+            let span = self.spans.iter_mut().find(|span| span.strikes(op.service(), now))?;
+            Some(span.meet(now))
         })
     }
 }
