@@ -19,6 +19,7 @@ Begin here:
   scim-rotator once                  do it once, and end
   scim-rotator run                   do it for years (systemd, container)
   scim-rotator status                which token lives how long, and what comes next
+  scim-rotator plan                  when each rotates, why then, what it will do, and what a year brings; changes nothing
   scim-rotator doctor NAME --first-contact    learn what HPE and Entra document nowhere, by one rotation; asks first
 
 When a person wants something (each goes through the running daemon, or does it itself where none runs):
@@ -93,6 +94,13 @@ pub enum Command {
     /// Show each connection: stage, expiry and where that date comes from, slack, job, last and next action.
     Status(StatusArgs),
 
+    /// Show what comes next for each connection, why then, and what it will do.
+    ///
+    /// The next look and the next rotation, with the window and the jitter that make it so; the last safe moment; the steps
+    /// of a rotation and what each needs to be allowed to; and all rotations within the horizon. Changes nothing, asks HPE for
+    /// nothing.
+    Plan(PlanArgs),
+
     /// Walk every hop of a connection, and say of each whether it is well, by what that is seen, and what mends it.
     ///
     /// Names, connections, TLS, clocks; a token for each audience and its roles; vault, service principal, owner, job, last cycle,
@@ -149,6 +157,18 @@ pub struct CheckArgs {
 /// `status`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct StatusArgs {
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `plan`.
+#[derive(Clone, Debug, Args)]
+pub struct PlanArgs {
+    /// How far ahead rotations are told: `90days`, `1y`; a day to ten years.
+    #[arg(long, value_name = "TIME", value_parser = horizon, default_value = "365days")]
+    pub horizon: TimeDelta,
+
     /// For machines: one JSON document.
     #[arg(long)]
     pub json: bool,
@@ -258,6 +278,14 @@ fn hold_time(text: &str) -> Result<TimeDelta, String> {
     }
 }
 
+fn horizon(text: &str) -> Result<TimeDelta, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match TimeDelta::from_std(time) {
+        Ok(time) if time >= TimeDelta::days(1) && time <= TimeDelta::days(3660) => Ok(time),
+        _ => Err("a plan reaches from a day to ten years ahead".to_owned()),
+    }
+}
+
 fn watch_time(text: &str) -> Result<TimeDelta, String> {
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     match TimeDelta::from_std(time) {
@@ -278,8 +306,10 @@ pub enum ConfigCommand {
 impl Cli {
     /// How much is logged. A command that answers on standard output logs warnings only, unless asked for more.
     pub fn verbosity(&self) -> Verbosity {
-        let answers =
-            matches!(self.command, Command::Check(_) | Command::Status(_) | Command::Doctor(_) | Command::Config(_));
+        let answers = matches!(
+            self.command,
+            Command::Check(_) | Command::Status(_) | Command::Plan(_) | Command::Doctor(_) | Command::Config(_)
+        );
         Verbosity::new(self.verbose, self.quiet.max(u8::from(answers && self.verbose == 0)))
     }
 }
@@ -360,6 +390,7 @@ mod tests {
             "once",
             "check",
             "status",
+            "plan",
             "doctor",
             "rotate",
             "adopt",

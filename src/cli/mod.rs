@@ -5,6 +5,7 @@
 mod adopt;
 mod args;
 mod check;
+mod columns;
 pub mod config_check;
 mod doctor;
 pub mod exit;
@@ -13,6 +14,7 @@ mod hold;
 mod look;
 mod once;
 mod order;
+mod plan;
 mod release;
 mod rotate;
 mod run;
@@ -26,8 +28,8 @@ use std::path::PathBuf;
 use clap::Parser as _;
 
 pub use args::{
-    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, DoctorArgs, HoldArgs, OnceArgs, ReleaseArgs, RotateArgs,
-    RunArgs, StatusArgs,
+    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, DoctorArgs, HoldArgs, OnceArgs, PlanArgs, ReleaseArgs,
+    RotateArgs, RunArgs, StatusArgs,
 };
 pub use exit::Exit;
 
@@ -86,6 +88,7 @@ fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<
             Command::Once(_) => once::run(&config, &mut out).await,
             Command::Check(args) => check::run(&config, &args, &mut out).await,
             Command::Status(args) => status::run(&config, &args, &mut out).await,
+            Command::Plan(args) => plan::run(&config, &args, &mut out).await,
             Command::Doctor(args) => doctor::run(&config, &args, &mut out).await,
             Command::Rotate(args) => rotate::run(&config, &args, &mut out).await,
             Command::Adopt(args) => adopt::run(&config, &args, &mut out).await,

@@ -2,16 +2,14 @@
 
 use std::io::{self, Write};
 
-use chrono::TimeDelta;
-
 use crate::cli::args::StatusArgs;
+use crate::cli::columns::{self, minute, slack};
 use crate::cli::exit::Exit;
 use crate::cli::look::look;
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::engine::Report;
 use crate::engine::report::{JobReport, Kind, TokenReport};
-use crate::words::span;
 
 /// Shows the reports as a table, or as one JSON document. Failed only if a connection could not be seen.
 pub async fn run(config: &Config, args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -30,25 +28,8 @@ const HEAD: [&str; 6] = ["CONNECTION", "STAGE", "EXPIRES", "SLACK", "JOB", "NEXT
 
 /// The table, and below it what a line has no room for.
 fn table(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
-    let rows: Vec<_> = reports.iter().map(row).collect();
-    let mut widths = HEAD.map(str::len);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut print = |cells: [&str; 6]| {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect::<Vec<_>>();
-        writeln!(out, "{}", padded.join("  ").trim_end())
-    };
-    print(HEAD)?;
-    for row in &rows {
-        print(row.each_ref().map(String::as_str))?;
-    }
-    for report in reports {
-        details(report, out)?;
-    }
-    Ok(())
+    columns::write(HEAD, &reports.iter().map(row).collect::<Vec<_>>(), out)?;
+    reports.iter().try_for_each(|report| details(report, out))
 }
 
 fn row(report: &Report) -> [String; 6] {
@@ -67,13 +48,6 @@ fn row(report: &Report) -> [String; 6] {
 fn expires(token: &TokenReport) -> Option<String> {
     let source = token.expiry_source.map(|source| format!(" ({source})")).unwrap_or_default();
     Some(format!("{}{source}", minute(token.expires?)))
-}
-
-fn slack(seconds: i64) -> String {
-    match seconds {
-        ..=0 => "none left".to_owned(),
-        _ => span(TimeDelta::seconds(seconds - seconds % 60)),
-    }
 }
 
 fn job(job: &JobReport) -> String {
@@ -116,8 +90,4 @@ fn details(report: &Report, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  warning: {warning}")?;
     }
     Ok(())
-}
-
-fn minute(at: Timestamp) -> String {
-    at.format("%Y-%m-%d %H:%MZ").to_string()
 }

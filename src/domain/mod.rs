@@ -6,6 +6,7 @@
 pub mod attempts;
 pub mod claims;
 pub mod decide;
+pub mod forecast;
 pub mod job;
 pub mod journal;
 pub mod order;

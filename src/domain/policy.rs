@@ -142,6 +142,12 @@ pub struct Due {
     pub last_safe: Option<Timestamp>,
     /// The token's life is shorter than the policy thinks: a third of it is used instead.
     pub clamped: bool,
+    /// What expiry or age ask for, before windows, jitter and deadline have their say.
+    pub wanted: Timestamp,
+    /// What the windows make of that: open from then until just before then. None without windows.
+    pub window: Option<(Timestamp, Timestamp)>,
+    /// How much of the jitter this token has drawn.
+    pub jitter: TimeDelta,
 }
 
 impl Policy {
@@ -156,10 +162,13 @@ impl Policy {
         let nearing = expiry.map(|expiry| (expiry - before, Reason::NearingExpiry));
         let aged = self.max_age.map(|age| (token.issued + age, Reason::MaxAgeReached));
         let (wanted, reason) = nearing.into_iter().chain(aged).min_by_key(|(at, _)| *at)?;
-        let at = self.spread(wanted, token.id.seed());
+        let window = self.open(wanted);
+        let from = window.map_or(wanted, |(opens, _)| opens);
+        let jitter = self.draw(from, window, token.id.seed());
+        let spread = Due { at: from + jitter, reason, last_safe, clamped, wanted, window, jitter };
         Some(match last_safe {
-            Some(deadline) if deadline < at => Due { at: deadline, reason: Reason::LastSafeMoment, last_safe, clamped },
-            _ => Due { at, reason, last_safe, clamped },
+            Some(deadline) if deadline < spread.at => Due { at: deadline, reason: Reason::LastSafeMoment, ..spread },
+            _ => spread,
         })
     }
 
@@ -176,19 +185,17 @@ impl Policy {
         (before, slack, clamped)
     }
 
-    /// Moves a moment into the window, and within it by the jitter drawn from `seed`.
-    fn spread(&self, wanted: Timestamp, seed: u32) -> Timestamp {
-        let share = |span: TimeDelta| {
-            let seconds = i64::from(seed) * span.num_seconds().max(0) / (i64::from(u32::MAX) + 1);
-            TimeDelta::seconds(seconds)
-        };
-        match self.windows.iter().filter_map(|window| window.next(wanted)).min() {
-            Some((opens, closes)) => {
-                let from = opens.max(wanted);
-                from + share(self.jitter.min(closes - from))
-            }
-            None => wanted + share(self.jitter),
-        }
+    /// The first span from `wanted` on in which rotations are welcome.
+    fn open(&self, wanted: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let next = self.windows.iter().filter_map(|window| window.next(wanted)).min();
+        next.map(|(opens, closes)| (opens.max(wanted), closes))
+    }
+
+    /// The share of the jitter that `seed` draws, within the window.
+    fn draw(&self, from: Timestamp, window: Option<(Timestamp, Timestamp)>, seed: u32) -> TimeDelta {
+        let span = window.map_or(self.jitter, |(_, closes)| self.jitter.min(closes - from));
+        let seconds = i64::from(seed) * span.num_seconds().max(0) / (i64::from(u32::MAX) + 1);
+        TimeDelta::seconds(seconds)
     }
 
     /// Whether a rotation in this mode pauses the job.
@@ -208,4 +215,4 @@ impl Policy {
 
 #[cfg(test)]
 #[path = "policy_tests.rs"]
-mod tests;
+pub(super) mod tests;

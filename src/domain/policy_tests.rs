@@ -1,11 +1,11 @@
 use super::*;
 use crate::domain::{Expiry, ExpirySource, Token};
 
-fn moment(text: &str) -> Timestamp {
+pub(in crate::domain) fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn token(issued: &str, expires: Option<&str>) -> TokenNote {
+pub(in crate::domain) fn token(issued: &str, expires: Option<&str>) -> TokenNote {
     let expiry = expires.map(|at| Expiry { at: moment(at), source: ExpirySource::Jwt });
     TokenNote::new(&Token::parse("some-token").unwrap(), moment(issued), expiry)
 }
@@ -14,7 +14,7 @@ fn year() -> TokenNote {
     token("2027-01-01T00:00:00Z", Some("2028-01-01T00:00:00Z"))
 }
 
-fn policy() -> Policy {
+pub(in crate::domain) fn policy() -> Policy {
     Policy {
         mode: Mode::Overlap,
         supplied: false,
@@ -138,7 +138,9 @@ fn a_window_that_closes_as_the_token_comes_due_is_over() {
 fn jitter_spreads_tokens_over_all_of_the_window_but_never_to_its_very_end() {
     let policy = Policy { jitter: TimeDelta::days(3), windows: vec![saturdays(chrono_tz::UTC)], ..policy() };
     let opens = moment("2027-12-04T02:00:00Z");
-    let spread = [0, 1 << 31, u32::MAX].map(|seed| policy.spread(moment("2027-12-02T00:00:00Z"), seed) - opens);
+    let window = policy.open(moment("2027-12-02T00:00:00Z"));
+    assert_eq!(window, Some((opens, opens + TimeDelta::hours(4))));
+    let spread = [0, 1 << 31, u32::MAX].map(|seed| policy.draw(opens, window, seed));
     assert_eq!(spread, [TimeDelta::zero(), TimeDelta::hours(2), TimeDelta::hours(4) - TimeDelta::seconds(1)]);
 }
 
@@ -146,7 +148,9 @@ fn jitter_spreads_tokens_over_all_of_the_window_but_never_to_its_very_end() {
 fn a_token_that_comes_due_at_its_last_safe_moment_is_due_for_its_own_reason_and_nothing_is_clamped() {
     let due = Policy { min_slack: TimeDelta::days(30), ..policy() }.due(&year()).unwrap();
     let at = moment("2027-12-02T00:00:00Z");
-    assert_eq!(due, Due { at, reason: Reason::NearingExpiry, last_safe: Some(at), clamped: false });
+    let (window, jitter) = (None, TimeDelta::zero());
+    let reason = Reason::NearingExpiry;
+    assert_eq!(due, Due { at, reason, last_safe: Some(at), clamped: false, wanted: at, window, jitter });
 }
 
 #[test]

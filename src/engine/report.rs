@@ -25,6 +25,9 @@ pub struct Report {
     /// What came of a person's order, in the report that answers it; none when it was not taken up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub obeyed: Option<LastAction>,
+    /// A person has put rotations by policy off until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
     /// What deserves a look although nothing has failed.
     pub warnings: Vec<String>,
 }
@@ -67,6 +70,9 @@ pub enum Kind {
 /// The current token, without its value.
 #[derive(Clone, Debug, Serialize)]
 pub struct TokenReport {
+    /// What the journal says of it.
+    #[serde(skip)]
+    pub note: TokenNote,
     /// Its fingerprint.
     pub id: String,
     /// `current`, `pending`, `confirmed`, `proven`, …: how far it has come.
@@ -164,6 +170,7 @@ impl Report {
             job: None,
             last_action: None,
             obeyed: None,
+            held_until: None,
             warnings: Vec::new(),
         }
     }
@@ -210,9 +217,10 @@ impl Report {
             token: token_report(spec, seen, now),
             job: Some(job_report(seen)),
             last_action: progress.last().or_else(|| last_from_journal(seen)),
+            held_until: seen.journal.hold().filter(|until| *until > now),
             ..Self::unseen(spec)
         };
-        report.warnings = warnings(spec, seen, reason, now);
+        report.warnings = warnings(spec, seen, (reason, report.held_until), now);
         report
     }
 
@@ -239,6 +247,7 @@ fn token_report(spec: &Spec, seen: &Observed, now: Timestamp) -> Option<TokenRep
     let due = spec.policy.due(note);
     let last_safe = due.and_then(|due| due.last_safe);
     Some(TokenReport {
+        note: note.clone(),
         id: note.id.to_string(),
         stage: stage(seen, entry.labels.proof),
         issued: note.issued,
@@ -322,7 +331,12 @@ fn pause_warning(seen: &Observed, reason: Reason) -> Option<String> {
     }
 }
 
-fn warnings(spec: &Spec, seen: &Observed, reason: Reason, now: Timestamp) -> Vec<String> {
+fn warnings(
+    spec: &Spec,
+    seen: &Observed,
+    (reason, held_until): (Reason, Option<Timestamp>),
+    now: Timestamp,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     let skew = (now - seen.job.seen_at).num_seconds();
     if skew.abs() > 300 {
@@ -356,7 +370,7 @@ fn warnings(spec: &Spec, seen: &Observed, reason: Reason, now: Timestamp) -> Vec
             at.date_naive()
         ));
     }
-    if let Some(until) = seen.journal.hold().filter(|until| *until > now) {
+    if let Some(until) = held_until {
         let told = |at: Timestamp| at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
         let safe = token.and_then(|t| spec.policy.due(t)).and_then(|due| due.last_safe).filter(|safe| *safe < until);
         let beaten = safe.map(|safe| format!("; the last safe moment, {}, comes first and ends it", told(safe)));

@@ -23,6 +23,7 @@ mod namespace;
 mod network;
 mod once;
 mod place;
+mod plan;
 mod proxy;
 mod refuse;
 mod refused_login;

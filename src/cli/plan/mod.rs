@@ -1,0 +1,163 @@
+//! `plan`: what comes next for each connection, why then, and what it will do. Nothing is changed.
+
+mod steps;
+mod table;
+
+use std::io::Write;
+
+use chrono::TimeDelta;
+use serde::Serialize;
+
+use crate::cli::args::PlanArgs;
+use crate::cli::exit::Exit;
+use crate::cli::look::look;
+use crate::config::{Config, ConnectionConfig};
+use crate::domain::forecast::{self, Rotation};
+use crate::domain::{ExpirySource, Mode, Reason, Timestamp};
+use crate::engine::Report;
+use crate::engine::report::Kind;
+use steps::Step;
+
+/// Shows the plans as text, or as one JSON document. Failed only if a connection could not be seen.
+pub async fn run(config: &Config, args: &PlanArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
+    let reports = look(config).await?;
+    let now = crate::app::clock(config).now();
+    let plans: Vec<_> = config
+        .connections
+        .iter()
+        .zip(&reports)
+        .map(|(connection, report)| Plan::new(connection, report, now, args.horizon))
+        .collect();
+    if args.json {
+        serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "connections": plans }))?;
+        writeln!(out)?;
+    } else {
+        table::write(&plans, args.horizon, out)?;
+    }
+    let unseen = reports
+        .iter()
+        .any(|report| report.standing.kind == Kind::Unknown || report.standing.reason == Reason::CannotObserve);
+    Ok(if unseen { Exit::Failed } else { Exit::Done })
+}
+
+/// What comes next for one connection.
+#[derive(Debug, Serialize)]
+struct Plan {
+    connection: String,
+    /// How it stands now, as a line of `check`.
+    now: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+    /// When a running daemon looks next: at the next tick of `check`, or earlier, when something is to happen before that.
+    next_look: Option<Timestamp>,
+    /// Nobody is asked for a token: a person brings it.
+    supplied: bool,
+    next_rotation: Option<Next>,
+    last_safe_moment: Option<Timestamp>,
+    slack_seconds: Option<i64>,
+    expires: Option<Timestamp>,
+    /// Who says so; `assumed` is a guess.
+    expiry_source: Option<ExpirySource>,
+    /// What the next rotation does, in this order.
+    steps: Vec<Step>,
+    /// What comes hours and days after that, at looks that are nobody's rotation.
+    afterwards: String,
+    /// The rotations within the horizon, the next one first.
+    rotations: Vec<Coming>,
+}
+
+/// The next rotation, and what makes it be then.
+#[derive(Debug, Serialize)]
+struct Next {
+    at: Timestamp,
+    reason: Reason,
+    mode: Mode,
+    /// What expiry or age ask for.
+    wanted: Option<Timestamp>,
+    /// The window that it falls into.
+    window: Option<Open>,
+    /// The share of the jitter that this token has drawn.
+    jitter_seconds: i64,
+    /// The token lives shorter than the policy thinks.
+    clamped: bool,
+    /// A person has put rotations by policy off until then.
+    held_until: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct Open {
+    opens: Timestamp,
+    closes: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+struct Coming {
+    /// The earliest moment.
+    at: Timestamp,
+    /// The latest: a token that is not made yet has not drawn its jitter.
+    latest: Timestamp,
+    reason: Reason,
+}
+
+impl Plan {
+    fn new(connection: &ConnectionConfig, report: &Report, now: Timestamp, horizon: TimeDelta) -> Self {
+        let policy = &connection.policy;
+        let token = report.token.as_ref();
+        let until = now.checked_add_signed(horizon).unwrap_or(Timestamp::MAX_UTC);
+        let rotations = token.map_or_else(Vec::new, |token| {
+            forecast::rotations(policy, &token.note, report.held_until, now, Timestamp::MAX_UTC.min(until))
+        });
+        // The next one is told however far away it is.
+        let next = token.and_then(|token| forecast::next(policy, &token.note, report.held_until, now));
+        let mode = if token.is_some() { policy.mode } else { Mode::Overlap };
+        let begins = (report.standing.action == "rotate").then_some(report.standing.reason);
+        let next = match (next, begins) {
+            (Some(rotation), None) => Some(Next::by_policy(&rotation, mode, report.held_until)),
+            (Some(rotation), Some(reason)) if reason == rotation.due.reason => {
+                Some(Next::by_policy(&rotation, mode, None))
+            }
+            // It has another reason than the policy's: a dead token, a lost answer, the very first one.
+            (_, Some(reason)) => Some(Next::now(now, reason, mode)),
+            (None, None) => None,
+        };
+        let tick = connection.check.find_next_occurrence(&now, false).ok();
+        Self {
+            connection: report.connection.clone(),
+            now: report.standing.sentence(),
+            error: report.standing.error.clone(),
+            remedy: report.standing.remedy.clone(),
+            next_look: report.standing.next.into_iter().chain(tick).min().map(|at| at.max(now)),
+            supplied: policy.supplied,
+            steps: if policy.supplied { Vec::new() } else { steps::of(policy, mode) },
+            afterwards: steps::afterwards(policy),
+            next_rotation: next,
+            last_safe_moment: token.and_then(|token| token.last_safe_moment),
+            slack_seconds: token.and_then(|token| token.slack_seconds),
+            expires: token.and_then(|token| token.expires),
+            expiry_source: token.and_then(|token| token.expiry_source),
+            rotations: rotations.iter().map(|r| Coming { at: r.at, latest: r.latest, reason: r.reason }).collect(),
+        }
+    }
+}
+
+impl Next {
+    fn by_policy(rotation: &Rotation, mode: Mode, held_until: Option<Timestamp>) -> Self {
+        let due = rotation.due;
+        Self {
+            at: rotation.at,
+            reason: rotation.reason,
+            mode,
+            wanted: Some(due.wanted),
+            window: due.window.map(|(opens, closes)| Open { opens, closes }),
+            jitter_seconds: due.jitter.num_seconds(),
+            clamped: due.clamped,
+            held_until,
+        }
+    }
+
+    fn now(at: Timestamp, reason: Reason, mode: Mode) -> Self {
+        Self { at, reason, mode, wanted: None, window: None, jitter_seconds: 0, clamped: false, held_until: None }
+    }
+}
