@@ -17,6 +17,7 @@ use crate::config::{Config, Environment};
 use crate::engine::fleet::Make;
 use crate::engine::ticker::{Tick, Ticker};
 use crate::engine::{Fleet, Tenants};
+use crate::sane_clock;
 
 /// How often the loops are watched where systemd does not ask for more.
 const WATCH: Duration = Duration::from_secs(30);
@@ -50,6 +51,9 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
         manager,
         control: Control::open(&config.runtime_dir, crate::app::clock(&config)),
     };
+    if !daemon.clock_is_set(&config, &mut signals).await {
+        return Ok(());
+    }
     daemon.apply(&config).await?;
     daemon.manager.ready();
     tracing::info!(connections = config.connections.len(), "ready");
@@ -61,6 +65,26 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
 }
 
 impl Daemon {
+    /// Waits for a clock that nobody has set yet. The service counts as started meanwhile: it may take longer than that may.
+    /// No, if the end is asked for first.
+    async fn clock_is_set(&self, config: &Config, signals: &mut Signals) -> bool {
+        let clock = crate::app::clock(config);
+        if let Some(what) = sane_clock::complaint(clock.now()) {
+            self.manager.ready();
+            self.manager.waiting(&what);
+        }
+        let mut interval = tokio::time::interval(self.manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
+        let mut set = std::pin::pin!(sane_clock::wait(&*clock));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut set => return true,
+                () = signals.end() => return false,
+                _ = interval.tick() => self.manager.alive(),
+            }
+        }
+    }
+
     /// Brings the fleet in step with a configuration: what has not changed is not touched.
     async fn apply(&mut self, config: &Config) -> anyhow::Result<()> {
         let app = App::build(config, Arc::clone(&self.tenants))?;

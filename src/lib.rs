@@ -17,6 +17,7 @@ pub mod loud;
 pub mod messages;
 pub mod ports;
 pub mod proxy;
+pub mod sane_clock;
 pub mod secret_file;
 mod stderr;
 pub mod words;

@@ -12,6 +12,12 @@ messages! {
             means: "an act failed; the line has the reason, the whole chain of causes, and when it is tried again",
             remedy: "look the reason and the service up in the tables here",
         }
+        /// A clock that nobody has set.
+        ClockNotSet {
+            shows: "…; nothing is looked at before that",
+            means: "this host's clock shows a year before 2020, so nobody has set it yet: `run` waits for it, commands end with 1 (`check --due`: with 0, for doubt)",
+            remedy: "start this host's time service (timedatectl set-ntp true), or set the clock",
+        }
         /// Another process was quicker.
         TakenOver {
             shows: "… ended",

@@ -32,6 +32,11 @@ impl ServiceManager {
         tell(&[NotifyState::Ready]);
     }
 
+    /// Nothing is looked at yet, and why.
+    pub fn waiting(&self, what: &str) {
+        tell(&[NotifyState::Status(what)]);
+    }
+
     /// The configuration is being read again.
     pub fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {

@@ -34,6 +34,7 @@ pub use args::{
 pub use exit::Exit;
 
 use crate::config::{Config, Environment};
+use crate::sane_clock;
 
 /// Reads the command line. What cannot be used is explained on standard error, help and version go to standard output.
 pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, Exit> {
@@ -80,6 +81,18 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
 
 /// The subcommands that look or act, on the one thread that everything runs on.
 fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<Exit> {
+    // The daemon waits for its clock, a command says so and ends.
+    if let Some(what) = sane_clock::complaint(crate::app::clock(&config).now()) {
+        match &command {
+            Command::Run(_) => (),
+            // A condition that cannot be told holds: the run behind it says what is wrong.
+            Command::Check(CheckArgs { due: true }) => {
+                writeln!(io::stdout(), "{what}")?;
+                return Ok(Exit::Done);
+            }
+            _ => anyhow::bail!(what),
+        }
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut out = io::stdout();
     let result = runtime.block_on(async {

@@ -316,6 +316,37 @@ async fn a_clock_that_is_wrong_by_a_day_is_told_and_does_no_harm() {
     assert!(place.sandbox.world(OVERLAP).entra_holds_a_working_token());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_nobody_has_set_is_waited_for_by_the_daemon_and_refused_by_commands() {
+    let place = place_with(|_| (), same).await;
+    let command = |argument: &[&str], back: chrono::TimeDelta| {
+        // An hour in a second: so long after its start, this clock comes to 2020.
+        let speed = 3600;
+        let sane: chrono::DateTime<chrono::Utc> = "2020-01-01T00:00:00Z".parse().expect("a moment");
+        let now = real_now();
+        let anchor = now + (now - (sane - back)) / (speed - 1);
+        let mut command = place.setup.command(super::place::BINARY);
+        command.args(argument).env("SCIM_ROTATOR__SANDBOX__CLOCK_ANCHOR", anchor.to_rfc3339());
+        command
+    };
+    let years = chrono::TimeDelta::days(3650);
+    for (arguments, code) in [(&["once"][..], 1), (&["status"], 1), (&["check"], 1), (&["check", "--due"], 0)] {
+        let output = tokio::process::Command::from(command(arguments, years)).output().await.expect("it ends");
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains("nobody has set it yet: start its time service"), "{arguments:?}: {said}");
+    }
+    let mut daemon = place.daemon_by(command(&["run"], years));
+    daemon.says("nothing is looked at before that").await;
+    daemon.signal(rustix::process::Signal::TERM);
+    assert_eq!(daemon.ended().await, Some(0), "{}", daemon.log());
+    assert_eq!(place.sandbox.deeds(), 0, "nobody is asked for anything");
+    let daemon = place.daemon_by(command(&["run"], chrono::TimeDelta::hours(2)));
+    daemon.says("the clock has been set").await;
+    assert!(daemon.log().contains("nothing is looked at before that"), "{}", daemon.log());
+    daemon.says("\"message\":\"ready\"").await;
+}
+
 /// The first line of a JSON log that says this.
 fn line_of(log: &str, message: &str) -> serde_json::Value {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
