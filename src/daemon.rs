@@ -13,10 +13,10 @@ use crate::admin::control::Control;
 use crate::admin::lock::Lock;
 use crate::admin::service_manager::ServiceManager;
 use crate::app::App;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Loaded, Refused};
 use crate::engine::fleet::Make;
 use crate::engine::ticker::{Tick, Ticker};
-use crate::engine::{Fleet, Tenants};
+use crate::engine::{Fleet, Report, Tenants};
 use crate::sane_clock;
 
 /// How often the loops are watched where systemd does not ask for more.
@@ -56,6 +56,9 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     }
     daemon.apply(&config).await?;
     daemon.manager.ready();
+    for refused in &config.refused {
+        daemon.manager.report(&Report::refused(&refused.name, refused.problems.to_string()));
+    }
     tracing::info!(connections = config.connections.len(), "ready");
     daemon.watch(&mut signals).await;
     daemon.control.refuse();
@@ -141,6 +144,11 @@ impl Daemon {
     async fn reload(&mut self) {
         self.manager.reloading();
         match Config::load(&self.config_file, &Environment::of_process()) {
+            Ok(Loaded { config: Config { refused, .. }, .. }) if !refused.is_empty() => {
+                for Refused { name, problems } in &refused {
+                    tracing::error!(connection = %name, %problems, "the new configuration is refused; the old one stays");
+                }
+            }
             Ok(loaded) => match self.apply_watched(&loaded.config).await {
                 Ok(()) => {
                     tracing::info!(connections = loaded.config.connections.len(), "the configuration was read again")

@@ -18,6 +18,12 @@ messages! {
             means: "this host's clock shows a year before 2020, so nobody has set it yet: `run` waits for it, commands end with 1 (`check --due`: with 0, for doubt)",
             remedy: "start this host's time service (timedatectl set-ntp true), or set the clock",
         }
+        /// One of several.
+        Refused {
+            shows: "this connection is refused; the others are tended",
+            means: "what is wrong with its configuration is listed; it has no daemon until that is mended",
+            remedy: "correct what is listed, try it by `scim-rotator config check`, and reload the daemon (SIGHUP)",
+        }
         /// Another process was quicker.
         TakenOver {
             shows: "… ended",

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use crate::cli::exit::Exit;
-use crate::config::{Config, ConnectionConfig, Credential, Credentials, Issuing, Loaded, WhichIdentity};
+use crate::config::{Config, ConnectionConfig, Credential, Credentials, Issuing, Loaded, Refused, WhichIdentity};
 use crate::domain::PrincipalId;
 use crate::domain::policy::{Before, Policy};
 use crate::engine::chain;
@@ -18,7 +18,17 @@ pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
         writeln!(out, "The configuration cannot be used: http.{}", chain(error.as_ref()))?;
         return Ok(Exit::Config);
     }
-    writeln!(out, "The configuration can be used.")?;
+    match config.refused.len() {
+        0 => writeln!(out, "The configuration can be used.")?,
+        some => writeln!(
+            out,
+            "{some} of {} connections cannot be used. A start tends the others; a reload takes nothing of this over.",
+            some + config.connections.len()
+        )?,
+    }
+    for Refused { name, problems } in &config.refused {
+        writeln!(out, "\n{name}: {problems}")?;
+    }
     if let Some(sandbox) = &config.sandbox {
         writeln!(out, "  SANDBOX: every host is {}, time runs {} times as fast", sandbox.address, sandbox.clock_speed)?;
     }
@@ -41,7 +51,7 @@ pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
             writeln!(out, "  * {warning}")?;
         }
     }
-    Ok(Exit::Done)
+    Ok(if config.refused.is_empty() { Exit::Done } else { Exit::Config })
 }
 
 /// The hosts of this configuration that its proxy is not asked for.

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::cli::args::DoctorArgs;
 use crate::cli::exit::Exit;
 use crate::cli::first_contact;
+use crate::cli::look::no_such_connection;
 use crate::config::{Config, ConnectionConfig};
 use crate::doctor::{Check, Outcome, examine};
 use crate::engine::Tenants;
@@ -40,7 +41,9 @@ pub async fn run(config: &Config, args: &DoctorArgs, out: &mut impl Write) -> an
         serde_json::to_writer_pretty(&mut *out, &json!({"connections": connections, "faults": faults}))?;
         writeln!(out)?;
     }
-    Ok(if faults == 0 { Exit::Done } else { Exit::Failed })
+    // What is wrong with the configuration of others has been said already.
+    let refused = args.name.is_none() && !config.refused.is_empty();
+    Ok(if faults == 0 && !refused { Exit::Done } else { Exit::Failed })
 }
 
 fn chosen<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<Vec<&'a ConnectionConfig>> {
@@ -48,8 +51,7 @@ fn chosen<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<Vec<&'a 
     let Some(name) = name else { return Ok(all.collect()) };
     let chosen: Vec<_> = all.filter(|connection| connection.name.as_str() == name).collect();
     if chosen.is_empty() {
-        let names: Vec<_> = config.connections.iter().map(|connection| connection.name.as_str()).collect();
-        bail!("there is no connection {name:?}; the configuration has {}", names.join(", "));
+        return Err(no_such_connection(config, name));
     }
     Ok(chosen)
 }

@@ -15,11 +15,27 @@ pub fn connections(config: &Config, shutdown: &CancellationToken) -> anyhow::Res
     config.connections.iter().map(|connection| app.connection(connection, shutdown)).collect()
 }
 
-/// Looks at every connection and changes nothing. None waits for another.
+/// Looks at every connection and changes nothing. None waits for another. Those that are refused come last.
 pub async fn look(config: &Config) -> anyhow::Result<Vec<Report>> {
     let connections = connections(config, &CancellationToken::new())?;
     let looks = connections.into_iter().map(|mut c| async move { c.look(Act::DecideOnly).await.report });
-    Ok(futures::future::join_all(looks).await)
+    let mut reports = futures::future::join_all(looks).await;
+    reports.extend(refused(config));
+    Ok(reports)
+}
+
+/// How the connections stand that are not looked at, because their configuration cannot be used.
+pub fn refused(config: &Config) -> impl Iterator<Item = Report> {
+    config.refused.iter().map(|refused| Report::refused(&refused.name, refused.problems.to_string()))
+}
+
+/// Why `name` is no connection that can be used.
+pub fn no_such_connection(config: &Config, name: &str) -> anyhow::Error {
+    if let Some(refused) = config.refused.iter().find(|refused| refused.name == name) {
+        return anyhow::anyhow!("connection {name:?} is refused: {}", refused.problems);
+    }
+    let names: Vec<_> = config.connections.iter().map(|connection| connection.name.as_str()).collect();
+    anyhow::anyhow!("there is no connection {name:?}; the configuration has {}", names.join(", "))
 }
 
 /// The exit code that one connection stands for.

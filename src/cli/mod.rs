@@ -33,7 +33,7 @@ pub use args::{
 };
 pub use exit::Exit;
 
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Refused};
 use crate::sane_clock;
 
 /// Reads the command line. What cannot be used is explained on standard error, help and version go to standard output.
@@ -66,6 +66,9 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config.file = %cli.config.display(), "scim-rotator begins");
     if !matches!(cli.command, Command::Config(_)) {
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        for Refused { name, problems } in &loaded.config.refused {
+            tracing::error!(connection = %name, %problems, "this connection is refused; the others are tended");
+        }
         for (who, file) in loaded.config.secret_files() {
             file.warning().iter().for_each(|warning| tracing::warn!("{who}: {warning}"));
         }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::lock::Lock;
 use crate::cli::exit::Exit;
-use crate::cli::look::connections;
+use crate::cli::look::{connections, refused};
 use crate::cli::signals;
 use crate::config::Config;
 use crate::domain::Reason;
@@ -28,7 +28,8 @@ pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> 
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
     let connections = connections(config, &shutdown)?;
-    let reports = futures::future::join_all(connections.into_iter().map(|c| bring_to_rest(c, &shutdown))).await;
+    let mut reports = futures::future::join_all(connections.into_iter().map(|c| bring_to_rest(c, &shutdown))).await;
+    reports.extend(refused(config));
     for report in &reports {
         writeln!(out, "{}", report.line())?;
     }

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::control::{Ask, Daemon};
@@ -12,6 +12,7 @@ use crate::admin::lock::Lock;
 use crate::admin::outcome::Outcome;
 use crate::app::App;
 use crate::cli::exit::Exit;
+use crate::cli::look::no_such_connection;
 use crate::cli::signals;
 use crate::config::{Config, ConnectionConfig};
 use crate::engine::{Report, Tenants};
@@ -19,8 +20,7 @@ use crate::engine::{Report, Tenants};
 /// Has `ask` carried out for the connection of this name, and says what came of it.
 pub async fn carry_out(config: &Config, name: &str, ask: Ask, out: &mut impl Write) -> anyhow::Result<Exit> {
     let Some(connection) = config.connections.iter().find(|connection| connection.name.as_str() == name) else {
-        let names: Vec<_> = config.connections.iter().map(|connection| connection.name.as_str()).collect();
-        bail!("there is no connection {name:?}; the configuration has {}", names.join(", "));
+        return Err(no_such_connection(config, name));
     };
     let outcome = match Daemon::find(&config.runtime_dir).await? {
         Some(daemon) => {

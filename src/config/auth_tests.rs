@@ -82,7 +82,10 @@ fn two_connections_of_one_origin_of_bearers_are_refused() {
         let (head, connection) = text.split_once("[[connections]]").unwrap();
         let second = connection.replace("\"c\"", "\"d\"").replace("\"s\"", "\"s2\"").replace("000001", "000002");
         let text = format!("{head}[[connections]]{connection}[[connections]]{second}");
-        let said = Config::parse(Path::new("/x.toml"), &text, &Default::default()).unwrap_err().to_string();
+        let loaded = Config::parse(Path::new("/x.toml"), &text, &Default::default()).unwrap();
+        let [refused] = loaded.config.refused.as_slice() else { panic!("the second one is refused") };
+        assert_eq!(refused.name, "d");
+        let said = refused.problems.to_string();
         assert!(said.contains("origin of bearers") && said.contains("one HPE tenant"), "{said}");
     }
 }

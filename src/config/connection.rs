@@ -9,7 +9,7 @@ use croner::Cron;
 use url::Url;
 
 use super::auth::{self, HpeAuth};
-use super::policy::{Draft, Issuer};
+use super::policy::{self, Issuer};
 use super::raw::{Scalar, Section};
 use super::source::Key;
 use super::{Folder, scalar};
@@ -117,20 +117,43 @@ pub struct EntraApp {
     pub tenant_url: Url,
 }
 
+/// A connection as far as it can be read.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub name: Option<ConnectionName>,
+    /// None, if anything is wrong with it.
+    pub config: Option<ConnectionConfig>,
+}
+
+/// Reads one table. `called` is its name where it has none of its own.
 pub(super) fn read(
     section: &Section<'_>,
     folder: &Folder<'_>,
     suffix: Option<&str>,
-    base: &Draft,
+    base: &policy::Draft,
+    called: Option<&str>,
+) -> Draft {
+    let name = match called.filter(|_| !section.has("name")) {
+        Some(called) => section.named("name", called, ConnectionName::parse),
+        None => section.need("name", "name = \"greenlake-prod\"", ConnectionName::parse),
+    };
+    Draft { config: read_rest(section, folder, suffix, base, name.clone()), name }
+}
+
+fn read_rest(
+    section: &Section<'_>,
+    folder: &Folder<'_>,
+    suffix: Option<&str>,
+    base: &policy::Draft,
+    name: Option<ConnectionName>,
 ) -> Option<ConnectionConfig> {
-    let name = section.need("name", "name = \"greenlake-prod\"", ConnectionName::parse);
     let example = "issuer = { kind = \"greenlake\", url = \"https://…\", auth = { … } }";
     let issuer = section.need_table("issuer", example, |section| read_issuer(section, folder));
     let example = "vault = { url = \"https://….vault.azure.net\", secret = \"…\" }";
     let vault = section.need_table("vault", example, |section| read_vault(section, folder, suffix));
     let example = "entra = { service_principal_id = \"…\", tenant_url = \"https://…/scimproxy\" }";
     let entra = section.need_table("entra", example, |section| read_entra(section, folder));
-    let draft = section.table("policy", Draft::read)?.over(base);
+    let draft = section.table("policy", policy::Draft::read)?.over(base);
     let (issuer, rules) = issuer.unzip();
     let rules = rules.unwrap_or_else(|| Issuer::unknown(section.key("issuer")));
     let (policy, check) = draft.finish(&rules, section.report())?;

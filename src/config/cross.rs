@@ -4,8 +4,8 @@
 //! ever. The bearer's `tenantId` tells for certain, at run time; here is refused what the configuration shows already.
 
 use super::connection::ConnectionConfig;
+use super::gather::Candidate;
 use super::raw::Report;
-use super::source::Key;
 use crate::domain::PrincipalId;
 
 /// What makes two connections one, as it shows in the configuration.
@@ -68,11 +68,12 @@ const SHARED: [Shared; 6] = [
     },
 ];
 
-/// Checks connections against each other and in themselves. One that could not be read is left out, and keeps its number.
-pub(super) fn check(connections: &[Option<ConnectionConfig>], key: &Key, report: &Report<'_>) {
-    let read = || connections.iter().enumerate().filter_map(|(index, read)| Some((index, read.as_ref()?)));
+/// Checks connections against each other and in themselves; `report_of` is where a connection's problems go. One that could
+/// not be read is left out. Of two that share something the later one is told.
+pub(super) fn check<'a>(candidates: &'a [Candidate], report_of: impl Fn(&Candidate) -> &'a Report<'a>) {
+    let read = || candidates.iter().enumerate().filter_map(|(index, read)| Some((index, read.config.as_ref()?)));
     for (index, connection) in read() {
-        let key = key.element(index);
+        let (key, report) = (&candidates[index].key, report_of(&candidates[index]));
         let mut told = None;
         for Shared { at, identity, why } in &SHARED {
             let twin = read()

@@ -1,11 +1,13 @@
 //! The configuration: a TOML file, the environment laid over it, parsed once into types that cannot be wrong.
 //!
-//! Loading reads that one file and nothing else, neither the clock nor a secret (and looks whether the service's runtime
-//! directory is there). Every problem is reported at once
-//! ([`ConfigErrors`]). No secret is ever inline: only the paths of files that hold one ([`SecretFile`]).
+//! Loading reads that file, the files of `connections_dir` ([`folder`]) and nothing else, neither the clock nor a secret (and
+//! looks whether the service's runtime directory is there). Every problem is reported at once ([`ConfigErrors`]); those of one
+//! connection refuse that one alone ([`Refused`]). No secret is ever inline: only the paths of files that hold one
+//! ([`SecretFile`]).
 //!
 //! A variable is named `SCIM_ROTATOR__SECTION__KEY`, two underscores between levels: `SCIM_ROTATOR__LOG__FORMAT=json`.
-//! Lists of tables (`[[connections]]`) can be set in the file only. Relative paths count from the file's folder.
+//! Lists of tables (`[[connections]]`) can be set in the file only. Relative paths count from the folder of the file that
+//! they stand in.
 
 mod auth;
 mod azure;
@@ -13,6 +15,8 @@ mod blot;
 mod connection;
 mod credential;
 mod cross;
+mod folder;
+mod gather;
 mod http;
 mod policy;
 mod problem;
@@ -36,8 +40,6 @@ pub use source::Environment;
 use url::Url;
 
 use crate::secret_file::SecretFile;
-use raw::{Report, Section};
-use source::Source;
 
 /// Everything that the daemon is told.
 #[derive(Clone, Debug)]
@@ -54,6 +56,17 @@ pub struct Config {
     pub runtime_dir: PathBuf,
     /// The tokens to rotate: at least one.
     pub connections: Vec<ConnectionConfig>,
+    /// Connections that cannot be used, while the others can.
+    pub refused: Vec<Refused>,
+}
+
+/// A connection whose own configuration cannot be used.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Its name, or where it stands, if that cannot be read either.
+    pub name: String,
+    /// Everything that is wrong with it: at least one problem.
+    pub problems: ConfigErrors,
 }
 
 /// A configuration that can be used, and what should be looked at nevertheless.
@@ -92,18 +105,7 @@ impl Config {
 
     /// As [`load`](Self::load), with the content of `file` at hand.
     pub fn parse(file: &Path, text: &str, environment: &Environment) -> Result<Loaded, ConfigErrors> {
-        let (source, problems) = Source::new(file, text, environment);
-        let Some(source) = source else { return Err(ConfigErrors::new(problems)) };
-        let report = Report::new(&source, problems);
-        let path = file.parent().unwrap_or(Path::new(""));
-        let config = Section::read_root(&report, |root| {
-            let folder = Folder { path, sandboxed: root.has("sandbox") };
-            read(root, &folder, environment)
-        });
-        match (config, report.finish()) {
-            (Some(config), (problems, warnings)) if problems.is_empty() => Ok(Loaded { config, warnings }),
-            (_, (problems, _)) => Err(ConfigErrors::new(problems)),
-        }
+        gather::parse(file, text, environment)
     }
 
     /// Every URL that requests are sent to.
@@ -130,24 +132,6 @@ impl Config {
         let proxy = self.http.proxy.login().map(|login| ("http.proxy".to_owned(), &login.password));
         azure.chain(proxy).chain(issuers).collect()
     }
-}
-
-fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> Option<Config> {
-    let sandbox = if folder.sandboxed { root.table("sandbox", process::read_sandbox) } else { None };
-    let azure = root.table("azure", |section| azure::read(section, folder, environment));
-    let http = root.table("http", |section| http::read(section, folder, environment));
-    let log = root.table("log", process::read_log);
-    let runtime_dir = process::read_runtime_dir(root, folder, environment);
-    let (suffix, azure) = azure?;
-    let base = root.table("policy", policy::Draft::read)?;
-    let connections = root.tables("connections", |section| connection::read(section, folder, suffix.as_deref(), &base));
-    if connections.is_empty() {
-        let what = "there is none: write a table [[connections]] for each token to rotate";
-        root.report().problem(&root.key("connections"), what);
-    }
-    cross::check(&connections, &root.key("connections"), root.report());
-    let connections = connections.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(Config { azure: azure?, http: http?, log: log?, sandbox, runtime_dir, connections })
 }
 
 #[cfg(test)]

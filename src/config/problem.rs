@@ -169,7 +169,7 @@ impl fmt::Display for Problem {
 }
 
 /// Everything that is wrong with a configuration: never empty, in the order of the file, the environment last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConfigErrors(Vec<Problem>);
 
 impl ConfigErrors {
@@ -183,6 +183,11 @@ impl ConfigErrors {
     /// The problems.
     pub fn problems(&self) -> &[Problem] {
         &self.0
+    }
+
+    /// The problems, to be told with others.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.0
     }
 }
 

@@ -109,6 +109,11 @@ impl<'a> Section<'a> {
         self.report
     }
 
+    /// The full key of this table.
+    pub fn own_key(&self) -> Key {
+        self.key.clone()
+    }
+
     /// The full key of `name` in this table.
     pub fn key(&self, name: &str) -> Key {
         self.key.child(name)
@@ -149,6 +154,21 @@ impl<'a> Section<'a> {
         parse: impl FnOnce(Scalar<'_>) -> Result<T, String>,
     ) -> Option<T> {
         if self.has(name) { self.get(name, parse) } else { self.missing(name, example) }
+    }
+
+    /// As [`get`](Self::get), of a value that is not set here and comes from elsewhere.
+    pub fn named<T>(
+        &self,
+        name: &'static str,
+        value: &str,
+        parse: impl FnOnce(Scalar<'_>) -> Result<T, String>,
+    ) -> Option<T> {
+        match parse(Scalar::Text(value)) {
+            Ok(parsed) => Some(parsed),
+            Err(what) => {
+                self.refuse(name, format!("is missing, and the file's own name cannot be taken for it: {what}"))
+            }
+        }
     }
 
     /// Reads the table `name`, or an empty one where it is not set.

@@ -1,4 +1,5 @@
 mod azure;
+mod folder;
 
 use std::path::Path;
 
@@ -35,18 +36,33 @@ fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, ConfigErrors>
 }
 
 fn config(text: &str) -> Config {
-    parse(text, &[]).unwrap_or_else(|errors| panic!("{errors}")).config
+    let config = parse(text, &[]).unwrap_or_else(|errors| panic!("{errors}")).config;
+    assert!(config.refused.is_empty(), "{:?}", config.refused);
+    config
+}
+
+/// What is wrong with it all, or with one of its connections.
+fn errors(text: &str, variables: &[(&str, &str)]) -> ConfigErrors {
+    match parse(text, variables) {
+        Err(errors) => errors,
+        Ok(loaded) => {
+            let problems = loaded.config.refused.into_iter().flat_map(|refused| refused.problems.into_problems());
+            let problems: Vec<_> = problems.collect();
+            assert!(!problems.is_empty(), "it was accepted");
+            ConfigErrors::new(problems)
+        }
+    }
 }
 
 /// Keys and texts of all problems.
 fn problems(text: &str) -> Vec<(String, String)> {
-    let errors = parse(text, &[]).map(|_| ()).expect_err("it was accepted");
+    let errors = errors(text, &[]);
     errors.problems().iter().map(|p| (p.key.clone().unwrap_or_default(), p.what.clone())).collect()
 }
 
 /// The only problem: its key, and the whole list as shown.
 fn problem(text: &str, variables: &[(&str, &str)]) -> (String, String) {
-    let errors = parse(text, variables).map(|_| ()).expect_err("it was accepted");
+    let errors = errors(text, variables);
     assert_eq!(errors.problems().len(), 1, "{errors}");
     (errors.problems()[0].key.clone().unwrap_or_default(), errors.to_string())
 }

@@ -116,6 +116,8 @@ reasons! {
     StepFailed => "a step failed and will be resumed",
     /// Another process has stored a newer version.
     TakenOver => "another process has taken over",
+    /// Refused at load, while the other connections run.
+    ConfigRefused => "its configuration cannot be used",
     /// Two connections, one issuer tenant.
     TenantShared => "two connections have one issuer tenant and would rotate each other's token away",
     /// Shutting down.
@@ -174,6 +176,9 @@ impl Reason {
             }
             Self::SupplyNeeded => {
                 "bring the next token by `scim-rotator adopt NAME --token-file FILE`, or store it in the vault"
+            }
+            Self::ConfigRefused => {
+                "correct what is listed; `scim-rotator config check` tries it; then reload the daemon (SIGHUP)"
             }
             Self::TenantShared => "remove one of the two connections from the configuration",
             Self::Held => "`scim-rotator release NAME` ends the hold",
@@ -245,6 +250,7 @@ impl Reason {
             | Self::NothingToAdopt
             | Self::JournalDamaged
             | Self::PreflightFailed
+            | Self::ConfigRefused
             | Self::TenantShared
             | Self::RotatedElsewhere
             | Self::SupplyNeeded
@@ -306,6 +312,7 @@ mod tests {
             Reason::NothingToAdopt,
             Reason::JournalDamaged,
             Reason::PreflightFailed,
+            Reason::ConfigRefused,
             Reason::TenantShared,
             Reason::RotatedElsewhere,
             Reason::SupplyNeeded,

@@ -154,10 +154,22 @@ impl Report {
         format!("{}: {} [{reason}]{error}{remedy}", self.connection, self.standing.sentence())
     }
 
+    /// A connection that is not tended, because its configuration cannot be used; `problems` says why.
+    pub fn refused(name: &str, problems: String) -> Self {
+        let (kind, reason) = (Kind::NeedsHuman, Reason::ConfigRefused);
+        let remedy = reason.remedy_for(name);
+        let standing = Standing { kind, action: "needs-human", reason, next: None, error: Some(problems), remedy };
+        Self { standing, ..Self::nothing(name) }
+    }
+
     /// A connection of which nothing is known yet.
     pub(super) fn unseen(spec: &Spec) -> Self {
+        Self::nothing(&spec.name)
+    }
+
+    fn nothing(name: &str) -> Self {
         Self {
-            connection: spec.name.clone(),
+            connection: name.to_owned(),
             standing: Standing {
                 kind: Kind::Unknown,
                 action: "look",

@@ -16,6 +16,7 @@ mod doctor;
 mod far_side;
 mod federated;
 mod first_contact;
+mod folder;
 mod identity;
 mod kill;
 mod messages;

@@ -27,6 +27,7 @@ pub async fn run(config: &Config, args: &PlanArgs, out: &mut impl Write) -> anyh
         .iter()
         .zip(&reports)
         .map(|(connection, report)| Plan::new(connection, report, now, args.horizon))
+        .chain(reports.iter().skip(config.connections.len()).map(Plan::refused))
         .collect();
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "connections": plans }))?;
@@ -102,6 +103,26 @@ struct Coming {
 }
 
 impl Plan {
+    /// Of a connection whose configuration cannot be used, nothing can be planned.
+    fn refused(report: &Report) -> Self {
+        Self {
+            connection: report.connection.clone(),
+            now: report.standing.sentence(),
+            error: report.standing.error.clone(),
+            remedy: report.standing.remedy.clone(),
+            next_look: None,
+            supplied: false,
+            next_rotation: None,
+            last_safe_moment: None,
+            slack_seconds: None,
+            expires: None,
+            expiry_source: None,
+            steps: Vec::new(),
+            afterwards: String::new(),
+            rotations: Vec::new(),
+        }
+    }
+
     fn new(connection: &ConnectionConfig, report: &Report, now: Timestamp, horizon: TimeDelta) -> Self {
         let policy = &connection.policy;
         let token = report.token.as_ref();

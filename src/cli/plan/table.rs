@@ -31,18 +31,21 @@ fn row(plan: &Plan) -> [String; 5] {
 
 fn details(plan: &Plan, horizon: TimeDelta, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n{}: {}", plan.connection, plan.now)?;
+    if let Some(error) = &plan.error {
+        writeln!(out, "  error: {error}")?;
+    }
+    if let Some(remedy) = &plan.remedy {
+        writeln!(out, "  to do: {remedy}")?;
+    }
+    if plan.afterwards.is_empty() {
+        return Ok(());
+    }
     match &plan.next_rotation {
         Some(next) => why(plan, next, out)?,
         None if plan.slack_seconds.is_none() => {
             writeln!(out, "  no rotation can be told yet: no token is known, or nothing says when it ends")?;
         }
         None => writeln!(out, "  no rotation is to come")?,
-    }
-    if let Some(error) = &plan.error {
-        writeln!(out, "  error: {error}")?;
-    }
-    if let Some(remedy) = &plan.remedy {
-        writeln!(out, "  to do: {remedy}")?;
     }
     if !plan.steps.is_empty() {
         writeln!(out, "  a rotation does, in this order:")?;
