@@ -160,3 +160,46 @@ fn a_slack_that_is_longer_than_the_token_lives_is_clamped_to_half_of_what_remain
     assert!(due.clamped);
     assert_eq!((due.at, due.last_safe), (moment("2027-01-06T00:00:00Z"), Some(moment("2027-01-21T00:00:00Z"))));
 }
+
+/// The first openings from a day on, in the zone's own time.
+fn openings(cron: &str, zone: chrono_tz::Tz, from: &str, count: usize) -> Vec<String> {
+    let window = Window { opens: cron.parse().unwrap(), lasts: TimeDelta::hours(1), zone };
+    let mut at = moment(from);
+    let next = || {
+        let (opens, closes) = window.next(at).unwrap();
+        assert_eq!(closes - opens, TimeDelta::hours(1));
+        at = closes;
+        opens.with_timezone(&zone).format("%Y-%m-%d %H:%M %:z").to_string()
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
+#[test]
+fn a_window_opens_once_a_day_when_summer_time_begins_and_ends() {
+    let berlin = chrono_tz::Europe::Berlin;
+    // Half past two does not exist on the day on which summer time begins, and comes twice on the day on which it ends.
+    assert_eq!(
+        openings("0 30 2 * * *", berlin, "2027-03-27T00:00:00Z", 3),
+        ["2027-03-27 02:30 +01:00", "2027-03-28 03:00 +02:00", "2027-03-29 02:30 +02:00"]
+    );
+    assert_eq!(
+        openings("0 30 2 * * *", berlin, "2027-10-30T00:00:00Z", 3),
+        ["2027-10-30 02:30 +02:00", "2027-10-31 02:30 +02:00", "2027-11-01 02:30 +01:00"]
+    );
+}
+
+#[test]
+fn a_midnight_that_summer_time_leaves_out_opens_the_window_at_one() {
+    assert_eq!(
+        openings("0 0 0 * * *", chrono_tz::Africa::Cairo, "2027-04-29T00:00:00Z", 3),
+        ["2027-04-30 01:00 +03:00", "2027-05-01 00:00 +03:00", "2027-05-02 00:00 +03:00"]
+    );
+}
+
+#[test]
+fn a_window_on_a_leap_day_opens_every_four_years() {
+    assert_eq!(
+        openings("0 0 12 29 2 *", chrono_tz::UTC, "2027-01-01T00:00:00Z", 2),
+        ["2028-02-29 12:00 +00:00", "2032-02-29 12:00 +00:00"]
+    );
+}

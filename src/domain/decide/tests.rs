@@ -7,6 +7,7 @@ mod milestones;
 mod ordered;
 mod paused;
 mod plan;
+mod properties;
 mod rejected;
 mod restated;
 mod rivals;
