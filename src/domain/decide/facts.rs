@@ -98,6 +98,11 @@ impl<'a> Facts<'a> {
         self.journal.current()?.labels.token.as_ref()
     }
 
+    /// Whether there has ever been a token of ours; until then only `bootstrap` and a person say how to begin.
+    pub(super) fn has_begun(&self) -> bool {
+        self.journal.ours().any(|e| e.labels.stage == Stage::Current)
+    }
+
     /// Whether a former process may have asked the issuer without the list showing it yet.
     pub(super) fn may_be_blind(&self) -> bool {
         let calm = !self.hurried && !self.is_overridden();

@@ -5,11 +5,11 @@ use chrono::TimeDelta;
 use super::decision::note;
 use super::facts::{HUMAN_WAIT, SECOND_PUT};
 use super::{CurrentHealth, Decision, Facts, Question, unfinished};
-use crate::domain::Verdict;
 use crate::domain::attempts::ahead;
 use crate::domain::job::{ExecutionState, JobState};
 use crate::domain::journal::{Label, Labels, Stage, StartNote};
 use crate::domain::reason::Reason;
+use crate::domain::{Timestamp, Verdict};
 
 /// A good token that is lost a second time within this time is no accident.
 const FAMILIAR: TimeDelta = TimeDelta::days(7);
@@ -29,7 +29,7 @@ pub(super) fn late(f: &Facts<'_>) -> Option<Decision> {
 pub(super) fn mend(f: &Facts<'_>) -> Option<Decision> {
     let rested = f.attempts.failed_at.is_none_or(|failed| f.now - failed >= REST);
     let is_early = f.attempts.waiting(f.now).is_some() && !rested;
-    if is_early || f.journal.pending().is_some() || f.journal.current().is_none() {
+    if is_early || f.journal.pending().is_some() || !f.has_begun() {
         return None;
     }
     let is_lost = f.journal.open_intent().is_some();
@@ -60,10 +60,11 @@ pub(super) fn trouble(f: &Facts<'_>) -> Option<Decision> {
         (Some(Verdict::Accepted), _) => {
             let quarantine = quarantine?;
             let entry = f.journal.current()?;
-            let began = quarantine.began.unwrap_or_default();
+            // One without a beginning is told from others by the last cycle that succeeded before it.
+            let succeeded = f.job.last_success.as_ref().map(|last| last.began);
+            let began = quarantine.began.or(succeeded).unwrap_or_default();
             if entry.labels.started.is_some_and(|started| started.quarantine == began && !started.failed) {
-                let until = quarantine.next_attempt.and_then(|next| ahead(next, f.now)).unwrap_or(f.now + HUMAN_WAIT);
-                return Some(Decision::Wait { until, reason: Reason::QuarantineStands });
+                return quarantine_stands(f, quarantine.next_attempt);
             }
             let labels =
                 Labels { started: Some(StartNote { quarantine: began, failed: false }), ..entry.labels.clone() };
@@ -82,6 +83,13 @@ pub(super) fn trouble(f: &Facts<'_>) -> Option<Decision> {
             Some(Decision::Wait { until: f.now + NO_VERDICT_WAIT, reason: Reason::NoVerdict })
         }
     }
+}
+
+/// Nothing more is done for it but to wait for Entra's own next try; a token that comes due is rotated all the same.
+fn quarantine_stands(f: &Facts<'_>, next_attempt: Option<Timestamp>) -> Option<Decision> {
+    let until = next_attempt.and_then(|next| ahead(next, f.now)).unwrap_or(f.now + HUMAN_WAIT);
+    let due = f.token().and_then(|token| f.policy.due(token)).map_or(until, |due| due.at);
+    (due > f.now).then_some(Decision::Wait { until: until.min(due), reason: Reason::QuarantineStands })
 }
 
 /// A good token that is refused is replaced. The second time within a week somebody else rotates as well, and another

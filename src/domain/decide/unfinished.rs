@@ -51,7 +51,7 @@ pub(super) fn answer_lost(f: &Facts<'_>) -> Option<Decision> {
 }
 
 pub(super) fn bootstrap(f: &Facts<'_>) -> Option<Decision> {
-    if f.journal.ours().any(|e| e.labels.stage == Stage::Current) {
+    if f.has_begun() {
         return None;
     }
     Some(match f.policy.bootstrap {

@@ -131,3 +131,53 @@ fn a_rejected_token_is_looked_at_again_where_there_is_no_current_one_and_not_for
     seen.versions.push(version(Labels { proof: proven(), ..labels(Stage::Current, 3, day(0)) }, day(10)));
     assert_ne!(seen.decide(), Decision::Ask(Question::Rejected), "a clock that was ahead by days");
 }
+
+#[test]
+fn before_there_is_a_token_of_ours_nothing_is_mended_and_the_first_one_is_made_as_configured_and_not_otherwise() {
+    let mut seen = refused(well(), CurrentHealth::Unreadable);
+    let mut placeholder = Labels::new(Stage::Placeholder, 1, "r1".to_owned(), None);
+    let intent = intended(0, Mode::Overlap).last().intent.take();
+    placeholder.intent = intent.map(|intent| Intent { end: IntentEnd::NotIssued, ..intent });
+    seen.versions = vec![version(placeholder, day(9))];
+    assert_eq!(seen.reason(), Some(Reason::NotAdopted));
+    seen.policy.bootstrap = Some(Bootstrap::Rotate);
+    assert!(is_rotation(&seen.decide(), Mode::Overlap, Reason::BootstrapIssue), "{:?}", seen.decide());
+}
+
+/// The job is in quarantine although Entra accepts what it has saved; `start` has been given for that once.
+fn standing(now: Timestamp) -> Seen {
+    let mut seen = quarantined(Seen { now, ..well() });
+    seen.answers.saved = Some(Verdict::Accepted);
+    seen.last().started = Some(StartNote { quarantine: day(9), failed: false });
+    let next = now + TimeDelta::hours(20);
+    seen.job.quarantine.as_mut().unwrap().next_attempt = Some(next);
+    seen
+}
+
+#[test]
+fn a_quarantine_that_stands_puts_no_rotation_off() {
+    let due = day(70);
+    let until = |now| match standing(now).decide() {
+        Decision::Wait { until, reason: Reason::QuarantineStands } => until,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(until(due - TimeDelta::hours(21)), due - TimeDelta::hours(1), "Entra tries again then");
+    assert_eq!(until(due - TimeDelta::hours(1)), due);
+    assert_eq!(standing(due).reason(), Some(Reason::NearingExpiry));
+}
+
+#[test]
+fn a_quarantine_whose_beginning_graph_does_not_tell_is_another_one_once_a_cycle_has_succeeded_since() {
+    let mut seen = standing(day(10));
+    seen.job.quarantine.as_mut().unwrap().began = None;
+    seen.last().started = None;
+    let succeeded = |day| Execution { began: day, ended: day, state: ExecutionState::Succeeded };
+    seen.job.last_success = Some(succeeded(day(8)));
+    let Decision::Start { labels, reason: Reason::QuarantineToEnd, .. } = seen.decide() else {
+        panic!("{:?}", seen.decide())
+    };
+    seen.last().started = labels.started;
+    assert_eq!(seen.reason(), Some(Reason::QuarantineStands), "once for each");
+    seen.job.last_success = Some(succeeded(day(9)));
+    assert_eq!(seen.reason(), Some(Reason::QuarantineToEnd));
+}
