@@ -34,8 +34,9 @@ impl Run<'_> {
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "gap"))]
     pub async fn await_gap(&self, mut job: Job, deadline: Option<Timestamp>) -> Result<Job, Halt> {
         self.progress.enter("wait for the gap between two cycles");
-        let deadline = deadline.unwrap_or(Timestamp::MAX_UTC).min(self.now() + LONGEST_GAP_WAIT);
-        while job.state == JobState::Active && !in_gap(&job) && self.now() < deadline {
+        let until = self.elapsed() + LONGEST_GAP_WAIT;
+        let is_over = || self.elapsed() >= until || deadline.is_some_and(|deadline| self.now() >= deadline);
+        while job.state == JobState::Active && !in_gap(&job) && !is_over() {
             self.wait_unless_stopping(POLL).await?;
             job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
         }
@@ -161,8 +162,11 @@ impl Run<'_> {
     }
 
     /// A pause was certainly not made: nobody shall take a later one for it.
-    pub async fn deny_pause(&self, record: &mut Record, plan: PauseNote) -> Result<(), Halt> {
-        self.note_pause(record, PauseNote { ended: Some(plan.planned), ..plan }).await
+    pub async fn deny_pause(&self, record: &mut Record, plan: PauseNote) {
+        if let Err(halt) = self.note_pause(record, PauseNote { ended: Some(plan.planned), ..plan }).await {
+            let error = super::halt::chain(&halt);
+            tracing::debug!(error, "that the job was not paused is written down as soon as it can be");
+        }
     }
 
     /// Writes down that a pause is over, or was never made; if not now, then as soon as it can be: a person may pause the job from here

@@ -108,11 +108,8 @@ impl Run<'_> {
         if let Err(halt) = self.still_ours(&record.labels).await {
             // Nobody has been asked, so nobody shall take this for a lost answer.
             self.give_up_intent(plan, &mut record, &halt).await;
-            if let Some(plan) = own_plan(&record, fence).filter(|_| halt.reason != Reason::TakenOver)
-                && let Err(error) = self.deny_pause(&mut record, plan).await
-            {
-                let error = super::halt::chain(&error);
-                tracing::debug!(error, "that the job was not paused is written down as soon as it can be");
+            if let Some(plan) = own_plan(&record, fence).filter(|_| halt.reason != Reason::TakenOver) {
+                self.deny_pause(&mut record, plan).await;
             }
             return Err(halt);
         }

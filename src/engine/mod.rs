@@ -242,6 +242,7 @@ impl Connection {
                 decision.reason() != Some(Reason::AnotherHolder) && !seen.journal.is_kept_by_another(&spec.holder);
             if !has_say {
                 run.memory.forgive();
+                self.give_way(&run, &seen);
             } else if act == Act::CarryOut
                 && let Err(halt) = run.settle_debts(&seen.journal).await
             {
@@ -294,7 +295,8 @@ impl Connection {
                     let remedy = report.standing.remedy.as_deref();
                     tracing::error!(decision = "needs-human", %reason, %until, remedy, "{}", report.standing.sentence());
                     self.order = None;
-                    *until
+                    // Whatever only he can end, something else may be to be done meanwhile.
+                    (*until).min(now + decide::HUMAN_WAIT)
                 }
                 _ if act == Act::DecideOnly || shutdown.is_cancelled() => now,
                 decision => {
@@ -386,6 +388,16 @@ impl Connection {
         result
     }
 
+    /// Another process has the say: a token in memory only is kept, unless it has come home or somebody has written past it.
+    fn give_way(&mut self, run: &Run<'_>, seen: &Observed) {
+        let Some(mut held) = self.unsaved.take() else { return };
+        match run.has_come_home(&mut held, &seen.journal) {
+            Ok(true) => (),
+            Ok(false) => self.unsaved = Some(held),
+            Err(halt) => tell_dropped(&halt),
+        }
+    }
+
     /// Where the rest cannot be seen, the vault alone is asked to take such a token, once: it may be back before the others
     /// are. What is to be done with the token then is decided when all can be seen.
     async fn bring_home_unseen(&mut self, run: &Run<'_>) {
@@ -394,11 +406,9 @@ impl Connection {
             Ok(()) => {
                 tracing::info!(token = %held.token.fingerprint(), "the vault has taken the token that was in memory only")
             }
-            Err(halt) if halt.reason == Reason::TakenOver => {
-                tracing::warn!(reason = %halt.reason, error = %chain(&halt), "a token that was in memory only is dropped");
-            }
+            Err(halt) if halt.reason == Reason::TakenOver => tell_dropped(&halt),
             Err(halt) => {
-                tracing::debug!(error = %chain(&halt), "the vault does not take the token that is in memory only");
+                tracing::debug!(error = %chain(&halt), "the token that is in memory only is not stored yet");
                 self.unsaved = Some(held);
             }
         }
@@ -413,4 +423,8 @@ impl Connection {
         }
         self.progress.ended(last);
     }
+}
+
+fn tell_dropped(halt: &Halt) {
+    tracing::warn!(reason = %halt.reason, error = %chain(halt), "a token that was in memory only is dropped");
 }

@@ -10,7 +10,7 @@ use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
 use crate::domain::journal::{Entry, IntentEnd, Journal, Label, Labels, PauseNote, RetryNote, Stage, StartNote};
-use crate::domain::{Job, JobState, Mode, Plan, Reason, Timestamp, Token, VersionId};
+use crate::domain::{Job, JobState, Mode, Plan, Reason, Timestamp, Token, Verdict, VersionId};
 use crate::ports::{CallError, Class, VaultError};
 
 impl Run<'_> {
@@ -68,10 +68,10 @@ impl Run<'_> {
         wants_fence: bool,
         intent: &mut Record,
     ) -> Result<(), Halt> {
-        // A token that nobody knows may end the one that Entra holds.
-        let falling = match seen.journal.open_intent() {
-            Some(_) => self.token_of(seen.journal.current()).await.ok().flatten(),
-            None => None,
+        // A token that nobody knows may end the one that Entra holds, or that one is dead already.
+        let falling = match known_dead || seen.journal.open_intent().is_some() {
+            true => self.token_of(seen.journal.current()).await.ok().flatten(),
+            false => None,
         };
         let falling = falling.as_ref();
         match (fence, seen.journal.held_pause()) {
@@ -96,7 +96,10 @@ impl Run<'_> {
             return halt; // Whoever has taken over may need the pause; if not, the next look ends it.
         }
         let lowered = match own_plan(intent, fence).filter(|_| halt.class != Class::Ambiguous) {
-            Some(plan) => self.deny_pause(intent, plan).await,
+            Some(plan) => {
+                self.deny_pause(intent, plan).await;
+                Ok(())
+            }
             None if older_answer => Ok(()),
             None => self.lower_fence(intent).await,
         };
@@ -106,11 +109,11 @@ impl Run<'_> {
         halt
     }
 
-    /// Where certainly no token was made, the job may run with a living old one; with a dead one a later look decides, and so
-    /// it does where an answer may be lost.
+    /// Where certainly no token was made, the job may run with a living old one, or with whatever else Entra accepts of what it
+    /// has saved; with a dead one a later look decides, and so it does where an answer may be lost.
     async fn unfence_after(&self, intent: &mut Record, old: &Old, halt: Halt) -> Halt {
-        if !old.dead
-            && intent.labels.intent.as_ref().is_some_and(|i| i.end == IntentEnd::NotIssued)
+        if intent.labels.intent.as_ref().is_some_and(|i| i.end == IntentEnd::NotIssued)
+            && (!old.dead || matches!(self.ports.provisioner.test_saved().await, Ok(Verdict::Accepted)))
             && let Err(error) = self.lower_fence(intent).await
         {
             tracing::warn!(error = %super::halt::chain(&error), "the job could not be started again; a later look does it");
@@ -155,7 +158,7 @@ impl Run<'_> {
 
     /// Whether a token that was not seen to be stored stands in the vault all the same: only the answer to the store was lost,
     /// and it is pending like any other. Fails when somebody has written past its place.
-    fn has_come_home(&self, held: &mut Held, journal: &Journal) -> Result<bool, Halt> {
+    pub fn has_come_home(&self, held: &mut Held, journal: &Journal) -> Result<bool, Halt> {
         if journal.next_seq() > held.labels.seq + 1 {
             return Err(self.taken_over());
         }
@@ -167,11 +170,12 @@ impl Run<'_> {
     /// asked once.
     pub async fn store_unseen(&self, held: &mut Held) -> Result<(), Halt> {
         let versions = self.ports.vault.list().await?;
-        if self.is_kept_by_another(versions.clone()) {
-            return Err(self.taken_over());
-        }
-        if self.has_come_home(held, &self.journal(versions))? {
+        if self.has_come_home(held, &self.journal(versions.clone()))? {
             return Ok(());
+        }
+        // Whoever has claimed the say may do nothing with it: the token is kept until he does.
+        if self.is_kept_by_another(versions) {
+            return Err(Halt::because(Reason::AnotherHolder));
         }
         self.store_now(held, TimeDelta::zero()).await
     }
@@ -192,7 +196,7 @@ impl Run<'_> {
                 if let Some(fence) = fence.as_mut() {
                     let refused = own_plan(fence, Planned::At(seen.job.seen_at));
                     match refused.filter(|_| halt.class != Class::Ambiguous && halt.reason != Reason::TakenOver) {
-                        Some(plan) => self.deny_pause(fence, plan).await?,
+                        Some(plan) => self.deny_pause(fence, plan).await,
                         None if halt.reason == Reason::ShuttingDown => self.lower_fence(fence).await?,
                         None => (),
                     }

@@ -2,11 +2,11 @@
 //! takes the rotation up waits for the rest of it, and no cycle fails.
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy};
+use scim_rotator::domain::{Bootstrap, Fence, Mode, Order, Policy};
 
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
-use super::{Crash, Side};
+use super::{Crash, FaceOptions, Side};
 use crate::world::{Event, Fault, Op, Service, Settings, TakesEffect, World};
 
 /// Two minutes into a cycle a person has stored a new token, which dies for the old one as soon as it is used.
@@ -144,4 +144,20 @@ async fn the_first_cycle_of_a_job_is_waited_for_before_a_token_is_made() {
     let drive = Drive::new(World::new(first), rules);
     drive.world().advance(TimeDelta::minutes(2));
     ends_well(&drive, &[], "").await;
+}
+
+#[tokio::test]
+async fn where_the_token_turns_out_to_be_dead_no_cycle_is_waited_for_that_could_not_live_on_it() {
+    let long = Settings { cycle_length: TimeDelta::minutes(19), takes_effect: TakesEffect::OwnExpiry, ..settings() };
+    let drive = about_to_rotate(long, policy(Mode::Overlap, Fence::Auto)).await;
+    // In the gap after a cycle, so that nothing shows yet.
+    let ended = drive.world().jobs()[0].last.clone().expect("a cycle has ended").ended;
+    drive.world().advance_to(ended + TimeDelta::minutes(41));
+    drive.world().person_rotates(true);
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    let world = drive.world();
+    let ledger = &world.ledger;
+    assert_eq!((world.saved_token(), ledger.cycles_failed), (Some(3), 0), "{}", ledger.trace());
+    assert!(ledger.outage < TimeDelta::minutes(8), "{}\n{}", ledger.outage, ledger.trace());
 }

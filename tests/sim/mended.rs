@@ -1,11 +1,15 @@
 //! What needs no new token is done while one is waited for: after a failure, after lost answers, with the day's issues spent.
 
-use chrono::TimeDelta;
-use scim_rotator::domain::{Fence, Mode, Policy};
+use std::sync::Arc;
 
+use chrono::TimeDelta;
+use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy};
+use scim_rotator::engine::Act;
+
+use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
-use crate::world::{Event, Fault, Op, Schedule, Service, Settings, TakesEffect, Timestamp, World};
+use crate::world::{Begin, Event, Fault, Op, Schedule, Service, Settings, TakesEffect, Timestamp, Who, World};
 
 fn own_expiry() -> Settings {
     Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }
@@ -98,4 +102,67 @@ async fn with_every_token_deleted_a_new_one_is_had_though_a_person_stores_what_i
     )
     .await;
     assert!(outage < soon(), "{outage}\n{}", drive.world().ledger.trace());
+}
+
+#[tokio::test]
+async fn before_the_first_token_of_ours_a_quarantine_has_none_made_otherwise_than_bootstrap_says() {
+    for bootstrap in [None, Some(Bootstrap::Rotate)] {
+        let first = Settings { begin: Begin::AtEntra, ..own_expiry() };
+        let rules = |bootstrap| Policy { bootstrap, ..policy(Mode::RemoveCurrent, Fence::Auto) };
+        let drive = Drive::new(World::new(first), rules(Some(Bootstrap::Rotate)));
+        let begin = drive.world().now();
+        drive.world().faults.during(Service::Hpe, begin, begin + TimeDelta::hours(9), Fault::Status(403, None));
+        drive.live(&[], begin + TimeDelta::hours(2)).await;
+        pastes_garbage(&mut drive.world());
+        drive.world().person_starts();
+        let drive = Drive::new(drive.world().clone(), rules(bootstrap));
+        drive.live(&[], begin + TimeDelta::hours(24)).await;
+        let world = drive.world();
+        let made = world.ledger.events().filter_map(|(_, event)| match event {
+            Event::Issued { by: Who::Daemon, remove_current, .. } => Some(*remove_current),
+            _ => None,
+        });
+        let expected = if bootstrap.is_some() { vec![false] } else { vec![] };
+        assert_eq!(made.collect::<Vec<_>>(), expected, "{bootstrap:?}\n{}", world.ledger.trace());
+    }
+}
+
+/// Lives until then, and looks only when a look has asked for it: no cron wakes anybody in between.
+async fn woken_by_nobody(drive: &Drive, until: Timestamp) {
+    let (face, connection) = drive.process(FaceOptions { until: Some(until), ..FaceOptions::default() });
+    let mut connection = connection.calm();
+    let looks = async {
+        loop {
+            let look = connection.look(Act::CarryOut).await;
+            let clock = Arc::clone(connection.clock());
+            let wait = (look.next - clock.now()).max(TimeDelta::seconds(1));
+            clock.sleep(wait.to_std().expect("a time")).await;
+        }
+    };
+    tokio::select! { biased; () = face.over() => (), () = looks => () }
+}
+
+#[tokio::test]
+async fn with_the_issues_of_a_day_spent_the_job_runs_again_in_time_though_no_cron_wakes_anybody() {
+    let drive = about_to_rotate(own_expiry(), policy(Mode::Overlap, Fence::Auto)).await;
+    drive.world().faults.at_calls(Op::Issue, 1, 4, Fault::LoseRequest);
+    let until = drive.world().now() + TimeDelta::hours(20);
+    woken_by_nobody(&drive, until).await;
+    let world = drive.world();
+    assert_eq!(lost_answers(&world), 4);
+    assert!(world.ledger.paused < TimeDelta::hours(4), "{}\n{}", world.ledger.paused, world.ledger.trace());
+}
+
+#[tokio::test]
+async fn a_first_token_that_the_issuer_will_not_make_keeps_no_job_paused_that_runs_on_a_persons() {
+    let first = Settings { begin: Begin::AtEntra, pause_ends_cycle: true, ..own_expiry() };
+    let rules = Policy { bootstrap: Some(Bootstrap::Rotate), ..policy(Mode::Overlap, Fence::Auto) };
+    let drive = Drive::new(World::new(first), rules);
+    let begin = drive.world().now();
+    drive.world().faults.during(Service::Hpe, begin, begin + TimeDelta::hours(12), Fault::Status(403, None));
+    drive.live(&[], begin + TimeDelta::hours(12)).await;
+    let world = drive.world();
+    let ledger = &world.ledger;
+    assert!(ledger.cycles_cut == 0 && ledger.cycles_succeeded > 12, "{}", ledger.trace());
+    assert!(ledger.paused < TimeDelta::hours(6), "{}\n{}", ledger.paused, ledger.trace());
 }

@@ -83,3 +83,27 @@ async fn a_write_that_entra_ignored_is_made_again_after_an_hour_by_the_clock_tha
     let world = drive.world();
     assert_eq!((world.ledger.issued, world.saved_token()), (1, Some(2)), "{}", world.ledger.trace());
 }
+
+#[tokio::test]
+async fn a_gap_is_waited_for_no_longer_though_the_clock_is_set_back_meanwhile() {
+    // One cycle follows the other, so that there is no gap.
+    let cycle_length = TimeDelta::minutes(39);
+    let busy = Settings { cycle_length, pause_ends_cycle: true, takes_effect: TakesEffect::OwnExpiry, ..settings() };
+    let due = settings().start + TimeDelta::days(70);
+    let drive = about_to_rotate(busy, policy(Mode::Overlap, Fence::Auto)).await;
+    drive.world().advance_to(due);
+    let asked = drive.world().faults.calls(Op::JobRead);
+    let (face, mut connection) = drive.process(FaceOptions { yields: true, ..FaceOptions::default() });
+    let sets_back = async {
+        while drive.world().faults.calls(Op::JobRead) < asked + 10 {
+            tokio::task::yield_now().await;
+        }
+        face.step_clock(BACK);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! { biased; () = sets_back => (), _ = connection.look(Act::CarryOut) => () }
+    let world = drive.world();
+    let took = world.now() - due;
+    assert_eq!(world.saved_token(), Some(2), "{}", world.ledger.trace());
+    assert!(took < TimeDelta::hours(4), "{took}\n{}", world.ledger.trace());
+}

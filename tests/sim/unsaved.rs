@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
-use super::drive::{Drive, policy};
+use super::drive::{Drive, policy, tend};
 use super::rivals::{calls, other_host};
 use crate::world::{Event, Fault, Op, Schedule, Service, Settings, TakesEffect, World};
 
@@ -152,4 +152,65 @@ async fn a_token_in_memory_is_dropped_where_another_host_has_taken_over_although
     assert_eq!(saved, Some(3), "{}", world.ledger.trace());
     assert!(!connection.holds_unsaved_token(), "{}", world.ledger.trace());
     assert_eq!(calls(&world, Op::VaultStore), stores, "{}", world.ledger.trace());
+}
+
+#[tokio::test]
+async fn nor_does_anybody_hold_on_to_it_where_all_can_be_seen() {
+    let (drive, back) = away_after_issue(Fence::Auto).await;
+    let stop = CancellationToken::new();
+    let (_face, mut connection) = drive.host("one-host", FaceOptions::default(), stop.clone());
+    until_unsaved(&mut connection).await;
+    drive.world().advance_to(back);
+    other_host(&drive, TimeDelta::hours(8)).await;
+    let stores = calls(&drive.world(), Op::VaultStore);
+    connection.look(Act::CarryOut).await;
+    assert!(!connection.holds_unsaved_token(), "{}", drive.world().ledger.trace());
+    let told = drive.world().now();
+    stop.cancel();
+    connection.store_unsaved().await;
+    let world = drive.world();
+    assert_eq!((world.now(), calls(&world, Op::VaultStore)), (told, stores), "{}", world.ledger.trace());
+}
+
+/// Another host has claimed the say, and has died before it did anything more.
+#[tokio::test]
+async fn a_token_in_memory_is_kept_where_another_host_has_only_claimed_the_say_although_graph_is_away() {
+    for graph_is_away in [false, true] {
+        let (drive, back) = away_after_issue(Fence::Auto).await;
+        let (_face, mut connection) = drive.process(FaceOptions::default());
+        until_unsaved(&mut connection).await;
+        drive.world().advance_to(back);
+        let labels = calls(&drive.world(), Op::VaultLabel);
+        {
+            let options = FaceOptions { yields: true, ..FaceOptions::default() };
+            let (_face, mut other) = drive.host("other-host", options, CancellationToken::new());
+            let claims = async {
+                while calls(&drive.world(), Op::VaultLabel) == labels {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! { biased; () = claims => (), () = tend(&mut other) => () }
+        }
+        if graph_is_away {
+            let world = &mut *drive.world();
+            let now = world.now();
+            world.faults.during(Service::Graph, now, now + TimeDelta::minutes(30), Fault::Down);
+        }
+        connection.look(Act::CarryOut).await;
+        assert!(connection.holds_unsaved_token(), "{graph_is_away}\n{}", drive.world().ledger.trace());
+        let until = drive.world().now() + TimeDelta::hours(3);
+        while drive.world().now() < until {
+            let look = connection.look(Act::CarryOut).await;
+            let clock = std::sync::Arc::clone(connection.clock());
+            let wait = (look.next - clock.now()).clamp(TimeDelta::seconds(1), TimeDelta::hours(1));
+            clock.sleep(wait.to_std().expect("a time")).await;
+        }
+        let world = drive.world();
+        assert_eq!(
+            (world.saved_token(), world.ledger.issued),
+            (Some(2), 1),
+            "{graph_is_away}\n{}",
+            world.ledger.trace()
+        );
+    }
 }

@@ -12,7 +12,7 @@ use crate::domain::reason::Reason;
 use crate::domain::{Timestamp, Verdict};
 
 /// When a person has to act: look again so soon.
-pub(super) const HUMAN_WAIT: TimeDelta = TimeDelta::hours(1);
+pub const HUMAN_WAIT: TimeDelta = TimeDelta::hours(1);
 /// A token that takes effect later than this is not waited for.
 const LATE: TimeDelta = TimeDelta::days(1);
 /// A token that could not be proven for so long is written once more.

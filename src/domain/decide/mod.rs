@@ -15,7 +15,7 @@ mod unfinished;
 use chrono::TimeDelta;
 
 pub use self::decision::{Decision, Plan};
-pub use self::facts::{Answers, CurrentHealth, Facts, Question};
+pub use self::facts::{Answers, CurrentHealth, Facts, HUMAN_WAIT, Question};
 pub use self::pause::PAUSE_LAG;
 pub use self::rivals::SETTLE;
 use super::job::JobState;
