@@ -237,6 +237,36 @@ messages! {
             means: "Entra tries ever less often, and gives up after 28 days",
             remedy: "see the reason beside it; scim-rotator doctor looks at job, settings and endpoint",
         }
+        /// After them.
+        GivenUp {
+            shows: "the job is in quarantine, and Entra has disabled it on …",
+            means: "28 days are over, and Entra tries no more",
+            remedy: "mend the cause, which the reason beside it names, then start the job in the Entra portal (Provisioning, Start)",
+        }
+        /// Of ours.
+        StandsStill {
+            shows: "provisioning stands still: the job is paused by us since …",
+            means: "a rotation is under way, or was broken off; the job runs again when what is shown beside it is settled",
+            remedy: "see what is shown beside it",
+        }
+        /// Of ours, or of a person's.
+        MayStandStill {
+            shows: "provisioning stands still: the job is paused, it may be by us",
+            means: "somebody has edited the tags that may have told whose pause it is",
+            remedy: "start the job in the Entra portal (Provisioning, Start) unless it is meant to be paused",
+        }
+        /// By a person.
+        Disabled {
+            shows: "the current version in the vault, …, is disabled, so that nobody can read it",
+            means: "Entra is given that token no more, should it lose it; a rotation by policy is made all the same",
+            remedy: "enable the version again, or have a new token made by scim-rotator rotate NAME",
+        }
+        /// And then a rotation was broken off.
+        Placeholder {
+            shows: "nobody can read the current token in the vault, since its version was disabled",
+            means: "a rotation was begun after that, and came to nothing; the version that tells of it holds no token",
+            remedy: "have a new token made by scim-rotator rotate NAME",
+        }
         /// A person's wish.
         Held {
             shows: "a person has put rotations by policy off until …",

@@ -95,13 +95,15 @@ impl Run<'_> {
         self.ports.probe.probe(token).await == ProbeVerdict::Refused
     }
 
-    /// The value of a version of ours, where it has one that can be read.
+    /// The value of a version of ours, where it can be read and is the one that its labels speak of: a placeholder holds none,
+    /// although somebody may have enabled it.
     pub async fn token_of(&self, entry: Option<Entry<'_>>) -> Result<Option<Token>, VaultError> {
-        let Some(entry) = entry.filter(|e| e.version.enabled && e.labels.token.is_some()) else {
+        let Some((entry, note)) = entry.filter(|e| e.version.enabled).and_then(|e| Some((e, e.labels.token.as_ref()?)))
+        else {
             return Ok(None);
         };
         match self.ports.vault.read(&entry.version.id).await {
-            Ok(token) => Ok(Some(token)),
+            Ok(token) => Ok(Some(token).filter(|token| token.fingerprint() == note.id)),
             Err(VaultError::Unusable { .. }) => Ok(None),
             Err(error) => Err(error),
         }

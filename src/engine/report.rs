@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Spec;
 use super::observe::Observed;
 use super::progress::{LastAction, Progress};
-use crate::domain::journal::{Proof, Stage, TokenNote};
+use crate::domain::journal::{Entry, Proof, Stage, TokenNote};
 use crate::domain::{Decision, ExpirySource, JobState, Reason, Timestamp};
 use crate::ports::Class;
 
@@ -315,10 +315,10 @@ fn last_from_journal(seen: &Observed) -> Option<LastAction> {
     Some(LastAction { at, action: "rotate", reason, succeeded: true, error: None })
 }
 
-/// Where the job stands still under a pause that is ours, or may be, and nothing else that is told is about it.
 /// What Graph and the vault date so close together may have happened in either order.
 const SAME_TIME: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
 
+/// Where the job stands still under a pause that is ours, or may be, and nothing else that is told is about it.
 fn pause_warning(seen: &Observed, reason: Reason) -> Option<String> {
     let told = matches!(
         reason,
@@ -343,6 +343,22 @@ fn pause_warning(seen: &Observed, reason: Reason) -> Option<String> {
     }
 }
 
+/// Where nobody can read the current token. A placeholder stands where it could not be read any more, and has never held it.
+fn unreadable_warning(spec: &Spec, current: Entry<'_>) -> Option<String> {
+    let (id, name) = (&current.version.id, &spec.name);
+    let is_unreadable = current.labels.token.is_some() && !current.version.enabled;
+    is_unreadable.then(|| match current.labels.stage {
+        Stage::Placeholder => format!(
+            "nobody can read the current token in the vault, since its version was disabled: have a new token made by \
+             `scim-rotator rotate {name}`"
+        ),
+        _ => format!(
+            "the current version in the vault, {id}, is disabled, so that nobody can read it: enable it again, or have a new \
+             token made by `scim-rotator rotate {name}`"
+        ),
+    })
+}
+
 fn warnings(
     spec: &Spec,
     seen: &Observed,
@@ -357,13 +373,7 @@ fn warnings(
     }
     warnings.extend(pause_warning(seen, reason));
     let Some(entry) = seen.journal.current() else { return warnings };
-    if entry.labels.token.is_some() && !entry.version.enabled {
-        warnings.push(format!(
-            "the current version in the vault, {}, is disabled, so that nobody can read it: enable it again, or have a new \
-             token made by `scim-rotator rotate {}`",
-            entry.version.id, spec.name
-        ));
-    }
+    warnings.extend(unreadable_warning(spec, entry));
     let token: Option<&TokenNote> = entry.labels.token.as_ref();
     match token.and_then(|t| t.expiry).map(|e| e.source) {
         Some(ExpirySource::Assumed) => {
@@ -376,11 +386,14 @@ fn warnings(
         warnings.push("the token lives shorter than the policy thinks: a third of its life is used instead".to_owned());
     }
     if let Some(at) = seen.job.quarantine.as_ref().and_then(|q| q.given_up_at()) {
-        let days = (at - seen.job.seen_at).num_days();
-        warnings.push(format!(
-            "the job is in quarantine: Entra disables it for good in {days} days, on {}",
-            at.date_naive()
-        ));
+        let (date, days) = (at.date_naive(), (at - seen.job.seen_at).num_days());
+        warnings.push(match at > seen.job.seen_at {
+            true => format!("the job is in quarantine: Entra disables it for good in {days} days, on {date}"),
+            false => format!(
+                "the job is in quarantine, and Entra has disabled it on {date}: once its cause is mended, start it in the \
+                 Entra portal (Provisioning, Start)"
+            ),
+        });
     }
     if let Some(until) = held_until {
         let told = |at: Timestamp| at.format("%Y-%m-%d %H:%M:%S UTC").to_string();

@@ -250,6 +250,8 @@ fn a_current_version_that_is_disabled_is_told_with_what_to_do() {
     assert!(one.contains("v7, is disabled") && one.contains("`scim-rotator rotate prod`"), "{one}");
     assert_eq!(told(Stage::Current, true, true).len(), 0);
     assert_eq!(told(Stage::Placeholder, false, false).len(), 0, "it holds nothing");
+    let one = told(Stage::Placeholder, false, true).pop().expect("it is told");
+    assert!(!one.contains("enable") && one.contains("`scim-rotator rotate prod`"), "it never held it: {one}");
 }
 
 #[test]
@@ -279,6 +281,8 @@ fn a_quarantine_is_told_with_the_days_that_are_left() {
     let reason = "EncounteredQuarantineException".to_owned();
     seen.job.quarantine = Some(Quarantine { reason, began: Some(day(7)), next_attempt: None });
     assert!(warned(&seen, &spec(), day(10), "for good in 25 days"));
+    seen.job.seen_at = day(35);
+    assert!(warned(&seen, &spec(), day(35), "has disabled it on 2027-02-19"));
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use chrono::TimeDelta;
 use scim_rotator::domain::policy::Before;
-use scim_rotator::domain::{Fence, Mode, Reason};
+use scim_rotator::domain::{Fence, Mode, Order, Reason};
 use scim_rotator::engine::Act;
 use tokio_util::sync::CancellationToken;
 
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
-use crate::world::{Schedule, Settings, TakesEffect, World};
+use crate::world::{Event, Fault, Op, Schedule, Settings, TakesEffect, World};
 
 /// A rotation that was killed as soon as the world looked like this.
 pub(super) async fn killed_when(fence: Fence, is: impl Fn(&World) -> bool) -> Drive {
@@ -98,4 +98,29 @@ async fn a_place_in_our_order_that_was_edited_to_any_number_costs_no_more_than_a
         let is_told = standing.reason == Reason::JournalDamaged && standing.remedy.is_some();
         assert!(world.entra_holds_a_working_token() || is_told, "{seq}: {standing:?}");
     }
+}
+
+#[tokio::test]
+async fn what_a_person_enables_that_never_held_a_token_is_given_to_nobody() {
+    let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
+    drive.world().versions_mut().and_then(|versions| versions.last_mut()).expect("a version").enabled = false;
+    drive.world().faults.at_call(Op::Issue, 1, Fault::Status(403, None));
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    {
+        let world = &mut *drive.world();
+        let newest = world.versions_mut().and_then(|versions| versions.last_mut()).expect("a version");
+        assert_eq!(newest.tags.get("stage").map(String::as_str), Some("placeholder"));
+        newest.enabled = true;
+        world.person_saves("this-was-never-a-token-0123456789");
+    }
+    let until = drive.world().now() + TimeDelta::hours(3);
+    drive.live(&[], until).await;
+    let world = drive.world();
+    let candidates = world.ledger.events().filter_map(|(_, event)| match event {
+        Event::Tested { token, saved: false, .. } => Some(*token),
+        _ => None,
+    });
+    assert!(candidates.into_iter().all(|token| token.is_some()), "{}", world.ledger.trace());
+    assert_eq!(world.saved_token(), Some(2), "{}", world.ledger.trace());
 }

@@ -214,3 +214,50 @@ async fn a_token_in_memory_is_kept_where_another_host_has_only_claimed_the_say_a
         );
     }
 }
+
+#[tokio::test]
+async fn a_process_that_is_told_to_end_while_a_token_in_memory_settles_stores_it_before_the_time_is_over() {
+    let late = Settings { takes_effect: TakesEffect::Delay(TimeDelta::minutes(9)), ..settings() };
+    let drive = about_to_rotate(late, policy(Mode::Overlap, Fence::Auto)).await;
+    let stop = CancellationToken::new();
+    let (_face, connection) = drive.host("one-host", FaceOptions::default(), stop.clone());
+    let mut connection = connection.calm();
+    let told = async {
+        while drive.world().ledger.issued == 0 {
+            tokio::task::yield_now().await;
+        }
+        let issued = drive.world().now();
+        // The store has come first, and is tried for some minutes.
+        let back = issued + TimeDelta::minutes(6);
+        drive.world().faults.during(Service::Vault, issued, back, Fault::Down);
+        let tested = calls(&drive.world(), Op::TestCandidate);
+        while calls(&drive.world(), Op::TestCandidate) == tested {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        drive.world().now()
+    };
+    drive.world().faults.at_call(Op::VaultStore, 2, Fault::Down);
+    let order = Order::Rotate { mode: None, compromised: false };
+    let ((), told) = futures::join!(
+        async {
+            connection.obey(order).await;
+            connection.store_unsaved().await;
+        },
+        told
+    );
+    {
+        let world = drive.world();
+        let time = world.now() - told;
+        assert!(
+            !connection.holds_unsaved_token() && time < TimeDelta::seconds(280),
+            "{time}\n{}",
+            world.ledger.trace()
+        );
+    }
+    let until = drive.world().now() + TimeDelta::hours(2);
+    drive.live(&[], until).await;
+    let world = drive.world();
+    let ledger = &world.ledger;
+    assert_eq!((world.saved_token(), ledger.issued, ledger.cycles_failed), (Some(2), 1, 0), "{}", ledger.trace());
+}

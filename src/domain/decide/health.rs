@@ -133,7 +133,7 @@ pub(super) fn prove(f: &Facts<'_>) -> Option<Decision> {
 }
 
 pub(super) fn provision_again(f: &Facts<'_>) -> Option<Decision> {
-    let proof = f.journal.current()?.labels.proof;
+    let proof = f.journal.current().filter(|e| e.version.enabled)?.labels.proof;
     let waited = proof.provisioned.is_some_and(|put| f.job.seen_at - put >= SECOND_PUT);
     let wanted = waited && proof.proven.is_none() && proof.again.is_none();
     wanted.then_some(Decision::Provision { reason: Reason::StillUnproven })
