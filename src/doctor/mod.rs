@@ -5,6 +5,7 @@
 //! so, never guessed. A hop that fails skips only what depends on it.
 
 mod bearers;
+mod chain;
 mod entra;
 mod fixes;
 mod questions;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use url::Url;
 
-pub use questions::{Assigned, Bearer, Directory, Greeting, Mapping, Owners, Principal, Snag, Way, Ways};
+pub use questions::{Assigned, Bearer, Directory, Greeting, Mapping, Owners, Principal, Shown, Snag, Way, Ways};
 
 use crate::domain::PrincipalId;
 use crate::ports::{CallError, Clock, Probe, Provisioner, Vault};

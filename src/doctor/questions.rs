@@ -30,8 +30,27 @@ pub struct Way {
     pub resolved: Result<Vec<IpAddr>, Snag>,
     /// Which of them took the connection.
     pub connected: Option<Result<IpAddr, Snag>>,
+    /// The certificates that were shown, the host's own first; nothing if TLS never came so far.
+    pub shown: Vec<Shown>,
     /// TLS, and an answer to a question that anybody may ask.
     pub answered: Option<Result<Greeting, Snag>>,
+}
+
+/// A certificate, as far as a person wants to see it. What stands in it is cleaned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Whom it names.
+    pub subject: String,
+    /// The host names that it is good for.
+    pub names: Vec<String>,
+    /// Who has signed it.
+    pub issuer: String,
+    /// Whether `ca_file` names a CA of this name.
+    pub is_by_file: bool,
+    /// From when on it is good.
+    pub begins: Timestamp,
+    /// Until when.
+    pub ends: Timestamp,
 }
 
 /// The first answer of a host.
@@ -40,6 +59,8 @@ pub struct Greeting {
     /// How far its clock is ahead of ours, at least: what the time of the exchange explains is left out. None without a
     /// `Date`.
     pub ahead: Option<TimeDelta>,
+    /// The version of TLS, as people write it.
+    pub version: Option<&'static str>,
     /// How long the exchange took.
     pub took: Duration,
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use url::Url;
 
-use super::{Check, Greeting, Questions, Snag, Subject, Way, fixes};
+use super::{Check, Greeting, Questions, Snag, Subject, Way, chain, fixes};
+use crate::domain::Timestamp;
 use crate::words::span;
 
 /// From here on a clock is worth a look: bearers of 15 minutes lose part of their life.
@@ -43,7 +44,7 @@ pub(super) async fn all(subject: &Subject, ask: &Questions, checks: &mut Vec<Che
         }
         let way = ask.ways.walk(url).await;
         reached.0.insert(host.clone(), matches!(way.answered, Some(Ok(_))));
-        checks.extend(hops(url, &way).into_iter().map(|check| check.of(&host)));
+        checks.extend(hops(url, &way, ask.clock.now()).into_iter().map(|check| check.of(&host)));
     }
     reached
 }
@@ -52,7 +53,7 @@ fn host_and_port(url: &Url) -> (&str, u16) {
     (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443))
 }
 
-fn hops(url: &Url, way: &Way) -> [Check; 4] {
+fn hops(url: &Url, way: &Way, now: Timestamp) -> [Check; 4] {
     let shown = |proxy: &Url| format!(" (the proxy {})", proxy.origin().ascii_serialization());
     let through = way.proxy.as_ref().map(shown).unwrap_or_default();
     let [service, first] = [url, way.proxy.as_ref().unwrap_or(url)].map(host_and_port);
@@ -68,12 +69,13 @@ fn hops(url: &Url, way: &Way) -> [Check; 4] {
         Some(Err(snag)) => failed("tcp", snag, &fixes::port(first)),
         None => Check::skipped("tcp", "dns"),
     };
+    let look = fixes::chain(service, way.proxy.as_ref().map(|_| first));
     let tls = match &way.answered {
-        Some(Ok(Greeting { took, .. })) => {
-            let took = took.as_millis();
-            Check::ok("tls", format!("the certificate chain is trusted, the first answer took {took} ms"))
+        Some(Ok(greeting)) => chain::trusted(&way.shown, greeting, now, &look),
+        Some(Err(snag)) => {
+            let what = format!("{}{}", snag.what, chain::told(&way.shown));
+            failed("tls", &Snag { what, advice: snag.advice.clone() }, &look)
         }
-        Some(Err(snag)) => failed("tls", snag, &fixes::chain(service, way.proxy.as_ref().map(|_| first))),
         None => Check::skipped("tls", if way.resolved.is_ok() { "tcp" } else { "dns" }),
     };
     let clock = match &way.answered {

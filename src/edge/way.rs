@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use url::Url;
+use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
 
-use super::http::{Failure, Http, Method};
-use crate::doctor::{Greeting, Snag, Way, Ways};
+use super::http::{Failure, Http, Redactor, Shown as Seen};
+use crate::doctor::{Greeting, Shown, Snag, Way, Ways};
 use crate::domain::Timestamp;
 use crate::ports::Clock;
 
@@ -27,14 +28,39 @@ impl HttpWays {
     }
 
     /// Asks for the host's front page down a new connection. Whatever it answers, it has been reached.
-    async fn greet(&self, url: &Url) -> Result<Greeting, Snag> {
+    async fn greet(&self, url: &Url) -> (Vec<Shown>, Result<Greeting, Snag>) {
         let mut front = url.clone();
         front.set_path("/");
         front.set_query(None);
         let (before, began) = (self.clock.now(), self.clock.elapsed());
-        let answer = self.http.send_once(self.http.request(Method::GET, front)).await.map_err(snag)?;
+        let (Seen { chain, version }, answer) = self.http.greet(front).await;
         let took = (self.clock.elapsed() - began).to_std().unwrap_or_default();
-        Ok(Greeting { ahead: answer.date().map(|date| ahead(date, before, self.clock.now())), took })
+        let shown = chain.iter().filter_map(|der| self.shown(der)).collect();
+        let greeting = answer.map(|answer| {
+            let ahead = answer.date().map(|date| ahead(date, before, self.clock.now()));
+            Greeting { ahead, version, took }
+        });
+        (shown, greeting.map_err(snag))
+    }
+
+    /// None where it cannot be read. A server may write into its certificate whatever it likes.
+    fn shown(&self, der: &[u8]) -> Option<Shown> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let words = Redactor::new([]);
+        let moment = |time: ASN1Time| Timestamp::from_timestamp(time.timestamp(), 0).unwrap_or_default();
+        let names = certificate.subject_alternative_name().ok().flatten();
+        let names = names.iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some(words.clean(name)),
+            _ => None,
+        });
+        Some(Shown {
+            subject: words.clean(&certificate.subject().to_string()),
+            names: names.collect(),
+            issuer: words.clean(&certificate.issuer().to_string()),
+            is_by_file: self.http.names_issuer(&certificate),
+            begins: moment(certificate.validity().not_before),
+            ends: moment(certificate.validity().not_after),
+        })
     }
 }
 
@@ -44,12 +70,20 @@ impl Ways for HttpWays {
         let proxy = self.http.way_of(url);
         let addresses = match self.http.resolve(url).await {
             Ok(addresses) => addresses,
-            Err(failure) => return Way { proxy, resolved: Err(snag(failure)), connected: None, answered: None },
+            Err(failure) => {
+                return Way { proxy, resolved: Err(snag(failure)), connected: None, shown: Vec::new(), answered: None };
+            }
         };
         let connected = self.http.knock(url, &addresses).await.map(|address| address.ip()).map_err(snag);
-        let answered = if connected.is_ok() { Some(self.greet(url).await) } else { None };
+        let (shown, answered) = match connected {
+            Ok(_) => {
+                let (shown, greeting) = self.greet(url).await;
+                (shown, Some(greeting))
+            }
+            Err(_) => (Vec::new(), None),
+        };
         let resolved = Ok(addresses.iter().map(std::net::SocketAddr::ip).collect());
-        Way { proxy, resolved, connected: Some(connected), answered }
+        Way { proxy, resolved, connected: Some(connected), shown, answered }
     }
 }
 

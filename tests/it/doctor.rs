@@ -197,6 +197,46 @@ async fn a_certificate_of_a_foreign_ca_is_a_fault_of_tls_on_every_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_every_hosts_certificate_it_is_shown_whom_it_names_who_signed_it_and_when_it_ends() {
+    let place = well(|text| text).await;
+    let said = examine(&place).await;
+    for host in ["login", "graph", "overlap.vault", "iam", "sps"] {
+        let seen = said.check(&format!("tls {host}.sandbox.test"));
+        assert_eq!(seen.outcome, "ok", "{seen:?}");
+        for words in [
+            "TLS 1.3, and the certificate is trusted",
+            "Shown was CN=sandbox.test for ",
+            " more, good from 1975-01-01 00:00Z until 4096-01-01 00:00Z",
+            "signed by CN=sandbox TLS issuing CA, that by CN=scim-rotator sandbox (http.ca_file has a CA of that name)",
+        ] {
+            assert!(seen.evidence.contains(words), "{words:?} is not in {seen:?}");
+        }
+    }
+    // One that nobody trusts is shown all the more.
+    let other = well(|text| text).await;
+    std::fs::write(place.setup.folder.join("sandbox/ca.pem"), &other.sandbox.ca_pem).expect("written");
+    let said = examine(&place).await;
+    let seen = said.check("tls graph.sandbox.test");
+    assert!(
+        seen.evidence.contains("invalid peer certificate: BadSignature. Shown was CN=sandbox.test for "),
+        "{seen:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_ends_soon_is_a_warning_with_its_end() {
+    let worlds = about_to_be_due(|settings| settings.certificate_left = Some(TimeDelta::hours(60))).await;
+    let place =
+        Place::new(worlds, SPEED, |text| only(OVERLAP, &text).replace("clock_speed = 3600", "clock_speed = 1")).await;
+    let said = examine(&place).await;
+    let seen = said.check("tls graph.sandbox.test");
+    assert_eq!((said.code, seen.outcome.as_str()), (Some(0), "warning"), "{}", said.text);
+    assert!(seen.evidence.starts_with("the certificate ends in 2d 11h 59m"), "{seen:?}");
+    assert!(seen.fix.contains("has to renew its certificate") && seen.fix.contains("openssl s_client"), "{seen:?}");
+    assert_eq!(said.with("warning").len(), 5, "{}", said.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_off_is_told_against_each_server() {
     let place = well(|text| text).await;
     // Twice as fast from ten minutes ago on: ten minutes ahead by now.

@@ -113,7 +113,8 @@ impl Sandbox {
         let (log, bearers, lines, hellos) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
         let (gate, places) = (Gate::default(), AtomicUsize::new(0));
         let state = Arc::new(State { worlds, clock, gate, places, log, bearers, lines, hellos });
-        let identity = Identity::generate()?;
+        let left = state.worlds.first().and_then(|world| lock(world).settings.certificate_left);
+        let identity = Identity::generate(left)?;
         let admitting = state.clone();
         let (listener, accepting) =
             TlsListener::bind(identity.server.clone(), addresses, move |line| admitting.admit(line)).await?;

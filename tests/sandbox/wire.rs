@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use azure_core::time::OffsetDateTime;
+use chrono::TimeDelta;
 use futures::task::AtomicWaker;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,9 +22,9 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::server::TlsStream;
 
-use super::clouds;
+use super::{clouds, real_now};
 
-/// A CA of this run and a server that it vouches for.
+/// A CA of this run and a server that it vouches for, by way of another CA, as is usual.
 pub struct Identity {
     /// The CA's certificate, to be trusted by clients.
     pub ca_pem: String,
@@ -31,19 +33,30 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Draws both anew.
-    pub fn generate() -> anyhow::Result<Self> {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "scim-rotator sandbox");
-        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    /// Draws all of them anew. `left`: how long before its end the server's certificate is, if it ends at all.
+    pub fn generate(left: Option<TimeDelta>) -> anyhow::Result<Self> {
+        let authority = |name: &str| {
+            let mut params = CertificateParams::new(Vec::new())?;
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.distinguished_name.push(DnType::CommonName, name);
+            anyhow::Ok(params)
+        };
+        let ca = CertifiedIssuer::self_signed(authority("scim-rotator sandbox")?, KeyPair::generate()?)?;
+        let between = CertifiedIssuer::signed_by(authority("sandbox TLS issuing CA")?, KeyPair::generate()?, &ca)?;
         let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(clouds::names())?.signed_by(&key, &ca)?;
+        let mut leaf = CertificateParams::new(clouds::names())?;
+        leaf.distinguished_name.push(DnType::CommonName, "sandbox.test");
+        if let Some(left) = left {
+            let ends = real_now() + left;
+            leaf.not_before = OffsetDateTime::from_unix_timestamp((ends - TimeDelta::days(90)).timestamp())?;
+            leaf.not_after = OffsetDateTime::from_unix_timestamp(ends.timestamp())?;
+        }
+        let leaf = leaf.signed_by(&key, &between)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)?;
+            .with_single_cert(vec![leaf.der().clone(), between.der().clone()], key)?;
         Ok(Self { ca_pem: ca.pem(), server: Arc::new(server) })
     }
 }

@@ -188,6 +188,8 @@ pub struct Settings {
     pub graph_roles: Vec<String>,
     /// How Graph refuses every call, whoever comes: status, code, message.
     pub graph_refusal: Option<(u16, &'static str, &'static str)>,
+    /// So long before its end the certificate of the servers is, if it ends at all; it lives for 90 days.
+    pub certificate_left: Option<TimeDelta>,
     /// The life of Entra's access tokens.
     pub access_life: TimeDelta,
     /// The object id of the service principal that provisions.
@@ -270,6 +272,7 @@ impl Default for Settings {
             caller: "5c2f1ab0-0000-4000-8000-000000000005".to_owned(),
             graph_roles: vec!["Application.ReadWrite.OwnedBy".to_owned()],
             graph_refusal: None,
+            certificate_left: None,
             access_life: TimeDelta::minutes(60),
             service_principal: "5c2f1ab0-0000-4000-8000-000000000003".to_owned(),
             app_id: "5c2f1ab0-0000-4000-8000-000000000004".to_owned(),

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder};
+use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::util::MapResponseLayer;
 
 use super::Http;
+use super::chain::Notes;
 use super::client::Clients;
 use super::names::{Everything, Names};
 use crate::messages::messages;
@@ -83,6 +85,9 @@ pub enum BuildError {
     /// TLS could not be set up.
     #[error("TLS cannot be set up; {}", BadClient::Tls.message().remedy)]
     Tls(#[source] reqwest::Error),
+    /// The same, where it is set up here.
+    #[error("TLS cannot be set up; {}", BadClient::Tls.message().remedy)]
+    Notes(#[source] rustls::Error),
 }
 
 messages! {
@@ -144,7 +149,8 @@ impl Http {
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
     pub options: HttpOptions,
-    certificates: Vec<Certificate>,
+    /// Those of `ca_file`.
+    pub certificates: Vec<CertificateDer<'static>>,
     local: bool,
 }
 
@@ -169,6 +175,13 @@ impl Recipe {
         Ok((builder.build().map_err(BuildError::Tls)?, stood))
     }
 
+    /// A client that makes a connection for each request, and has a note taken of the certificates that it is shown.
+    pub fn build_noting(&self, password: Option<&SecretString>, notes: &Notes) -> Result<reqwest::Client, BuildError> {
+        let tls = notes.config(&self.certificates).map_err(BuildError::Notes)?;
+        let builder = self.builder(password)?.pool_max_idle_per_host(0).tls_backend_preconfigured(tls).tls_info(true);
+        builder.build().map_err(BuildError::Tls)
+    }
+
     fn builder(&self, password: Option<&SecretString>) -> Result<ClientBuilder, BuildError> {
         let options = &self.options;
         let builder = reqwest::Client::builder()
@@ -189,9 +202,10 @@ impl Recipe {
             return Ok(builder.tls_certs_only([]));
         }
         let builder = builder.https_only(true).tls_version_min(reqwest::tls::Version::TLS_1_2);
-        let builder = match self.certificates.as_slice() {
-            [] => builder,
-            certificates => builder.tls_certs_merge(certificates.iter().cloned()),
+        let certificates = self.certificates.iter().map(|der| Certificate::from_der(der));
+        let builder = match certificates.collect::<Result<Vec<_>, _>>().map_err(BuildError::Tls)? {
+            certificates if certificates.is_empty() => builder,
+            certificates => builder.tls_certs_merge(certificates),
         };
         let Some(proxy) = &options.proxy else { return Ok(builder) };
         // Parsed once for its faults: the closure below has no way to tell them.

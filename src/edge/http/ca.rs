@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use reqwest::Certificate;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::build::BuildError;
 
@@ -14,7 +16,7 @@ pub fn check_ca_file(path: &Path) -> Result<(), BuildError> {
 }
 
 /// The certificates in a PEM file: at least one.
-pub(super) fn read(path: &Path) -> Result<Vec<Certificate>, BuildError> {
+pub(super) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, BuildError> {
     let unreadable = |source| BuildError::CaFile { path: path.to_owned(), source };
     // A pipe would be waited for without end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -22,13 +24,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<Certificate>, BuildError> {
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let bad = |why: String| BuildError::BadPem { path: path.to_owned(), why };
-    let certificates = match Certificate::from_pem_bundle(&bytes) {
+    let certificates = match CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>() {
         Ok(certificates) if !certificates.is_empty() => certificates,
         _ => return Err(bad(reason(&bytes))),
     };
     // The bundle is only cut into pieces; whether one is a certificate shows when a trust store takes it.
     for (n, certificate) in certificates.iter().enumerate() {
-        let trial = reqwest::Client::builder().no_proxy().tls_certs_only([certificate.clone()]).build();
+        let trial = Certificate::from_der(certificate)
+            .and_then(|certificate| reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build());
         if trial.is_err() {
             return Err(bad(format!("holds {} certificates, and number {} cannot be read", certificates.len(), n + 1)));
         }

@@ -4,9 +4,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::build::{BuildError, HttpOptions, Recipe};
+use super::chain::Notes;
 
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -72,6 +74,17 @@ impl Clients {
         drop(held);
         let (client, stood) = self.recipe.build_single(password.as_ref()).map_err(|error| error.to_string())?;
         Ok(Single { client, stood, generation })
+    }
+
+    /// One that has notes taken of the certificates that it is shown.
+    pub fn noting(&self, notes: &Notes) -> Result<reqwest::Client, String> {
+        let password = self.current()?.password.clone();
+        self.recipe.build_noting(password.as_ref(), notes).map_err(|error| error.to_string())
+    }
+
+    /// Those that `ca_file` names.
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.recipe.certificates
     }
 
     /// The request of this one has ended.

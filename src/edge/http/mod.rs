@@ -10,6 +10,7 @@
 mod answer;
 mod build;
 mod ca;
+mod chain;
 mod client;
 mod failure;
 mod names;
@@ -29,6 +30,7 @@ pub use reqwest::Method;
 use reqwest::{Request, RequestBuilder};
 pub use sdk::{Reach, SdkTransport, retry_after_of};
 use url::{Host, Url};
+pub use walk::Shown;
 pub use words::Unreached;
 
 use self::client::Clients;
