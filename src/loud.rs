@@ -281,3 +281,112 @@ messages! {
         }
     }
 }
+
+messages! {
+    /// What ends a run, or refuses a command, without a service having said so.
+    pub enum Stopped {
+        /// Disabled or deleted.
+        Unreadable {
+            shows: "the vault's current version can no longer be read, and Entra does not accept what it has saved",
+            means: "somebody has disabled or deleted the version, and whether its token is good cannot be told",
+            remedy: "enable it again (az keyvault secret set-attributes --id … --enabled true); it is tried again by itself",
+        }
+        /// The token, or the endpoint?
+        Unclear {
+            shows: "Entra's test does not accept the current token, and nothing shows whether the token or the SCIM endpoint is at \
+                    fault",
+            means: "Entra answers the same for a refused token and for an endpoint that is away",
+            remedy: "see whether the SCIM endpoint is up (`scim-rotator doctor`); it is tried again by itself",
+        }
+        /// One tenant, two connections.
+        Shared {
+            shows: "its API client belongs to the tenant that connection … rotates as well",
+            means: "a rotation acts on the tenant's one token, so they would rotate each other's away",
+            remedy: "keep one connection per tenant",
+        }
+        /// Overtaken.
+        Dropped {
+            shows: "another process has written a newer version; what this run holds is dropped",
+            means: "another process has taken over",
+            remedy: "nothing, if a second replica is meant to be; otherwise end one of the two",
+        }
+        /// Edited.
+        Mislabelled {
+            shows: "the version does not hold the token that its labels speak of",
+            means: "somebody has edited the tags of the version, or it is no token any more",
+            remedy: "see who writes there (az keyvault secret list-versions); scim-rotator rotate NAME has a new token made",
+        }
+        /// In the middle.
+        Started {
+            shows: "the provisioning job was started by somebody while it was paused for a rotation",
+            means: "a cycle may run at a moment at which none should",
+            remedy: "nothing: it is paused anew at the next try; see who started it",
+        }
+        /// Nothing to do.
+        Known {
+            shows: "the token that was brought is the one that the vault holds as current already",
+            means: "there is nothing to adopt",
+            remedy: "nothing; if another one was meant, bring that",
+        }
+        /// Of `kind = "supplied"`.
+        Supplied {
+            shows: "the tokens of this connection are supplied: there is nobody to ask for one",
+            means: "its issuer is of kind \"supplied\"",
+            remedy: "bring the next token by scim-rotator adopt NAME --token-file FILE",
+        }
+        /// Of the first contact.
+        Unfit {
+            shows: "something is unfinished: it comes first",
+            means: "the experiment of `doctor --first-contact` leaves its last part out, and the rotation before it has been made",
+            remedy: "nothing: scim-rotator once, or the daemon, brings it to its end",
+        }
+        /// A name.
+        NoSuchConnection {
+            shows: "there is no connection …; the configuration has …",
+            means: "the name on the command line is none of the configuration's",
+            remedy: "take one of those that are listed, or name the right file with --config",
+        }
+        /// One at a time.
+        NameOne {
+            shows: "a first contact is made with one connection: name it",
+            means: "the configuration has several",
+            remedy: "scim-rotator doctor NAME --first-contact",
+        }
+        /// Nobody to learn from.
+        NothingToLearn {
+            shows: "connection … has no issuer that could be asked: people bring its tokens, so there is nothing to learn",
+            means: "its issuer is of kind \"supplied\"",
+            remedy: "nothing",
+        }
+        /// A daemon is there.
+        Tended {
+            shows: "a daemon… tends …, and …",
+            means: "the experiment wants the connection for itself",
+            remedy: "systemctl stop scim-rotator, run it again, and start the daemon",
+        }
+        /// The experiment does not begin.
+        NotBegun {
+            shows: "nothing was rotated: …",
+            means: "the experiment of `doctor --first-contact` would not be safe, or could not be watched, for the reason that is named",
+            remedy: "do what stands behind it, and run it again",
+        }
+        /// No lock either.
+        NotHere {
+            shows: "no daemon answers, and the work cannot be done here",
+            means: "where no daemon runs a command takes the lock, and cannot have it",
+            remedy: "do what stands behind it",
+        }
+        /// Of `adopt`.
+        NoToken {
+            shows: "secret file … holds no token",
+            means: "what stands in the file of --token-file is no token, for the reason that is named",
+            remedy: "write the token alone into the file, on one line",
+        }
+        /// Of the first contact.
+        NoReport {
+            shows: "the report … cannot be written",
+            means: "the experiment has been made, and its findings stand on the standard output only",
+            remedy: "keep that; another file can be named by --report",
+        }
+    }
+}

@@ -11,7 +11,7 @@ use scim_rotator::config::Kind;
 use scim_rotator::domain::Reason;
 use scim_rotator::domain::settings::Unsuitable;
 use scim_rotator::edge::{azure, graph, greenlake, http, keyvault};
-use scim_rotator::loud::{Logged, Warned};
+use scim_rotator::loud::{Logged, Stopped, Warned};
 use scim_rotator::messages::Message;
 use scim_rotator::secret_file::BadFile;
 
@@ -128,6 +128,12 @@ fn rendered() -> String {
             &all(Warned::ALL, Warned::message),
         ),
         table(
+            "What ends a rotation or refuses a command, and is no service's doing",
+            "Told behind the reason, or by the command itself.",
+            HEADS,
+            &all(Stopped::ALL, Stopped::message),
+        ),
+        table(
             "Commands and the daemon on this host",
             "Told by the command itself.",
             HEADS,
@@ -213,6 +219,39 @@ fn last_string(code: &str) -> Option<String> {
         }
     }
     Some(told)
+}
+
+/// The first string in `code`, as it will be read; what is filled in is `…`.
+fn first_string(code: &str) -> Option<String> {
+    let (_, rest) = code.split_once('"')?;
+    let (text, _) = rest.split_once('"')?;
+    last_string(&format!("\"{text}\")"))
+}
+
+/// What ends a run, and what refuses a command before anything is begun: neither may be without a row, nor a row be invented.
+#[test]
+fn what_ends_a_run_or_refuses_a_command_is_documented_and_none_is_invented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = ["engine", "cli"].iter().flat_map(|folder| sources(&root.join(folder)));
+    let files = files.chain([root.join("edge/supplied.rs")]);
+    let (mut said, mut refusals) = (String::new(), 0);
+    let rows: Vec<_> = Stopped::ALL.iter().map(|stopped| stopped.message().shows).collect();
+    for file in files.filter(|file| !file.ends_with("tests.rs")) {
+        let code = fs::read_to_string(&file).expect("a file");
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        for call in code.split("bail!(").skip(1) {
+            let told = first_string(call).expect("words");
+            let is_row = rows.iter().any(|row| told == *row || told.starts_with(row.trim_end_matches('…')));
+            assert!(is_row, "{}: src/loud.rs does not know of {told:?}", file.display());
+            refusals += 1;
+        }
+        let joined = code.split("\\\n").map(str::trim_start).collect::<String>();
+        said.push_str(&joined);
+    }
+    assert!(refusals > 8, "only {refusals} were found");
+    for row in rows {
+        assert!(row.split('…').all(|piece| said.contains(piece)), "nothing says {row:?}");
+    }
 }
 
 /// The words stand where it happens, and their meaning in a table: neither may be without the other.

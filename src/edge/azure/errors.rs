@@ -3,7 +3,7 @@
 use super::refused::Refused;
 use super::transport::Refusal;
 use super::{AzureCredential, SERVICE};
-use crate::edge::http::{Cause, Failure, Redactor, Sent};
+use crate::edge::http::{Cause, Failure, Redactor, Sent, Unreached};
 use crate::ports::{CallError, Class};
 use crate::secret_file::SecretFileError;
 
@@ -66,7 +66,8 @@ pub(super) fn overdue(place: &str, who: Who) -> CallError {
 /// The request was not answered.
 pub(super) fn unreached(place: &str, who: Who, error: &azure_core::Error) -> CallError {
     let again = Class::Retry { after: None };
-    let failure = Failure::of_sdk(place, error).unwrap_or_else(|| Failure::refused(place, &error.to_string()));
+    let unknown = || Failure::refused(place, Unreached::NoConnection, &error.to_string());
+    let failure = Failure::of_sdk(place, error).unwrap_or_else(unknown);
     let silent = (failure.sent == Sent::Maybe).then(|| Refused::Silent.message().advice());
     let mut call = failure.into_call(SERVICE, again);
     call.advice = silence(who).or(call.advice).or(silent);

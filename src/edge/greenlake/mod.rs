@@ -27,7 +27,7 @@ use self::bearer::BearerSource;
 pub use self::command::BearerCommand;
 pub use self::login::{ClientCredentials, Flavour};
 pub use self::refused::Refused;
-use super::http::{Answer, Failure, Http, Method, Redactor, Sent, join};
+use super::http::{Answer, Failure, Http, Method, Redactor, Sent, Unreached, join};
 use crate::doctor::Bearer;
 use crate::domain::claims::Claims;
 use crate::domain::{Expiry, Timestamp, Token};
@@ -129,7 +129,7 @@ impl GreenLake {
     }
 
     async fn send(&self, url: &Url, bearer: &SecretString) -> Result<Answer, Failure> {
-        let refused = |_| Failure::refused(url.path(), "the API bearer cannot stand in a header");
+        let refused = |_| Failure::refused(url.path(), Unreached::Unbuilt, "the API bearer cannot stand in a header");
         let mut authorization =
             HeaderValue::from_str(&format!("bearer {}", bearer.expose_secret())).map_err(refused)?;
         authorization.set_sensitive(true);

@@ -10,6 +10,17 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::build::{BuildError, HttpOptions, Recipe};
 use super::chain::Notes;
 
+/// Why there is no client now.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoClient {
+    /// The proxy's password is not to be had.
+    #[error("{0}")]
+    Password(String),
+    /// It cannot be built.
+    #[error(transparent)]
+    Unbuilt(#[from] BuildError),
+}
+
 #[derive(Debug)]
 pub(super) struct Clients {
     recipe: Recipe,
@@ -59,12 +70,12 @@ impl Clients {
     }
 
     /// The one that keeps connections.
-    pub fn lasting(&self) -> Result<reqwest::Client, String> {
+    pub fn lasting(&self) -> Result<reqwest::Client, NoClient> {
         Ok(self.current()?.client.clone())
     }
 
     /// One for one request. Who does not give it back after its end has merely used it up.
-    pub fn single(&self) -> Result<Single, String> {
+    pub fn single(&self) -> Result<Single, NoClient> {
         let mut held = self.current()?;
         if let Some(single) = held.spare.pop() {
             single.stood.store(false, Ordering::SeqCst);
@@ -72,14 +83,14 @@ impl Clients {
         }
         let (password, generation) = (held.password.clone(), held.generation);
         drop(held);
-        let (client, stood) = self.recipe.build_single(password.as_ref()).map_err(|error| error.to_string())?;
+        let (client, stood) = self.recipe.build_single(password.as_ref())?;
         Ok(Single { client, stood, generation })
     }
 
     /// One that has notes taken of the certificates that it is shown.
-    pub fn noting(&self, notes: &Notes) -> Result<reqwest::Client, String> {
+    pub fn noting(&self, notes: &Notes) -> Result<reqwest::Client, NoClient> {
         let password = self.current()?.password.clone();
-        self.recipe.build_noting(password.as_ref(), notes).map_err(|error| error.to_string())
+        self.recipe.build_noting(password.as_ref(), notes).map_err(NoClient::from)
     }
 
     /// Those that `ca_file` names.
@@ -97,14 +108,14 @@ impl Clients {
     }
 
     /// The clients, made with the proxy's password as its file holds it now.
-    fn current(&self) -> Result<MutexGuard<'_, Held>, String> {
+    fn current(&self) -> Result<MutexGuard<'_, Held>, NoClient> {
         let login = self.recipe.options.proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
         let read = login.map(|login| login.password.read()).transpose();
-        let password = read.map_err(|error| format!("the proxy's password is missing: {error}"))?;
+        let password = read.map_err(|error| NoClient::Password(format!("the proxy's password is missing: {error}")))?;
         let mut held = self.held();
         let [new, old] = [&password, &held.password].map(|it| it.as_ref().map(SecretString::expose_secret));
         if new != old {
-            let client = self.recipe.build(password.as_ref()).map_err(|error| error.to_string())?;
+            let client = self.recipe.build(password.as_ref())?;
             *held = Held { client, spare: Vec::new(), password, generation: held.generation + 1 };
         }
         Ok(held)

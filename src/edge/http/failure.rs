@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use super::words::{NO_ANSWER, NO_CONNECTION, Words};
+use super::client::NoClient;
+use super::words::{NO_ANSWER, NO_CONNECTION, Unreached, Words};
 use crate::ports::{CallError, Class};
 use crate::proxy::Proxy;
 
@@ -65,18 +66,29 @@ impl Failure {
     /// The answer has more than `most` bytes.
     pub fn too_long(target: &str, status: u16, most: usize) -> Self {
         let what = format!("{target}: the answer ({status}) is larger than {} KB", most / 1024);
-        Self { sent: Sent::Maybe, what, advice: None, source: None }
+        Self { sent: Sent::Maybe, what, advice: advice(Unreached::TooLong), source: None }
     }
 
-    /// The request was not even made.
-    pub fn refused(target: &str, why: &str) -> Self {
-        Self { sent: Sent::No, what: format!("{target}: {why}"), advice: None, source: None }
+    /// The request was not even made. `why` is how its message in the table shows.
+    pub fn refused(target: &str, unreached: Unreached, why: &str) -> Self {
+        Self { sent: Sent::No, what: format!("{target}: {why}"), advice: advice(unreached), source: None }
+    }
+
+    /// The same, where there is no client to make it with.
+    pub(super) fn clientless(target: &str, why: &NoClient) -> Self {
+        match why {
+            NoClient::Password(why) => Self::refused(target, Unreached::PasswordMissing, why),
+            // It holds its own remedy.
+            NoClient::Unbuilt(error) => {
+                Self { sent: Sent::No, what: format!("{target}: {error}"), advice: None, source: None }
+            }
+        }
     }
 
     /// The request could not be put together.
     pub fn unbuilt(error: &reqwest::Error) -> Self {
         let what = "the request could not be put together".to_owned();
-        Self { sent: Sent::No, what, advice: None, source: cause_of(error) }
+        Self { sent: Sent::No, what, advice: advice(Unreached::Unbuilt), source: cause_of(error) }
     }
 
     /// As an error of a port. `maybe` is the fate of a request that may have been carried out; one that was certainly
@@ -91,6 +103,10 @@ impl Failure {
         call.source = self.source.map(|cause| Box::new(cause) as _);
         call
     }
+}
+
+fn advice(unreached: Unreached) -> Option<String> {
+    Some(unreached.message().remedy.to_owned())
 }
 
 /// The words below a `reqwest::Error`, whose own words name the URL with its query.

@@ -65,7 +65,7 @@ impl Http {
     /// The same, for an answer of up to `most` bytes.
     pub async fn send_within(&self, request: RequestBuilder, most: usize) -> Result<Answer, Failure> {
         let (request, target) = self.checked(request)?;
-        let client = self.clients.lasting().map_err(|why| Failure::refused(&target, &why))?;
+        let client = self.clients.lasting().map_err(|why| Failure::clientless(&target, &why))?;
         let proxy = self.proxy_for(request.url()).cloned();
         let answer = client.execute(request).await;
         let response = answer.map_err(|error| Failure::sort_by_way_of(&target, &error, proxy.as_ref()))?;
@@ -76,7 +76,7 @@ impl Http {
     /// has ever stood. For what must not be done twice.
     pub async fn send_once(&self, request: RequestBuilder) -> Result<Answer, Failure> {
         let (request, target) = self.checked(request)?;
-        let single = self.clients.single().map_err(|why| Failure::refused(&target, &why))?;
+        let single = self.clients.single().map_err(|why| Failure::clientless(&target, &why))?;
         let proxy = self.proxy_for(request.url()).cloned();
         let answer = single.client.execute(request).await;
         let answer = match answer {
@@ -101,7 +101,7 @@ impl Http {
     fn checked(&self, request: RequestBuilder) -> Result<(Request, String), Failure> {
         let request = request.build().map_err(|error| Failure::unbuilt(&error))?;
         let target = target(request.method(), request.url());
-        self.guard(request.url()).map_err(|why| Failure::refused(&target, why))?;
+        self.guard(request.url()).map_err(|why| Failure::refused(&target, Unreached::Outside, why))?;
         Ok((request, target))
     }
 

@@ -10,7 +10,9 @@ use futures::TryStreamExt as _;
 use url::{Host, Origin, Url};
 
 use super::answer::{http_date, wait};
-use super::{Failure, Http, MAX_BODY, Sent};
+use super::client::NoClient;
+use super::words::NO_ANSWER;
+use super::{Failure, Http, MAX_BODY, Sent, Unreached};
 use crate::proxy::Proxy;
 
 /// Where the SDK may go.
@@ -54,12 +56,13 @@ impl SdkTransport {
 impl HttpClient for SdkTransport {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let url = request.url();
-        let refuse = |why: String| azure_core::Error::with_message(ErrorKind::Connection, why);
         if !self.reach.allows(url) {
-            return Err(refuse("the SDK was led to another host, and no request was made".to_owned()));
+            let why = "the SDK was led to another host, and no request was made";
+            return Err(not_made(Unreached::LedElsewhere, why));
         }
-        self.http.guard(url).map_err(|why| refuse(why.to_owned()))?;
-        let client = self.http.clients.lasting().map_err(refuse)?;
+        self.http.guard(url).map_err(|why| not_made(Unreached::Outside, why))?;
+        let client = self.http.clients.lasting();
+        let client = client.map_err(|why| azure_core::Error::new(ErrorKind::Connection, NotMade::NoClient(why)))?;
         let answer = client.execute_request(request).await;
         let answer = answer.map_err(|error| by_way_of(error, self.http.proxy_for(url)))?;
         let (status, headers, body) = answer.deconstruct();
@@ -71,7 +74,7 @@ async fn capped(mut body: azure_core::http::AsyncResponseBody) -> azure_core::Re
     let mut bytes = Vec::new();
     while let Some(chunk) = body.try_next().await? {
         if bytes.len() + chunk.len() > MAX_BODY {
-            return Err(azure_core::Error::with_message(ErrorKind::Io, "the answer is larger than 256 KB"));
+            return Err(azure_core::Error::new(ErrorKind::Io, TooLong));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -85,18 +88,45 @@ impl Failure {
             let proxy = find::<ByWayOf>(error).map(|way| &way.proxy);
             return Some(Self::sort_by_way_of(target, exchange, proxy));
         }
-        match error.kind() {
-            ErrorKind::Connection => Some(Self::refused(target, &error.to_string())),
-            ErrorKind::Io => Some(Self { sent: Sent::Maybe, ..Self::refused(target, &error.to_string()) }),
-            _ => None,
+        match find::<NotMade>(error) {
+            Some(NotMade::Refused(unreached, why)) => return Some(Self::refused(target, *unreached, why)),
+            Some(NotMade::NoClient(why)) => return Some(Self::clientless(target, why)),
+            None => (),
         }
+        if find::<TooLong>(error).is_some() {
+            return Some(Self { sent: Sent::Maybe, ..Self::refused(target, Unreached::TooLong, &TooLong.to_string()) });
+        }
+        // Nothing of ours: there is none of these today.
+        let sent = match error.kind() {
+            ErrorKind::Connection => Sent::No,
+            ErrorKind::Io => Sent::Maybe,
+            _ => return None,
+        };
+        Some(Self { sent, ..Self::refused(target, Unreached::NoConnection, &error.to_string()) })
     }
 
     /// The SDK did not come back within the limit that is set around each of its calls.
     pub fn overdue(target: &str) -> Self {
-        Self { sent: Sent::Maybe, ..Self::refused(target, "no answer in time") }
+        Self { sent: Sent::Maybe, what: format!("{target}: {NO_ANSWER}"), advice: None, source: None }
     }
 }
+
+/// Why no request was made.
+#[derive(Debug, thiserror::Error)]
+enum NotMade {
+    #[error("{1}")]
+    Refused(Unreached, &'static str),
+    #[error(transparent)]
+    NoClient(NoClient),
+}
+
+fn not_made(unreached: Unreached, why: &'static str) -> azure_core::Error {
+    azure_core::Error::new(ErrorKind::Connection, NotMade::Refused(unreached, why))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is larger than {} KB", MAX_BODY / 1024)]
+struct TooLong;
 
 /// A failed exchange, and the proxy that it went through.
 #[derive(Debug, thiserror::Error)]

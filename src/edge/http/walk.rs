@@ -35,12 +35,14 @@ impl Http {
         let proxy = self.proxy_for(url);
         let first = proxy.map_or(url, |proxy| &proxy.url);
         let target = first.host_str().unwrap_or_default().to_owned();
-        self.guard(first).map_err(|why| Failure::refused(&target, why))?;
+        self.guard(first).map_err(|why| Failure::refused(&target, Unreached::Outside, why))?;
         let port = first.port_or_known_default().unwrap_or(443);
         let name = match first.host() {
             Some(Host::Ipv4(ip)) => return Ok(vec![(ip, port).into()]),
             Some(Host::Ipv6(ip)) => return Ok(vec![(ip, port).into()]),
-            _ => target.parse::<Name>().map_err(|_| Failure::refused(&target, "this is no host name"))?,
+            _ => target
+                .parse::<Name>()
+                .map_err(|_| Failure::refused(&target, Unreached::NoHost, "this is no host name"))?,
         };
         let resolving = match self.options().sandbox {
             None => Names { limit: self.options().dns_timeout }.resolve(name),
@@ -48,7 +50,7 @@ impl Http {
         };
         let found = resolving.await.map_err(|error| {
             let Some(unresolved) = error.downcast_ref::<Unresolved>() else {
-                return Failure::refused(&target, "the host name cannot be resolved");
+                return Failure::refused(&target, Unreached::NameUnknown, "the host name cannot be resolved");
             };
             let Words { how, advice } = words::name(unresolved, proxy);
             let source = Some(Cause(unresolved.to_string()));
@@ -56,7 +58,7 @@ impl Http {
         })?;
         let addresses: Vec<_> = found.map(|address| SocketAddr::new(address.ip(), port)).collect();
         if addresses.is_empty() {
-            Err(Failure::refused(&target, "the host name has no address"))
+            Err(Failure::refused(&target, Unreached::NoHost, "the host name has no address"))
         } else {
             Ok(addresses)
         }
@@ -74,7 +76,7 @@ impl Http {
 
     async fn greeted(&self, url: Url, notes: &Notes, version: &mut Option<&'static str>) -> Result<Answer, Failure> {
         let (request, target) = self.checked(self.request(Method::GET, url))?;
-        let client = self.clients.noting(notes).map_err(|why| Failure::refused(&target, &why))?;
+        let client = self.clients.noting(notes).map_err(|why| Failure::clientless(&target, &why))?;
         let proxy = self.proxy_for(request.url()).cloned();
         let response = client.execute(request).await;
         let response = response.map_err(|error| Failure::sort_by_way_of(&target, &error, proxy.as_ref()))?;

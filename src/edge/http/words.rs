@@ -115,6 +115,51 @@ messages! {
             means: "the far side speaks no TLS, or an old one",
             remedy: "the far side must speak TLS 1.2 or 1.3",
         }
+        /// The file of the proxy's password.
+        PasswordMissing {
+            shows: "\"the proxy's password is missing: …\"",
+            means: "the file that http.proxy_password_file names cannot be read, or is empty",
+            remedy: "do what stands behind it (see *The files of secrets*); the file is read anew at each request",
+        }
+        /// In the sandbox.
+        Outside {
+            shows: "\"this is a sandbox, only loopback may be reached\"",
+            means: "the configuration has a section [sandbox], and this URL leads out of this machine",
+            remedy: "for the real services leave out [sandbox]; otherwise use 127.0.0.1",
+        }
+        /// Not with a bearer.
+        LedElsewhere {
+            shows: "\"the SDK was led to another host, and no request was made\"",
+            means: "an answer, or IDENTITY_ENDPOINT, names a host to which no bearer and no header of this machine is taken",
+            remedy: "of a managed identity check IDENTITY_ENDPOINT, which must be this machine's own (loopback or link-local); \
+                     otherwise check the URL, and what answers there",
+        }
+        /// Nothing to connect to.
+        NoHost {
+            shows: "\"this is no host name\", \"the host name has no address\"",
+            means: "there is nothing to connect to",
+            remedy: "check the host name in the configuration, and this machine's resolver",
+        }
+        /// A mistake of ours.
+        Unbuilt {
+            shows: "\"the request could not be put together\", \"the API bearer cannot stand in a header\"",
+            means: "something in it cannot be sent at all: a bearer from a file or a command with odd characters, or a mistake \
+                    of this program",
+            remedy: "see that the file or the command gives a bearer and nothing else; otherwise report it",
+        }
+        /// An answer without its end.
+        BrokenOff {
+            shows: "\"the answer (…) broke off\", \"the answer (…) did not end in time\"",
+            means: "an answer began, and its end never came: what it said is not known",
+            remedy: "nothing: what may be repeated is repeated, and what may not is looked after first. If it comes again, see \
+                     what on the way cuts answers off (http.timeout is the limit)",
+        }
+        /// An answer that nothing here expects.
+        TooLong {
+            shows: "\"the answer … is larger than … KB\"",
+            means: "no answer that is expected here is so long (256 KB, and 8 MB for the schema of a job)",
+            remedy: "see what answers there: check the URL in the configuration, and the proxy (http.proxy, or HTTPS_PROXY)",
+        }
         /// Sent, and nothing came.
         NoAnswer {
             shows: "\"no answer in time\", \"the connection broke before the answer\"",
