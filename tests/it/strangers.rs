@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 
 use super::namespace::{Network, within};
+use crate::sandbox::assertion::Cluster;
 use crate::sandbox::identity::{Dialect, IdentityEndpoint, Machine};
 use crate::sandbox::{Sandbox, SandboxOptions, real_now};
 use crate::world::{Begin, Federated, Settings, World};
@@ -42,7 +43,9 @@ impl Azure {
     async fn new() -> Self {
         let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let (key, certificate) = certificate();
-        let pod = Federated { issuer: "https://cluster.example".into(), subject: "system:serviceaccount:a:b".into() };
+        let cluster = Cluster::new();
+        let (issuer, subject) = ("https://cluster.example".into(), "system:serviceaccount:a:b".into());
+        let pod = Federated { key: cluster.public_key(), issuer, subject };
         let settings = Settings {
             start: real_now() - RUN_IN,
             begin: Begin::AtEntraAndVault,
@@ -69,7 +72,7 @@ impl Azure {
             path.display().to_string()
         };
         let ca = file("ca.pem", &sandbox.ca_pem);
-        let pod_token = sandbox.world(0).service_account_token(TimeDelta::hours(1));
+        let pod_token = cluster.token(&sandbox.world(0).service_account(TimeDelta::hours(1)));
         let token = sandbox.world(0).token_values().next().expect("a token").to_owned();
         let environment = vec![
             ("REQUESTS_CA_BUNDLE", ca.clone()),

@@ -3,7 +3,7 @@
 //! A thin skin: it reads requests, asks the world, and words the answer as the service would. It adds what only a network
 //! has: a challenge, pages, headers, connections that are refused, cut or never answered. It decides nothing itself.
 
-mod assertion;
+pub mod assertion;
 mod clock;
 pub mod clouds;
 mod flow;

@@ -117,20 +117,17 @@ impl World {
         Ok(self.access(id, audience))
     }
 
-    /// A token that the cluster projects into the pod that is trusted: good for `life` from now on.
-    pub fn service_account_token(&self, life: chrono::TimeDelta) -> String {
-        let Some(pod) = &self.settings.federated else { return String::new() };
-        ids::jwt(&json!({
-            "iss": pod.issuer, "sub": pod.subject, "aud": [FEDERATION], "exp": (self.now + life).timestamp(),
-        }))
+    /// What the cluster says of the pod that is trusted, in a token that it projects into it: good for `life` from now on.
+    pub fn service_account(&self, life: chrono::TimeDelta) -> Value {
+        let pod = self.settings.federated.as_ref();
+        let (issuer, subject) = (pod.map(|pod| &pod.issuer), pod.map(|pod| &pod.subject));
+        json!({ "iss": issuer, "sub": subject, "aud": [FEDERATION], "exp": (self.now + life).timestamp() })
     }
 
-    /// Whether Entra takes this token of a cluster in place of the application's secret.
-    pub fn check_federated(&self, assertion: &str) -> Result<(), Refusal> {
+    /// Whether Entra takes these claims of a cluster in place of the application's secret. Its signature is judged by
+    /// whoever has the token.
+    pub fn check_federated(&self, claims: &Value) -> Result<(), Refusal> {
         let no = |message: &str| Err(Refusal::new(401, "invalid_client", message));
-        let Some(claims) = ids::claims(assertion) else {
-            return no("AADSTS50027: JWT token is invalid or malformed.");
-        };
         let is_good_now = claims["exp"].as_i64().is_some_and(|exp| self.now.timestamp() < exp);
         match &self.settings.federated {
             None => no("AADSTS70021: No matching federated identity record found for presented assertion."),

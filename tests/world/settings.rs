@@ -102,6 +102,8 @@ pub enum Begin {
 /// A federated credential: whose tokens an application takes in place of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Federated {
+    /// The public key (PKCS#1, DER) by which the cluster's issuer signs.
+    pub key: Vec<u8>,
     /// The cluster's issuer.
     pub issuer: String,
     /// `system:serviceaccount:NAMESPACE:NAME`.
