@@ -11,6 +11,7 @@ mod canary;
 mod certificate;
 mod clouds;
 mod commands;
+mod connections;
 mod control;
 mod doctor;
 mod far_side;

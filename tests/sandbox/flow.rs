@@ -43,7 +43,8 @@ pub async fn handle(
         state.bearers.lock().unwrap_or_else(PoisonError::into_inner).insert(bearer.to_owned());
     }
     let request_id = call.header("client-request-id").map(str::to_owned);
-    let routed = match service_of(&call.host) {
+    let service = service_of(&call.host);
+    let routed = match service {
         Some(Service::EntraLogin) => login::route(&state, &call),
         Some(Service::HpeAuth) => hpe::login(&state, &call),
         Some(Service::Hpe) => hpe::api(&state, &call),
@@ -63,7 +64,7 @@ pub async fn handle(
         Sent::Whole(reply) | Sent::Half(reply) => Some(reply.status),
         Sent::Nothing => None,
     };
-    state.record(now, op, status);
+    state.record(now, service, op, status);
     match sent {
         Sent::Whole(reply) => response(reply, now, request_id, false),
         Sent::Half(reply) if reply.body.is_some() => response(reply, now, request_id, true),
@@ -97,7 +98,7 @@ async fn carry_out(state: &State, number: usize, op: Op, deed: Deed) -> Sent {
         (Some(Fault::Status(status, retry_after)), _) => Sent::Whole(out_of_order(op, status, retry_after)),
         (Some(Fault::Html), _) => Sent::Whole(Reply::text(200, "text/html", "<html><body>Sign in</body></html>")),
         (Some(Fault::Hang), _) => {
-            state.record(state.clock.now(), Some(op), None);
+            state.record(state.clock.now(), Some(op.service()), Some(op), None);
             // The caller gives up, and its connection takes this with it.
             std::future::pending().await
         }

@@ -158,7 +158,7 @@ async fn token(Shared(endpoint): Shared<Endpoint>, Query(asked): Query<Asked>, h
         Dialect::Arc { .. } => header("authorization"),
     };
     let (status, body) = endpoint.answer(&asked, op, shown);
-    endpoint.state.record(endpoint.state.clock.now(), Some(op), Some(status));
+    endpoint.state.record(endpoint.state.clock.now(), None, Some(op), Some(status));
     (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response()
 }
 

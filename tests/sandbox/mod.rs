@@ -59,6 +59,8 @@ impl Default for SandboxOptions {
 pub struct Recorded {
     /// The world's time.
     pub at: Timestamp,
+    /// Which host was asked; none of a machine's own identity endpoint.
+    pub service: Option<Service>,
     /// What kind; none when it reached no service (a challenge, a path that is not there).
     pub op: Option<Op>,
     /// The status; none when the connection was broken instead.
@@ -150,6 +152,17 @@ impl Sandbox {
         self.state.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Closes every connection that stands, without a word.
+    pub fn hang_up(&self) {
+        self.state.cut(|_| true);
+    }
+
+    /// Lets every connection that stands be forgotten by a machine on the way: what goes down one comes to nothing.
+    pub fn forget_connections(&self) {
+        let lines = self.state.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().filter_map(Weak::upgrade).for_each(|line| line.forget());
+    }
+
     /// Every bearer that anybody has shown.
     pub fn bearers(&self) -> Vec<String> {
         self.state.bearers.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
@@ -225,8 +238,8 @@ impl State {
         self.places.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn record(&self, at: Timestamp, op: Option<Op>, status: Option<u16>) {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(Recorded { at, op, status });
+    fn record(&self, at: Timestamp, service: Option<Service>, op: Option<Op>, status: Option<u16>) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(Recorded { at, service, op, status });
     }
 }
 

@@ -69,6 +69,7 @@ pub struct Line {
     /// The address that it came to.
     pub at: Option<SocketAddr>,
     cut: AtomicBool,
+    forgotten: AtomicBool,
     waker: AtomicWaker,
 }
 
@@ -77,6 +78,15 @@ impl Line {
     pub fn cut(&self) {
         self.cut.store(true, Ordering::Release);
         self.waker.wake();
+    }
+
+    /// Whatever comes is swallowed from now on and nobody is told, as by a machine on the way that has forgotten the line.
+    pub fn forget(&self) {
+        self.forgotten.store(true, Ordering::Release);
+    }
+
+    fn is_forgotten(&self) -> bool {
+        self.forgotten.load(Ordering::Acquire)
     }
 
     fn check(&self, cx: &Context<'_>) -> io::Result<()> {
@@ -178,7 +188,14 @@ impl Listener for TlsListener {
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.line.check(cx)?;
-        Pin::new(&mut self.tls).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.tls).poll_read(cx, buf);
+        if self.line.is_forgotten() && buf.filled().len() > before {
+            // What came is dropped, and nothing ever wakes this line again but a cut.
+            buf.set_filled(before);
+            return Poll::Pending;
+        }
+        read
     }
 }
 
