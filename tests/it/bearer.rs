@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::canary::{leak, secrets, windows};
 use super::place::{OVERLAP, Place, SPEED, judge, only};
 use crate::sandbox::setup::worlds;
-use crate::world::{ErrorFamily, Grant, LoginKind, Op, Settings};
+use crate::world::{ErrorFamily, Fault, Grant, LoginKind, Op, Settings};
 
 /// A place whose one connection has this `auth`. `FOLDER` in it is the place's folder.
 async fn place_with(auth: &str, change: impl Fn(&mut Settings)) -> Place {
@@ -191,4 +191,41 @@ async fn a_refusal_of_hpe_is_understood_in_each_of_its_families() {
         }
         is_well(&place, 0);
     }
+}
+
+/// What HPE says, and to what → what the operator reads beside it. In none of these is a cycle spoiled.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_refusal_of_hpe_is_told_with_what_mends_it() {
+    let status = |status| Fault::Status(status, None);
+    let table = [
+        (Op::Issue, status(401), "belongs to this workspace and region"),
+        (Op::Issue, status(403), "to the API client, or to whoever the bearer speaks for"),
+        (Op::Issue, status(404), "bootstrap = \"create\" or by hand"),
+        (Op::Issue, status(302), "it must not redirect"),
+        (Op::Issue, status(409), "HPE wants to be asked later"),
+        (Op::Issue, status(425), "HPE wants to be asked later"),
+        (Op::Issue, status(429), "HPE wants to be asked later"),
+        (Op::Issue, status(422), "read HPE's words"),
+        (Op::Issue, status(502), "nobody knows whether a token was made"),
+        (Op::Issue, Fault::Html, "name its place in the answer as token_pointer"),
+        (Op::BearerMint, status(400), "check client_id and the secret in"),
+        (Op::BearerMint, status(401), "sandbox/hpe-client-secret-a"),
+        (Op::BearerMint, status(404), "check the token issuer's URL"),
+        (Op::BearerMint, status(302), "check the token issuer's URL"),
+        (Op::BearerMint, Fault::Html, "check the token issuer's URL"),
+        (Op::BearerMint, status(410), "issuer.auth.kind"),
+        (Op::BearerMint, status(429), "token issuer, or something before it, is in trouble or too busy"),
+        (Op::BearerMint, status(503), "token issuer, or something before it, is in trouble or too busy"),
+    ];
+    let mut untold = Vec::new();
+    for (op, fault, words) in table {
+        let place = Place::new(worlds(|_| ()), SPEED, |text| only(OVERLAP, &text)).await;
+        place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, fault);
+        let (code, text) = say(&place, &["once"], "").await;
+        if code != Some(1) || !text.contains("HPE: POST https://") || !text.contains(words) {
+            untold.push(format!("{op:?} {fault:?}: {words:?} is not told: {code:?}\n{text}"));
+        }
+        is_well(&place, 0);
+    }
+    assert!(untold.is_empty(), "{}", untold.join("\n"));
 }

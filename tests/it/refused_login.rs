@@ -98,6 +98,16 @@ async fn what_answers_in_place_of_entra_is_told_with_what_to_look_at() {
         (Fault::Status(302, None), "302", "a login never redirects"),
         (Fault::Html, "the answer cannot be read", "has answered in its place"),
     ];
+    // Trouble of its own, without a word.
+    let busy = [429, 500, 502, 503].map(|status| (Fault::Status(status, Some(7)), status.to_string()));
+    for (fault, status) in busy {
+        let somebody = Somebody::new(&by_secret(TENANT, CLIENT), |_| ()).await;
+        for op in [Op::VaultToken, Op::GraphToken] {
+            somebody.place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, fault);
+        }
+        let words = ["Entra login: POST https://login.sandbox.test", status.as_str(), "asks to try again later"];
+        somebody.fails_with(&words).await;
+    }
     for (fault, what, advice) in table {
         let somebody = Somebody::new(&by_secret(TENANT, CLIENT), |_| ()).await;
         for op in [Op::VaultToken, Op::GraphToken] {

@@ -81,7 +81,7 @@ pub(super) fn refused(place: &str, who: Who, refusal: Refusal) -> CallError {
         refusal.words.as_deref().or(refusal.code.as_deref()).map(|words| format!(" {words}")).unwrap_or_default();
     let known = refusal.code.as_deref().and_then(|code| Refused::of(code, who));
     let class = match (refusal.status, known) {
-        (_, Some(known)) => known.class(),
+        (_, Some(known)) => known.class(refusal.retry_after),
         (408 | 429 | 500.., None) => Class::Retry { after: refusal.retry_after },
         // A metadata service that starts up, or that is none, answers 404 and 410 for a while.
         (404 | 410, None) if is_local => Class::Retry { after: refusal.retry_after },

@@ -1,5 +1,7 @@
 //! Every way in which a login is refused, with what to do about it. Pure.
 
+use std::time::Duration;
+
 use super::errors::Who;
 use crate::messages::messages;
 use crate::ports::Class;
@@ -109,9 +111,9 @@ messages! {
         }
         /// Trouble of its own.
         Later {
-            shows: "`AADSTS50000`, `AADSTS50196`, `AADSTS90033`, `AADSTS90055`",
-            means: "Entra asks to try again later",
-            remedy: "nothing: it is tried again",
+            shows: "`AADSTS50000`, `AADSTS50196`, `AADSTS90033`, `AADSTS90055`; 408, 429, 500 and above",
+            means: "Entra, or something before it, is in trouble or too busy, and asks to try again later",
+            remedy: "nothing: it is tried again, as late as `Retry-After` says where it says anything",
         }
         /// Any other code.
         Other {
@@ -299,7 +301,7 @@ impl Refused {
     pub(super) fn of_status(status: u16, has_words: bool) -> Option<Self> {
         match status {
             300..=399 => Some(Self::Redirect),
-            408 | 429 | 500.. => None,
+            408 | 429 | 500.. => Some(Self::Later),
             _ if has_words => Some(Self::Other),
             _ => Some(Self::WebPage),
         }
@@ -325,9 +327,9 @@ impl Refused {
         }
     }
 
-    /// How to go on after a code of Entra's.
-    pub(super) fn class(self) -> Class {
-        if self == Self::Later { Class::Retry { after: None } } else { Class::Human }
+    /// How to go on after a code of Entra's, which may have said how late to come again.
+    pub(super) fn class(self, after: Option<Duration>) -> Class {
+        if self == Self::Later { Class::Retry { after } } else { Class::Human }
     }
 }
 

@@ -69,7 +69,10 @@ pub(super) fn sort(how: IssueHow, answer: &Answer, if_refused: &str, redactor: &
     let not_issued = |problem: Problem, class, advice| IssuerError::NotIssued(problem.into_call(answer, class, advice));
     match answer.status {
         // A gateway that gave up waiting may have passed the request on.
-        408 | 500.. => IssuerError::Ambiguous(problem.into_call(answer, Class::Ambiguous, None)),
+        408 | 500.. => {
+            let advice = Refused::AnswerLost.message().advice();
+            IssuerError::Ambiguous(problem.into_call(answer, Class::Ambiguous, Some(&advice)))
+        }
         404 if matches!(how, IssueHow::Rotate { .. }) => {
             let advice = Refused::NoToken.message().advice();
             IssuerError::NothingToRotate(problem.into_call(answer, Class::Human, Some(&advice)))
@@ -77,7 +80,7 @@ pub(super) fn sort(how: IssueHow, answer: &Answer, if_refused: &str, redactor: &
         404 => not_issued(problem, Class::Human, Some(Refused::WrongUrl.message().remedy)),
         401 => not_issued(problem, Class::Human, Some(if_refused)),
         403 => not_issued(problem, Class::Human, Some(Refused::NoRole.message().remedy)),
-        409 | 425 | 429 => not_issued(problem, retry, None),
+        409 | 425 | 429 => not_issued(problem, retry, Some(&Refused::Busy.message().advice())),
         300..=399 => not_issued(problem, Class::Human, Some(Refused::Redirect.message().remedy)),
         _ => not_issued(problem, Class::Human, Some(Refused::Other.message().remedy)),
     }
@@ -88,11 +91,11 @@ pub(super) fn sort_login(answer: &Answer, secret_path: &str, place: &str, redact
     let problem = Problem::read(answer.body(), redactor);
     let retry = Class::Retry { after: answer.retry_after().or_else(|| answer.rate_limit_reset()) };
     let credentials = Refused::Client.message().advice().replace("SECRET_FILE", secret_path);
-    let other = Refused::LoginOther.message().remedy;
+    let (other, busy) = (Refused::LoginOther.message().remedy, Refused::LoginBusy.message().advice());
     let (class, advice) = match answer.status {
         400 | 401 | 403 => (Class::Human, Some(credentials.as_str())),
         404 | 300..=399 => (Class::Human, Some(place)),
-        408 | 425 | 429 | 500.. => (retry, None),
+        408 | 425 | 429 | 500.. => (retry, Some(busy.as_str())),
         _ => (Class::Human, Some(other)),
     };
     problem.into_call(answer, class, advice)

@@ -66,6 +66,12 @@ messages! {
             means: "a token may have been issued, and cannot be found in the answer",
             remedy: "if this stays, name its place in the answer as token_pointer",
         }
+        /// The login, in trouble.
+        LoginBusy {
+            shows: "408, 425, 429, 500 and above to the login",
+            means: "HPE's token issuer, or something before it, is in trouble or too busy; no token was asked for",
+            remedy: "nothing: it is asked again, as late as `Retry-After` or `X-RateLimit-Reset` says where one says anything",
+        }
         /// The login.
         Client {
             shows: "400, 401, 403 to the login",
