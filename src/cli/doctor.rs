@@ -66,7 +66,7 @@ pub(super) fn report(name: &str, checks: &[Check], out: &mut impl Write) -> io::
         let of = of.as_ref().map(|of| format!(" {of}")).unwrap_or_default();
         writeln!(out, "  {outcome:7}  {hop}{of}: {evidence}")?;
         // What could not be tried may well be in order.
-        let when = if *outcome == Outcome::Untried { "if it is not so" } else { "to do" };
+        let when = if *outcome == Outcome::Untried { "if in doubt" } else { "to do" };
         for line in fix.iter().flat_map(|fix| fix.lines()) {
             writeln!(out, "           {when}: {line}")?;
         }

@@ -105,10 +105,19 @@ pub(super) fn vault_role(vault: &Url, secret: &str, claims: Option<&Claims>) -> 
     let caller = object(claims.and_then(|claims| claims.object_id));
     let kind = if claims.is_some_and(Claims::is_delegated) { "User" } else { "ServicePrincipal" };
     let vault = vault_name(vault);
+    let scope = format!("\"$(az keyvault show --name {vault} --query id -o tsv)/secrets/{secret}\"");
     format!(
         "az role assignment create --role \"Key Vault Secrets Officer\" --assignee-object-id {caller} \
-         --assignee-principal-type {kind} --scope \"$(az keyvault show --name {vault} --query id -o tsv)/secrets/{secret}\"   # may \
-         take ten minutes"
+         --assignee-principal-type {kind} --scope {scope}   # may take ten minutes"
+    )
+}
+
+/// Shows which roles the caller has there, from wherever it inherits them.
+pub(super) fn vault_roles(vault: &Url, secret: &str, claims: Option<&Claims>) -> String {
+    let (caller, vault) = (object(claims.and_then(|claims| claims.object_id)), vault_name(vault));
+    format!(
+        "az role assignment list --assignee {caller} --include-inherited --scope \"$(az keyvault show --name {vault} --query id -o \
+         tsv)/secrets/{secret}\" --query \"[].roleDefinitionName\" -o tsv   # one that lets it write must be among them; if none is:"
     )
 }
 

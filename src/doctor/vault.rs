@@ -83,7 +83,9 @@ fn write(subject: &Subject, bearers: &Bearers, journal: &Journal) -> Check {
         "writing cannot be tried without a new version, and a vault's tokens name no rights; {seen}. Listing and reading are \
          allowed by narrower roles as well"
     );
-    Check::untried("vault-write", said).fix(fixes::vault_role(&subject.vault, &subject.secret, bearers.vault.as_ref()))
+    let [look, give] =
+        [fixes::vault_roles, fixes::vault_role].map(|fix| fix(&subject.vault, &subject.secret, bearers.vault.as_ref()));
+    Check::untried("vault-write", said).fix(format!("{look}\n{give}"))
 }
 
 fn failed(hop: &'static str, subject: &Subject, bearers: &Bearers, error: &VaultError) -> Check {
