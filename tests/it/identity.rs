@@ -96,6 +96,15 @@ async fn an_endpoint_that_is_out_of_order_or_not_there_is_told_at_once() {
             somebody.fails_with(&["Entra login", "identity endpoint", &status.to_string(), word]).await;
         }
     }
+    // A page for people, as a portal in between shows it.
+    for (somebody, _endpoint) in [container(SYSTEM_ASSIGNED, None).await, machine(SYSTEM_ASSIGNED, None).await] {
+        for op in [Op::VaultToken, Op::GraphToken] {
+            somebody.place.sandbox.world(OVERLAP).faults.at_calls(op, 1, 99, Fault::Html);
+        }
+        let words =
+            ["Entra login", "identity endpoint", "the answer cannot be read", "something else answers in place of"];
+        somebody.fails_with(&words).await;
+    }
     // Nobody listens on the discard port.
     let words = ["Entra login", "identity endpoint", "no connection", "azure-arc", "client-secret"];
     let (mut container, _endpoint) = container(SYSTEM_ASSIGNED, None).await;

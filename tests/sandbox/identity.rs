@@ -159,14 +159,23 @@ async fn token(Shared(endpoint): Shared<Endpoint>, Query(asked): Query<Asked>, h
     };
     let (status, body) = endpoint.answer(&asked, op, shown);
     endpoint.state.record(endpoint.state.clock.now(), None, Some(op), Some(status));
-    (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response()
+    let status = StatusCode::from_u16(status).unwrap_or_default();
+    match body {
+        Value::String(page) => (status, [("content-type", "text/html")], page).into_response(),
+        body => (status, Json(body)).into_response(),
+    }
 }
 
 impl Endpoint {
     fn answer(&self, asked: &Asked, op: Op, shown: &str) -> (u16, Value) {
         let mut world = self.state.world(0);
-        if let Some(Fault::Status(status, _)) = world.fault(op) {
-            return self.refusal(status, &format!("The identity service is out of order for {shown}."));
+        match world.fault(op) {
+            Some(Fault::Status(status, _)) => {
+                return self.refusal(status, &format!("The identity service is out of order for {shown}."));
+            }
+            // Text stands for a page: no answer of the service's own is a mere string.
+            Some(Fault::Html) => return (200, Value::String("<html><body>Sign in</body></html>".to_owned())),
+            _ => {}
         }
         let (is_known, api_versions): (_, &[_]) = match &self.machine.dialect {
             Dialect::AppService(header) => (shown == header, &["2019-08-01"]),

@@ -187,8 +187,8 @@ impl AzureLogin {
             _ => SdkTransport::new(http.clone(), Reach::Origin(options.authority.origin())),
         };
         let transport = Arc::new(LoginTransport::new(transport, &options.credential, options.metadata));
-        let limit = LEAST_LIMIT.max(http.options().timeout);
-        Ok(Self { options, transport, cache: Cache::new(Arc::clone(&machine), limit), clock, machine })
+        let cache = Cache::new(Arc::clone(&machine), whole(http.options().timeout));
+        Ok(Self { options, transport, cache, clock, machine })
     }
 
     async fn token(&self, scopes: &[&str]) -> Result<AccessToken, CallError> {
@@ -312,6 +312,11 @@ impl Login for AzureLogin {
     fn renew(&self) {
         self.cache.forget();
     }
+}
+
+/// The time for a whole login, of whose requests each may take `one`.
+fn whole(one: Duration) -> Duration {
+    one.max(LEAST_LIMIT)
 }
 
 #[cfg(test)]

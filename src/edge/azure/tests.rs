@@ -87,3 +87,10 @@ async fn a_missing_secret_file_is_named() {
     let error = login.bearer("https://graph/.default").await.unwrap_err();
     assert!(error.to_string().contains("does not exist"), "{error}");
 }
+
+#[test]
+fn the_time_for_a_whole_login_grows_with_that_of_a_request_and_never_cuts_one_short() {
+    for (one, expected) in [(5, 30), (30, 30), (120, 120)] {
+        assert_eq!(whole(Duration::from_secs(one)), Duration::from_secs(expected));
+    }
+}

@@ -159,7 +159,7 @@ impl KeyVault {
     }
 
     fn limit(&self, requests: u32) -> Duration {
-        self.http.options().timeout.max(LEAST_LIMIT) * requests
+        whole(self.http.options().timeout, requests)
     }
 
     fn target(&self, method: Method, rest: &[&str]) -> String {
@@ -253,6 +253,11 @@ impl Vault for KeyVault {
 
 fn is_name(name: &str) -> bool {
     (1..=127).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// The time for so many requests in a row, of which each may take `one`.
+fn whole(one: Duration, requests: u32) -> Duration {
+    one.max(LEAST_LIMIT) * requests
 }
 
 #[cfg(test)]

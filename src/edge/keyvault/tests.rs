@@ -287,3 +287,11 @@ fn a_name_that_leads_elsewhere_is_refused() {
     }
     assert!(is_name("greenlake-scim-token"));
 }
+
+#[test]
+fn the_time_for_the_whole_grows_with_that_of_a_request_and_never_cuts_one_short() {
+    let seconds = Duration::from_secs;
+    for (one, requests, expected) in [(5, 1, 30), (30, 2, 60), (120, 1, 120), (120, 2, 240)] {
+        assert_eq!(whole(seconds(one), requests), seconds(expected), "{one} {requests}");
+    }
+}
