@@ -6,12 +6,14 @@
 # make bench   what it costs, as a table
 
 CARGO ?= cargo
+# Where cargo builds, wherever it has been told to.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: demo test soak mutants messages lint docs nextest network-tools strangers cargo-mutants bench release
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
-	target/debug/examples/demo target/debug/scim-rotator $(DEMO_SECONDS)
+	$(TARGET)/debug/examples/demo $(TARGET)/debug/scim-rotator $(DEMO_SECONDS)
 
 test: nextest network-tools strangers lint docs
 	$(CARGO) build --quiet --bins
@@ -69,4 +71,4 @@ release:
 
 bench: release
 	$(CARGO) build --quiet --example bench
-	target/debug/examples/bench target/release/scim-rotator
+	$(TARGET)/debug/examples/bench $(TARGET)/release/scim-rotator
