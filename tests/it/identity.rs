@@ -118,12 +118,14 @@ async fn an_endpoint_that_is_out_of_order_or_not_there_is_told_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_metadata_service_has_no_other_address_in_a_sandbox_than_the_one_that_is_set() {
     let somebody = Somebody::new(SYSTEM_ASSIGNED, |_| ()).await;
-    somebody.fails_with(&["Entra login", "only loopback may be reached"]).await;
+    somebody.fails_with(&["Entra login", "only loopback may be reached", "leave out [sandbox]"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_elsewhere_gets_no_header() {
     let (mut container, _endpoint) = container(SYSTEM_ASSIGNED, None).await;
     container.set("IDENTITY_ENDPOINT", "http://identity.example.com/msi/token");
-    container.fails_with(&["Entra login", "led to another host, and no request was made"]).await;
+    container
+        .fails_with(&["Entra login", "led to another host, and no request was made", "must be this machine's own"])
+        .await;
 }

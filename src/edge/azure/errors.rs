@@ -69,8 +69,11 @@ pub(super) fn unreached(place: &str, who: Who, error: &azure_core::Error) -> Cal
     let unknown = || Failure::refused(place, Unreached::NoConnection, &error.to_string());
     let failure = Failure::of_sdk(place, error).unwrap_or_else(unknown);
     let silent = (failure.sent == Sent::Maybe).then(|| Refused::Silent.message().advice());
+    // What was not even asked, or answered at length, was not silent.
+    let mut ours = [Unreached::LedElsewhere, Unreached::Outside, Unreached::TooLong].into_iter();
+    let silence = if ours.any(|unreached| failure.is(unreached)) { None } else { silence(who) };
     let mut call = failure.into_call(SERVICE, again);
-    call.advice = silence(who).or(call.advice).or(silent);
+    call.advice = silence.or(call.advice).or(silent);
     call
 }
 

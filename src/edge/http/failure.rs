@@ -91,6 +91,11 @@ impl Failure {
         Self { sent: Sent::No, what, advice: advice(Unreached::Unbuilt), source: cause_of(error) }
     }
 
+    /// Whether this is what went wrong.
+    pub fn is(&self, unreached: Unreached) -> bool {
+        self.advice.as_deref() == Some(unreached.message().remedy)
+    }
+
     /// As an error of a port. `maybe` is the fate of a request that may have been carried out; one that was certainly
     /// not sent may simply be tried again.
     pub fn into_call(self, service: &'static str, maybe: Class) -> CallError {
