@@ -346,6 +346,18 @@ messages! {
             means: "the name on the command line is none of the configuration's",
             remedy: "take one of those that are listed, or name the right file with --config",
         }
+        /// A connection that cannot be used.
+        ConnectionRefused {
+            shows: "connection … is refused: …",
+            means: "its configuration cannot be used, for the reasons that are listed",
+            remedy: "correct what is listed; scim-rotator config check tries it",
+        }
+        /// A clock that nobody has set.
+        NoTime {
+            shows: "nothing is done: …",
+            means: "this host's clock shows a year before 2020, so nobody has set it yet",
+            remedy: "start this host's time service (timedatectl set-ntp true), or set the clock",
+        }
         /// One at a time.
         NameOne {
             shows: "a first contact is made with one connection: name it",

@@ -93,7 +93,7 @@ fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<
                 writeln!(io::stdout(), "{what}")?;
                 return Ok(Exit::Done);
             }
-            _ => anyhow::bail!(what),
+            _ => anyhow::bail!("nothing is done: {what}"),
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
