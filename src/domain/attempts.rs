@@ -16,6 +16,9 @@ pub const ISSUE_FLOOR: TimeDelta = TimeDelta::minutes(1);
 /// been set back since.
 const LONGEST_FLOOR: TimeDelta = TimeDelta::minutes(6);
 
+/// What counts as a day for [`MAX_ISSUES`]: so long it is one by the clock of every host that may have issued.
+const BUDGET_PERIOD: TimeDelta = TimeDelta::minutes(24 * 60 + 6);
+
 /// How urgent the next attempt is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
@@ -126,9 +129,9 @@ pub enum IssueBound {
 
 /// Holds the bounds against the journal.
 pub fn issue_bound(journal: &Journal, now: Timestamp) -> IssueBound {
-    let issues = journal.issues_within(ISSUE_PERIOD, now);
+    let issues = journal.issues_within(BUDGET_PERIOD, now);
     if issues.len() >= MAX_ISSUES {
-        return IssueBound::Spent(issues[issues.len() - MAX_ISSUES] + ISSUE_PERIOD);
+        return IssueBound::Spent(issues[issues.len() - MAX_ISSUES] + BUDGET_PERIOD);
     }
     let free = issues.last().map(|last| *last + ISSUE_FLOOR);
     match free.filter(|free| *free > now && *free - now <= LONGEST_FLOOR) {

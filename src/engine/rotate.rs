@@ -9,6 +9,7 @@ use super::issue::{Held, Planned};
 use super::observe::Observed;
 use super::run::Record;
 use crate::domain::attempts::Tier;
+use crate::domain::decide::LONGEST_STAND;
 use crate::domain::journal::{Entry, IntentEnd, Journal, Label, Labels, PauseNote, RetryNote, Stage, StartNote};
 use crate::domain::{Job, JobState, Mode, Plan, Reason, Timestamp, Token, Verdict, VersionId};
 use crate::ports::{CallError, Class, VaultError};
@@ -20,8 +21,11 @@ impl Run<'_> {
         let known_dead = ready.current_dead;
         let mut old = self.old_token(seen, known_dead || plan.current_doubtful).await?;
         let held_pause = seen.journal.held_pause().is_some() && ready.job.state == JobState::Paused;
-        // A token whose answer was lost earlier may take effect any minute: the pause stands until that is settled.
-        let older_answer = seen.journal.open_intent().is_some();
+        // A token whose answer was lost earlier may take effect any minute: the pause stands until that is settled, or has had
+        // its time.
+        let now = self.now();
+        let older_answer =
+            seen.journal.open_intent().is_some_and(|(_, intent)| (now - intent.at).abs() < LONGEST_STAND);
         let wants_fence = plan.fenced;
         let mut job = ready.job;
         // Where no token of ours is known, Entra may well hold one by somebody's hand.

@@ -1,5 +1,7 @@
 //! Asking the issuer: what it says no to, what it asks to wait for, and what becomes of the record of it.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use scim_rotator::domain::journal::{Intent, IntentEnd, Label};
 use scim_rotator::domain::{Bootstrap, Fence, Labels, Mode, Order, Policy};
@@ -173,13 +175,9 @@ async fn an_intent_whose_answer_was_lost_stays_written_since_it_counts_as_an_iss
     assert_eq!(drive.world().ledger.issued, 3);
 }
 
-#[tokio::test]
-async fn a_shutdown_before_the_issue_leaves_the_job_running_and_is_no_failed_attempt() {
-    let rules = policy(Mode::Overlap, Fence::Auto);
-    let drive = about_to_rotate(Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }, rules).await;
-    drive.world().advance(TimeDelta::minutes(50));
-    let stop = CancellationToken::new();
-    let before = drive.world().faults.calls(Op::Pause);
+/// Lets a connection look until it has paused the job once more, and tells it to end then.
+async fn ended_under_its_pause(drive: &Drive) {
+    let (stop, before) = (CancellationToken::new(), drive.world().faults.calls(Op::Pause));
     let (_face, mut connection) = drive.host("one-host", FaceOptions::default(), stop.clone());
     let manager = async {
         while drive.world().faults.calls(Op::Pause) == before {
@@ -188,11 +186,39 @@ async fn a_shutdown_before_the_issue_leaves_the_job_running_and_is_no_failed_att
         stop.cancel();
         std::future::pending::<()>().await;
     };
-    tokio::select! {
-        biased;
-        () = manager => (),
-        _ = connection.look(Act::CarryOut) => (),
-    }
+    let looks = async {
+        // What a process that has just begun waits for is over by then.
+        for _ in 0..10 {
+            if stop.is_cancelled() {
+                return;
+            }
+            let (look, clock) = (connection.look(Act::CarryOut).await, Arc::clone(connection.clock()));
+            clock.sleep((look.next - clock.now()).to_std().unwrap_or_default()).await;
+        }
+    };
+    tokio::select! { biased; () = manager => (), () = looks => () }
+    assert!(stop.is_cancelled(), "it never paused the job");
+}
+
+#[tokio::test]
+async fn a_shutdown_before_the_issue_starts_the_job_although_answers_were_lost_a_day_ago() {
+    let rules = policy(Mode::Overlap, Fence::Auto);
+    let drive = about_to_rotate(Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }, rules).await;
+    let begin = drive.world().now();
+    drive.world().faults.at_calls(Op::Issue, 1, 4, Fault::LoseAnswer);
+    drive.live(&[], begin + TimeDelta::hours(23)).await;
+    assert_eq!((issues_asked(&drive), drive.world().jobs()[0].schedule), (4, Schedule::Active));
+    drive.world().advance(TimeDelta::hours(3));
+    ended_under_its_pause(&drive).await;
+    assert_eq!(drive.world().jobs()[0].schedule, Schedule::Active, "{}", drive.world().ledger.trace());
+}
+
+#[tokio::test]
+async fn a_shutdown_before_the_issue_leaves_the_job_running_and_is_no_failed_attempt() {
+    let rules = policy(Mode::Overlap, Fence::Auto);
+    let drive = about_to_rotate(Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }, rules).await;
+    drive.world().advance(TimeDelta::minutes(50));
+    ended_under_its_pause(&drive).await;
     let last = written(&drive).pop().expect("an intent");
     assert_eq!(last.intent.map(|intent| intent.end), Some(IntentEnd::NotIssued));
     let retry = last.retry.expect("a retry");

@@ -14,10 +14,7 @@ pub(super) fn due(f: &Facts<'_>) -> Option<Decision> {
         return Some(f.needs_human(Reason::NoKnownEnd));
     };
     // Under a person's pause as well a token that comes due is rotated; but as long as nothing is done, it is told.
-    let wait = |until: Timestamp, reason| {
-        let told = f.needs_human(Reason::PauseOfUnknownOrigin);
-        Some(if f.unrecorded().is_some() || f.has_hidden_pause() { told } else { Decision::Wait { until, reason } })
-    };
+    let wait = |until: Timestamp, reason| Some(f.wait_or_tell(until, reason));
     if f.now < due.at {
         return wait(f.next_milestone(due.at), Reason::NotDue);
     }

@@ -214,6 +214,15 @@ impl<'a> Facts<'a> {
         Decision::NeedsHuman { until: self.now + HUMAN_WAIT, reason }
     }
 
+    /// Nothing is done until then; if the job stands still meanwhile and nobody can tell whether by us, a person has to look.
+    pub(super) fn wait_or_tell(&self, until: Timestamp, reason: Reason) -> Decision {
+        if self.unrecorded().is_some() || self.has_hidden_pause() {
+            let until = until.min(self.now + HUMAN_WAIT);
+            return Decision::NeedsHuman { until, reason: Reason::PauseOfUnknownOrigin };
+        }
+        Decision::Wait { until, reason }
+    }
+
     /// A pause that was planned, if the job is paused and nothing says by whom.
     pub(super) fn unrecorded(&self) -> Option<(Entry<'a>, PauseNote)> {
         self.journal.unrecorded_pause().filter(|_| self.job.state == JobState::Paused)

@@ -17,7 +17,7 @@ pub const PAUSE_LAG: TimeDelta = TimeDelta::minutes(10);
 const WORTH_STANDING: TimeDelta = TimeDelta::minutes(20);
 /// But not for longer than this while Entra's saved token passes. So long it stands after a lost answer as well: the token
 /// that nobody knows may take effect any minute, and with it the one that Entra holds may die.
-const LONGEST_STAND: TimeDelta = TimeDelta::hours(1);
+pub const LONGEST_STAND: TimeDelta = TimeDelta::hours(1);
 
 pub(super) fn pause_ended(f: &Facts<'_>) -> Option<Decision> {
     let (entry, pause) = f.journal.unended_pause()?;

@@ -289,10 +289,7 @@ fn the_fifth_issue_within_a_day_needs_a_human_and_the_pause_does_not_wait_for_hi
         next.seq = seq;
         seen.versions.push(version(next, minutes(0)));
     }
-    assert_eq!(
-        seen.decide(),
-        Decision::NeedsHuman { until: minutes(0) + TimeDelta::hours(24), reason: Reason::IssueBudgetSpent }
-    );
+    assert_eq!(seen.decide(), Decision::NeedsHuman { until: minutes(24 * 60 + 6), reason: Reason::IssueBudgetSpent });
     let mut paused = held_pause(seen, minutes(0));
     (paused.now, paused.job.seen_at) = (minutes(60), minutes(60));
     assert_eq!(paused.decide(), Decision::Ask(Question::Saved));
@@ -361,6 +358,10 @@ fn a_pause_without_a_tag_is_ours_within_the_hour_and_a_persons_business_after_it
     late.last().intent.as_mut().unwrap().end = IntentEnd::NotIssued;
     late.policy.rotate_before = Before::Time(TimeDelta::days(20));
     assert!(matches!(late.decide(), Decision::NeedsHuman { reason: Reason::PauseOfUnknownOrigin, .. }));
+    // Also while a failure is waited out.
+    late.attempts = Attempts { failed: 3, not_before: Some(late.now + TimeDelta::minutes(20)), ..late.attempts };
+    let until = late.now + TimeDelta::minutes(20);
+    assert_eq!(late.decide(), Decision::NeedsHuman { until, reason: Reason::PauseOfUnknownOrigin });
 }
 
 #[test]

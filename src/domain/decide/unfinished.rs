@@ -32,7 +32,7 @@ pub(super) fn backing_off(f: &Facts<'_>) -> Option<Decision> {
     let failed_before = |safe: &Timestamp| f.attempts.failed_at.is_some_and(|failed| failed < *safe);
     let last_safe = f.token().and_then(|token| f.policy.due(token)?.last_safe).filter(failed_before);
     let until = last_safe.map_or(until, |safe| until.min(safe));
-    (until > f.now).then_some(Decision::Wait { until, reason: Reason::BackingOff })
+    (until > f.now).then(|| f.wait_or_tell(until, Reason::BackingOff))
 }
 
 pub(super) fn pending(f: &Facts<'_>) -> Option<Decision> {

@@ -15,6 +15,7 @@ use scim_rotator::engine::report::Kind;
 
 use super::bounds::Bounds;
 use super::host::{CHECK, Desk};
+use super::people::{Deed, Edit};
 use super::plan::{Level, Plan, What};
 pub use super::summary::Tally;
 use crate::world::{PutReading, Schedule, TakesEffect, Who, World};
@@ -129,8 +130,10 @@ impl<'a> Judge<'a> {
         if let What::Kill { .. } = what {
             self.killed = Some(now);
         }
-        if let What::Person(_) = what {
+        if let What::Person(deed) = what {
             self.last_deed = Some(now);
+            // What told whose the pause is may be gone without a trace.
+            self.unknown_pause |= matches!(deed, Deed::Edits(_, Edit::None)) && self.paused.is_some();
         }
         self.taken += lasts;
         self.disturbed(match what {
@@ -219,7 +222,7 @@ impl<'a> Judge<'a> {
         let job = &world.jobs()[0];
         let ours = job.schedule == Schedule::Paused && job.paused_by == Some(Who::Daemon);
         match (ours && self.dead.is_none(), self.paused) {
-            (false, _) => (self.paused, self.unknown_pause) = (None, false),
+            (false, _) => (self.paused, self.unknown_pause) = (None, self.unknown_pause && ours),
             (true, None) => self.paused = Some(now),
             (true, Some(since)) => {
                 let for_so_long = (now - since).min(calm);
