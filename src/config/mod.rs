@@ -1,6 +1,6 @@
 //! The configuration: a TOML file, the environment laid over it, parsed once into types that cannot be wrong.
 //!
-//! Loading reads that file, the files of `connections_dir` ([`folder`]) and nothing else, neither the clock nor a secret (and
+//! Loading reads that file, the files of `connections_dir` (`folder.rs`) and nothing else, neither the clock nor a secret (and
 //! looks whether the service's runtime directory is there). Every problem is reported at once ([`ConfigErrors`]); those of one
 //! connection refuse that one alone ([`Refused`]). No secret is ever inline: only the paths of files that hold one
 //! ([`SecretFile`]).

@@ -117,7 +117,7 @@ impl Run<'_> {
     /// has saved; with a dead one a later look decides, and so it does where an answer may be lost.
     async fn unfence_after(&self, intent: &mut Record, old: &Old, halt: Halt) -> Halt {
         if intent.labels.intent.as_ref().is_some_and(|i| i.end == IntentEnd::NotIssued)
-            && (!old.dead || matches!(self.ports.provisioner.test_saved().await, Ok(Verdict::Accepted)))
+            && (!old.dead || self.entra_accepts_what_it_has().await)
             && let Err(error) = self.lower_fence(intent).await
         {
             tracing::warn!(error = %super::halt::chain(&error), "the job could not be started again; a later look does it");
@@ -201,7 +201,10 @@ impl Run<'_> {
                     let refused = own_plan(fence, Planned::At(seen.job.seen_at));
                     match refused.filter(|_| halt.class != Class::Ambiguous && halt.reason != Reason::TakenOver) {
                         Some(plan) => self.deny_pause(fence, plan).await,
-                        None if halt.reason == Reason::ShuttingDown => self.lower_fence(fence).await?,
+                        // The pending token may have ended the one that Entra holds, whoever waited for that before.
+                        None if halt.reason == Reason::ShuttingDown && self.entra_accepts_what_it_has().await => {
+                            self.lower_fence(fence).await?
+                        }
                         None => (),
                     }
                 }
@@ -314,6 +317,10 @@ impl Run<'_> {
             Some(note) if note.id == token.fingerprint() => Ok(token),
             _ => Err(unreadable().during(Reason::PendingUnreadable)),
         }
+    }
+
+    async fn entra_accepts_what_it_has(&self) -> bool {
+        matches!(self.ports.provisioner.test_saved().await, Ok(Verdict::Accepted))
     }
 
     async fn old_token(&self, seen: &Observed, dead: bool) -> Result<Old, Halt> {

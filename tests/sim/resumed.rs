@@ -105,8 +105,8 @@ async fn a_resumed_rotation_pauses_a_job_that_runs_again_and_tells_so_on_its_own
 }
 
 #[tokio::test]
-async fn a_resumed_rotation_that_breaks_off_under_its_pause_starts_the_job_if_it_is_to_end_and_only_then() {
-    for ends in [true, false] {
+async fn a_resumed_rotation_that_breaks_off_under_its_pause_starts_the_job_if_it_is_to_end_and_entra_can_use_it() {
+    for (ends, dies) in [(true, false), (false, false), (true, true)] {
         let drive = started_by_a_person().await;
         let (stop, before) = (CancellationToken::new(), drive.world().faults.calls(Op::Pause));
         let (_face, mut connection) = drive.host("one-host", FaceOptions::default(), stop.clone());
@@ -115,7 +115,12 @@ async fn a_resumed_rotation_that_breaks_off_under_its_pause_starts_the_job_if_it
                 tokio::task::yield_now().await;
             }
             match ends {
-                true => stop.cancel(),
+                true => {
+                    if dies {
+                        drive.world().person_deletes_tokens();
+                    }
+                    stop.cancel();
+                }
                 false => drive.world().faults.at_calls(Op::JobRead, 1, 100, Fault::Status(503, None)),
             }
             std::future::pending::<()>().await;
@@ -123,7 +128,8 @@ async fn a_resumed_rotation_that_breaks_off_under_its_pause_starts_the_job_if_it
         tokio::select! { biased; () = watcher => (), _ = connection.look(Act::CarryOut) => () }
         let world = drive.world();
         assert_eq!(world.saved_token(), Some(1), "{}", world.ledger.trace());
-        assert_eq!(world.jobs()[0].schedule == Schedule::Active, ends, "{}", world.ledger.trace());
+        let runs = ends && !dies;
+        assert_eq!(world.jobs()[0].schedule == Schedule::Active, runs, "{}", world.ledger.trace());
     }
 }
 
