@@ -10,7 +10,7 @@ use crate::sandbox::{Side, Which};
 use crate::world::{Event, Fault, Op, Service, World};
 
 /// How many rotations run side by side. Most of the time they wait.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 10;
 /// How long the trouble lasts once it is met: longer than any patience of a run.
 const LASTS: TimeDelta = TimeDelta::minutes(20);
 
