@@ -21,7 +21,11 @@ pub(super) struct Piece {
 impl Piece {
     fn read(path: PathBuf) -> Self {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let bytes = std::fs::read(&path).map_err(|error| format!("cannot be read: {error}"));
+        // Whoever reads a pipe may wait for ever.
+        let bytes = match path.metadata() {
+            Ok(metadata) if !metadata.is_file() => Err("is no file".to_owned()),
+            _ => std::fs::read(&path).map_err(|error| format!("cannot be read: {error}")),
+        };
         let text = bytes.and_then(|bytes| {
             String::from_utf8(bytes)
                 .map_err(|error| format!("is no UTF-8 text, from byte {} on", error.utf8_error().valid_up_to()))

@@ -76,6 +76,23 @@ fn a_file_that_cannot_be_used_refuses_its_own_connection_with_path_line_and_key_
 }
 
 #[test]
+fn what_is_no_file_is_refused_and_waited_for_by_nobody() {
+    let place = Place::new(&[("good.toml", &piece(1))]);
+    let folder = place.folder.path().join("connections.d");
+    std::fs::create_dir(folder.join("folder.toml")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(folder.join("pipe.toml")).status().unwrap();
+    assert!(pipe.success());
+    std::os::unix::fs::symlink("nowhere", folder.join("dangling.toml")).unwrap();
+    let config = place.load(HEAD).unwrap().config;
+    assert_eq!(names(&config), ["good"]);
+    for (file, what) in
+        [("folder.toml: is no file", ""), ("pipe.toml: is no file", ""), ("dangling.toml: ", "cannot be read")]
+    {
+        assert!(refused(&config).iter().any(|(_, told)| told.contains(file) && told.contains(what)), "{file}");
+    }
+}
+
+#[test]
 fn a_table_that_cannot_be_used_refuses_its_own_connection_and_what_all_have_in_common_refuses_all() {
     let typo = connection(2).replace("secret = ", "secrets = ");
     let loaded = parse(&format!("{}{typo}{}", plain(), connection(3)), &[]).unwrap();
