@@ -18,33 +18,45 @@ use crate::edge::clock::{SandboxClock, SystemClock};
 use crate::edge::graph::{Graph, GraphOptions};
 use crate::edge::greenlake::{Auth, BearerCommand, ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
 use crate::edge::http::{Http, HttpOptions};
-use crate::edge::keyvault::{KeyVault, KeyVaultOptions};
+use crate::edge::keyvault::{Clients, KeyVault, KeyVaultOptions};
 use crate::edge::login::{Login, LoginBearer};
 use crate::edge::scim::{ScimOptions, ScimProbe};
 use crate::edge::supplied::Supplied;
 use crate::edge::way::HttpWays;
-use crate::engine::fleet::Make;
-use crate::engine::{Connection, Ports, Spec, Tenants};
+use crate::engine::fleet::{Identity, Make};
+use crate::engine::{Connection, Limits, Ports, Spec, Tenants, Turns};
 use crate::first_contact;
 use crate::ports::{Clock, Issuer};
 
-/// What all connections of a process share.
+/// What connections know of each other, across reloads.
+#[derive(Clone, Debug, Default)]
+pub struct Shared {
+    /// Who speaks for which tenant of the issuer.
+    pub tenants: Arc<Tenants>,
+    /// Who may rotate at the same time.
+    pub turns: Arc<Turns>,
+}
+
+/// What all connections of a process are made of.
 pub struct App {
     http: Http,
     graph_login: Arc<dyn Login>,
     vault_login: Arc<dyn Login>,
+    vaults: Arc<Clients>,
     graph: Url,
     graph_scope: Option<String>,
     clock: Arc<dyn Clock>,
-    tenants: Arc<Tenants>,
+    shared: Shared,
+    limits: Limits,
     holder: String,
-    /// What of the configuration is shared, with a digest of the CA file's content: a change of it changes every connection.
-    shared: String,
+    /// What of the configuration is common to all, with a digest of the CA file's content: a change of it changes every
+    /// connection.
+    common: String,
 }
 
 impl App {
     /// Builds the one HTTP client and the login. Reads the CA file; sends nothing.
-    pub fn build(config: &Config, tenants: Arc<Tenants>) -> anyhow::Result<Self> {
+    pub fn build(config: &Config, shared: Shared) -> anyhow::Result<Self> {
         let clock = clock(config);
         // Read before the client reads it: a change in between shows at the next reload.
         let ca = config
@@ -79,28 +91,38 @@ impl App {
             Credentials::Two { graph, vault } => (log_in(graph)?, log_in(vault)?),
         };
         Ok(Self {
+            vaults: Arc::new(Clients::new(http.clone(), Arc::clone(&vault_login))),
             http,
             graph_login,
             vault_login,
             graph: config.azure.graph.clone(),
             graph_scope: config.azure.graph_scope.clone(),
             clock,
-            tenants,
+            shared,
+            limits: Limits {
+                at_once: config.rotations.at_once as usize,
+                at_once_per_host: config.rotations.at_once_per_host as usize,
+            },
             holder: holder(&config.runtime_dir),
-            shared: format!("{:?}{:?}{:?}{ca:?}", config.azure, config.http, config.sandbox),
+            common: format!("{:?}{:?}{:?}{ca:?}", config.azure, config.http, config.sandbox),
         })
     }
 
-    /// What tells one state of a connection's configuration from another. Holds paths of secrets, never secrets.
-    pub fn identity(&self, config: &ConnectionConfig) -> String {
-        format!("{}{config:?}", self.shared)
+    /// What tells one state of a connection's configuration from another.
+    pub fn identity(&self, config: &ConnectionConfig) -> Identity {
+        Sha256::new().chain_update(&self.common).chain_update(format!("{config:?}")).finalize().into()
+    }
+
+    /// From now on no more rotations are made at the same time than the configuration says.
+    pub fn limit_rotations(&self) {
+        self.shared.turns.limit(self.limits);
     }
 
     /// What makes the connection, now and whenever its loop has to begin anew.
     pub fn maker(&self, config: &ConnectionConfig) -> anyhow::Result<Make> {
-        let spec = self.spec(config);
+        let spec = Arc::new(self.spec(config));
         let ports = self.ports(config).with_context(|| format!("connection {}", config.name))?;
-        Ok(Arc::new(move |shutdown| Connection::new(spec.clone(), ports.clone(), shutdown)))
+        Ok(Arc::new(move |shutdown| Connection::new(Arc::clone(&spec), ports.clone(), shutdown)))
     }
 
     /// A connection outside the fleet: for one look.
@@ -114,6 +136,7 @@ impl App {
             policy: config.policy.clone(),
             tenant_url: config.entra.tenant_url.to_string(),
             holder: self.holder.clone(),
+            issuer_host: Arc::from(config.issuer.greenlake().and_then(|hpe| hpe.url.host_str()).unwrap_or_default()),
         }
     }
 
@@ -123,11 +146,12 @@ impl App {
         let (http, clock) = (&self.http, &self.clock);
         Ok(Ports {
             issuer: self.issuer(issuer)?,
-            vault: Arc::new(KeyVault::new(keyvault, http.clone(), Arc::clone(&self.vault_login))?),
+            vault: Arc::new(KeyVault::new(keyvault, Arc::clone(&self.vaults))?),
             provisioner: Arc::new(self.graph(entra)?),
             probe: Arc::new(ScimProbe::new(ScimOptions { tenant_url: entra.tenant_url.clone() }, http.clone())),
             clock: Arc::clone(clock),
-            tenants: Arc::clone(&self.tenants),
+            tenants: Arc::clone(&self.shared.tenants),
+            turns: Arc::clone(&self.shared.turns),
         })
     }
 

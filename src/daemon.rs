@@ -12,11 +12,12 @@ use tokio_util::task::TaskTracker;
 use crate::admin::control::Control;
 use crate::admin::lock::Lock;
 use crate::admin::service_manager::ServiceManager;
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::config::{Config, Environment, Loaded, Refused};
-use crate::engine::fleet::Make;
-use crate::engine::ticker::{Tick, Ticker};
-use crate::engine::{Fleet, Report, Tenants};
+use crate::engine::fleet::{Identity, Make};
+use crate::engine::herd;
+use crate::engine::ticker::Ticker;
+use crate::engine::{Fleet, Report};
 use crate::sane_clock;
 
 /// How often the loops are watched where systemd does not ask for more.
@@ -29,8 +30,7 @@ struct Daemon {
     /// Counts the loops that still turn, those too that a reload is about to end.
     loops: TaskTracker,
     ticker: Ticker,
-    ticks: BTreeMap<String, Tick>,
-    tenants: Arc<Tenants>,
+    shared: Shared,
     manager: Arc<ServiceManager>,
     control: Control,
 }
@@ -46,8 +46,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
         fleet: Fleet::new(Arc::new(move |report| on_report.report(report))),
         loops: TaskTracker::new(),
         ticker: Ticker::start().await.context("the cron cannot be started")?,
-        ticks: BTreeMap::new(),
-        tenants: Arc::new(Tenants::default()),
+        shared: Shared::default(),
         manager,
         control: Control::open(&config.runtime_dir, crate::app::clock(&config)),
     };
@@ -60,6 +59,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
         daemon.manager.report(&Report::refused(&refused.name, refused.problems.to_string()));
     }
     tracing::info!(connections = config.connections.len(), "ready");
+    drop(config); // Of many connections it is the larger part of what they take.
     daemon.watch(&mut signals).await;
     daemon.control.refuse();
     daemon.end(&mut signals).await;
@@ -90,7 +90,7 @@ impl Daemon {
 
     /// Brings the fleet in step with a configuration: what has not changed is not touched.
     async fn apply(&mut self, config: &Config) -> anyhow::Result<()> {
-        let app = App::build(config, Arc::clone(&self.tenants))?;
+        let app = App::build(config, self.shared.clone())?;
         // Everything that can fail comes first, so that a configuration that fails changes nothing.
         let mut wanted = BTreeMap::new();
         for connection in &config.connections {
@@ -98,30 +98,27 @@ impl Daemon {
             let made = (app.identity(connection), make, connection.check.as_str().to_owned());
             wanted.insert(connection.name.to_string(), made);
         }
-        let changed = |name: &str, identity: &str| wanted.get(name).is_none_or(|(new, ..)| new != identity);
+        let changed = |name: &str, identity: &Identity| wanted.get(name).is_none_or(|(new, ..)| new != identity);
         let gone = self.fleet.members().iter().filter(|(name, member)| changed(name, &member.identity));
         let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
         for name in gone {
             tracing::info!(connection = %name, "no longer tended as it was configured");
-            if let Some(tick) = self.ticks.remove(&name) {
-                self.ticker.stop(tick).await.context("a cron job cannot be removed")?;
-            }
+            self.ticker.stop(&name).await.context("a cron job cannot be removed")?;
             self.fleet.remove(&name).await;
-            self.tenants.release(&name);
+            self.shared.tenants.release(&name);
             self.manager.forget(&name);
         }
         // Before any of them looks, so that none issues before all have shown their tenant.
         for name in wanted.keys().filter(|name| !self.fleet.members().contains_key(*name)) {
-            self.tenants.expect(name);
+            self.shared.tenants.expect(name);
         }
-        for (name, (identity, make, check)) in wanted {
-            if !self.fleet.members().contains_key(&name) {
-                let wake = self.fleet.add(name.clone(), identity, make);
-                let tick = self.ticker.wake(wake, &check).await;
-                let tick =
-                    tick.with_context(|| format!("connection {name}: check = {check:?} is no cron expression"))?;
-                self.ticks.insert(name, tick);
-            }
+        app.limit_rotations();
+        let new = wanted.into_iter().filter(|(name, _)| !self.fleet.members().contains_key(name)).collect::<Vec<_>>();
+        let apart = herd::apart(new.len());
+        for ((name, (identity, make, check)), number) in new.into_iter().zip(0..) {
+            let wake = self.fleet.add(name.clone(), identity, make, apart * number);
+            let ticks = self.ticker.wake(&name, wake, &check).await;
+            ticks.with_context(|| format!("connection {name}: check = {check:?} is no cron expression"))?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What systemd is told: READY, STATUS, RELOADING, STOPPING, WATCHDOG. Without systemd it is told to nobody.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,23 +8,61 @@ use sd_notify::NotifyState;
 
 use crate::engine::{Report, report::Kind};
 
-/// The last word on every connection, and the line that systemd shows.
+/// The line that systemd shows, and what it is made of.
 #[derive(Debug, Default)]
 pub struct ServiceManager {
-    reports: Mutex<BTreeMap<String, Report>>,
+    connections: Mutex<Connections>,
+}
+
+/// How all of them stood last. One word of each is kept, since there may be thousands.
+#[derive(Debug, Default)]
+struct Connections {
+    all: BTreeSet<String>,
+    /// Those that are not.
+    unwell: BTreeSet<String>,
+}
+
+impl Connections {
+    fn note(&mut self, report: &Report) {
+        let name = &report.connection;
+        self.all.insert(name.clone());
+        match report.standing.kind {
+            Kind::NeedsHuman | Kind::Unknown => self.unwell.insert(name.clone()),
+            Kind::Idle | Kind::Due | Kind::Unfinished => self.unwell.remove(name),
+        };
+    }
+
+    fn forget(&mut self, connection: &str) {
+        self.all.remove(connection);
+        self.unwell.remove(connection);
+    }
+
+    /// One connection is told in full, as it has just been seen; of several, those that want attention.
+    fn sentence(&self, last: &Report) -> String {
+        if self.all.len() == 1 {
+            return format!("{}: {}", last.connection, last.standing.sentence());
+        }
+        let names: Vec<_> = self.unwell.iter().map(String::as_str).take(5).collect();
+        match names.as_slice() {
+            [] => format!("{} connections, all well", self.all.len()),
+            names => format!("{} connections; look at {}", self.all.len(), names.join(", ")),
+        }
+    }
 }
 
 impl ServiceManager {
     /// A connection has been looked at.
     pub fn report(&self, report: &Report) {
-        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        reports.insert(report.connection.clone(), report.clone());
-        tell(&[NotifyState::Status(&sentence(&reports))]);
+        let sentence = self.with(|connections| {
+            connections.note(report);
+            connections.sentence(report)
+        });
+        tell(&[NotifyState::Status(&sentence)]);
     }
 
     /// A connection is no longer tended.
     pub fn forget(&self, connection: &str) {
-        self.reports.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
+        self.with(|connections| connections.forget(connection));
     }
 
     /// The configuration is loaded and the loops turn.
@@ -59,23 +97,14 @@ impl ServiceManager {
     pub fn watchdog_interval(&self) -> Option<Duration> {
         Some(sd_notify::watchdog_enabled()? / 2)
     }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Connections) -> T) -> T {
+        act(&mut self.connections.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "systemd could not be told");
-    }
-}
-
-/// One connection is told in full; of several, those that want attention.
-fn sentence(reports: &BTreeMap<String, Report>) -> String {
-    if let [only] = reports.values().collect::<Vec<_>>().as_slice() {
-        return format!("{}: {}", only.connection, only.standing.sentence());
-    }
-    let unwell = |r: &&Report| matches!(r.standing.kind, Kind::NeedsHuman | Kind::Unknown);
-    let names: Vec<_> = reports.values().filter(unwell).map(|r| r.connection.as_str()).take(5).collect();
-    match names.as_slice() {
-        [] => format!("{} connections, all well", reports.len()),
-        names => format!("{} connections; look at {}", reports.len(), names.join(", ")),
     }
 }

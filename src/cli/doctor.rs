@@ -1,19 +1,16 @@
 //! `doctor`: every hop of each connection, looked at one after the other. Changes nothing.
 
-use std::io::{self, Write};
-use std::sync::Arc;
-
 use anyhow::{Context as _, bail};
 use serde_json::json;
+use std::io::{self, Write};
 
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::cli::args::DoctorArgs;
 use crate::cli::exit::Exit;
 use crate::cli::first_contact;
 use crate::cli::look::no_such_connection;
 use crate::config::{Config, ConnectionConfig};
 use crate::doctor::{Check, Outcome, examine};
-use crate::engine::Tenants;
 
 /// Examines the connection that is named, or all. Failed if there is a fault anywhere.
 pub async fn run(config: &Config, args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -22,7 +19,7 @@ pub async fn run(config: &Config, args: &DoctorArgs, out: &mut impl Write) -> an
         let [connection] = chosen[..] else { bail!("a first contact is made with one connection: name it") };
         return first_contact::run(config, connection, args, out).await;
     }
-    let app = App::build(config, Arc::new(Tenants::default()))?;
+    let app = App::build(config, Shared::default())?;
     let mut examined = Vec::new();
     for connection in chosen {
         let name = connection.name.as_str();

@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::control::Daemon;
 use crate::admin::lock::{Lock, LockError};
 use crate::admin::outcome;
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::cli::args::DoctorArgs;
 use crate::cli::exit::Exit;
 use crate::cli::{doctor, signals};
 use crate::config::{Config, ConnectionConfig};
 use crate::doctor::examine;
 use crate::domain::{Bootstrap, Journal, Mode, Reason, Timestamp};
-use crate::engine::{Act, Tenants, chain, report::Kind};
+use crate::engine::{Act, chain, report::Kind};
 use crate::first_contact::{Experiment, Known, unsafe_faults};
 use crate::words::span;
 
@@ -49,7 +49,7 @@ pub async fn run(
     let _lock = alone(config, name).await?;
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
-    let app = App::build(config, Arc::new(Tenants::default()))?;
+    let app = App::build(config, Shared::default())?;
     let parts = app.first_contact(connection)?.context("there is no issuer that could be asked")?;
     let clock = Arc::clone(&parts.ports.clock);
     check_hops(config, &app, connection, out).await?;

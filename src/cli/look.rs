@@ -1,23 +1,25 @@
 //! What `once`, `check` and `status` share: the connections, a look at each side by side, and how one stands.
 
-use std::sync::Arc;
-
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::cli::exit::Exit;
 use crate::config::Config;
-use crate::engine::{Act, Connection, Report, Tenants, report::Kind};
+use crate::engine::{Act, Connection, Report, report::Kind};
 
-/// Every connection, with nothing remembered.
-pub fn connections(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Vec<Connection>> {
-    let app = App::build(config, Arc::new(Tenants::default()))?;
+/// Every connection, with nothing remembered. Where they are to act, no more of them rotate at the same time than the
+/// configuration says.
+pub fn connections(config: &Config, act: Act, shutdown: &CancellationToken) -> anyhow::Result<Vec<Connection>> {
+    let app = App::build(config, Shared::default())?;
+    if act == Act::CarryOut {
+        app.limit_rotations();
+    }
     config.connections.iter().map(|connection| app.connection(connection, shutdown)).collect()
 }
 
 /// Looks at every connection and changes nothing. None waits for another. Those that are refused come last.
 pub async fn look(config: &Config) -> anyhow::Result<Vec<Report>> {
-    let connections = connections(config, &CancellationToken::new())?;
+    let connections = connections(config, Act::DecideOnly, &CancellationToken::new())?;
     let looks = connections.into_iter().map(|mut c| async move { c.look(Act::DecideOnly).await.report });
     let mut reports = futures::future::join_all(looks).await;
     reports.extend(refused(config));

@@ -27,7 +27,7 @@ pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> 
     let _lock = Lock::take(&config.runtime_dir)?;
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
-    let connections = connections(config, &shutdown)?;
+    let connections = connections(config, Act::CarryOut, &shutdown)?;
     let mut reports = futures::future::join_all(connections.into_iter().map(|c| bring_to_rest(c, &shutdown))).await;
     reports.extend(refused(config));
     for report in &reports {
@@ -36,9 +36,16 @@ pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> 
     Ok(if reports.iter().any(has_failed) { Exit::Failed } else { Exit::Done })
 }
 
-/// One look, and more of them as long as they leave something unfinished and the limit allows it.
+/// One look, another one when a turn to rotate has come that had to be waited for, and more as long as they leave something
+/// unfinished and the limit allows it.
 async fn bring_to_rest(mut connection: Connection, shutdown: &CancellationToken) -> Report {
     let mut look = connection.look(Act::CarryOut).await;
+    while look.report.standing.reason == Reason::Queued {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            () = connection.called() => look = connection.look(Act::CarryOut).await,
+        }
+    }
     let clock = std::sync::Arc::clone(connection.clock());
     let limit = clock.now() + LIMIT;
     let mut unfinished = is_unfinished(&look.report, false);

@@ -1,21 +1,19 @@
 //! What `rotate`, `adopt`, `hold` and `release` share: the order goes to the running daemon; where there is none, it is
 //! carried out here, under the same lock and by the same code.
 
-use std::io::Write;
-use std::sync::Arc;
-
 use anyhow::{Context as _, anyhow};
+use std::io::Write;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::control::{Ask, Daemon};
 use crate::admin::lock::Lock;
 use crate::admin::outcome::Outcome;
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::look::no_such_connection;
 use crate::cli::signals;
 use crate::config::{Config, ConnectionConfig};
-use crate::engine::{Report, Tenants};
+use crate::engine::Report;
 
 /// Has `ask` carried out for the connection of this name, and says what came of it.
 pub async fn carry_out(config: &Config, name: &str, ask: Ask, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -40,7 +38,7 @@ async fn alone(config: &Config, connection: &ConnectionConfig, ask: Ask) -> anyh
     let _lock = Lock::take(&config.runtime_dir).context("no daemon answers, and the work cannot be done here")?;
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
-    let app = App::build(config, Arc::new(Tenants::default()))?;
+    let app = App::build(config, Shared::default())?;
     let mut connection = app.connection(connection, &shutdown)?;
     let order = ask.order(connection.clock().now()).map_err(|problem| anyhow!(problem))?;
     let mut report = connection.obey(order.clone()).await.report;

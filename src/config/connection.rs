@@ -5,7 +5,6 @@
 use std::fmt;
 
 use chrono::TimeDelta;
-use croner::Cron;
 use url::Url;
 
 use super::auth::{self, HpeAuth};
@@ -13,6 +12,7 @@ use super::policy::{self, Issuer};
 use super::raw::{Scalar, Section};
 use super::source::Key;
 use super::{Folder, scalar};
+use crate::domain::cron::Cron;
 use crate::domain::{Policy, PrincipalId, TakesEffect};
 
 /// One rotated token.

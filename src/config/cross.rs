@@ -3,6 +3,9 @@
 //! A rotation acts on the one token of an HPE tenant, so two connections of one tenant would kill each other's tokens for
 //! ever. The bearer's `tenantId` tells for certain, at run time; here is refused what the configuration shows already.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use super::connection::ConnectionConfig;
 use super::gather::Candidate;
 use super::raw::Report;
@@ -71,18 +74,24 @@ const SHARED: [Shared; 6] = [
 /// Checks connections against each other and in themselves; `report_of` is where a connection's problems go. One that could
 /// not be read is left out. Of two that share something the later one is told.
 pub(super) fn check<'a>(candidates: &'a [Candidate], report_of: impl Fn(&Candidate) -> &'a Report<'a>) {
-    let read = || candidates.iter().enumerate().filter_map(|(index, read)| Some((index, read.config.as_ref()?)));
-    for (index, connection) in read() {
-        let (key, report) = (&candidates[index].key, report_of(&candidates[index]));
+    let mut first = SHARED.map(|_| BTreeMap::new());
+    for (candidate, connection) in candidates.iter().filter_map(|read| Some((read, read.config.as_ref()?))) {
+        let (key, report) = (&candidate.key, report_of(candidate));
         let mut told = None;
-        for Shared { at, identity, why } in &SHARED {
-            let twin = read()
-                .take_while(|(other, _)| *other < index)
-                .find(|(_, other)| identity(other).is_some_and(|other| Some(other) == identity(connection)));
-            let Some((_, twin)) = twin.filter(|_| told != Some(at)) else { continue };
-            let place = at.iter().filter(|part| !part.is_empty()).fold(key.clone(), |key, part| key.child(part));
-            report.problem(&place, format!("connection `{}` has {why}", twin.name));
-            told = Some(at);
+        for (Shared { at, identity, why }, first) in SHARED.iter().zip(&mut first) {
+            let Some(identity) = identity(connection) else { continue };
+            let twin = match first.entry(identity) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(&connection.name);
+                    continue;
+                }
+                Entry::Occupied(twin) => *twin.get(),
+            };
+            if told != Some(at) {
+                let place = at.iter().filter(|part| !part.is_empty()).fold(key.clone(), |key, part| key.child(part));
+                report.problem(&place, format!("connection `{twin}` has {why}"));
+                told = Some(at);
+            }
         }
         let tenant_url = &connection.entra.tenant_url;
         if let Some(issuer) = connection.issuer.greenlake().map(|greenlake| &greenlake.url)

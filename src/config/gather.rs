@@ -146,6 +146,7 @@ fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> O
     let azure = root.table("azure", |section| azure::read(section, folder, environment));
     let http = root.table("http", |section| http::read(section, folder, environment));
     let log = root.table("log", process::read_log);
+    let rotations = root.table("rotations", process::read_rotations);
     let runtime_dir = process::read_runtime_dir(root, folder, environment);
     let connections_dir = root.get("connections_dir", scalar::path(folder.path));
     let (suffix, azure) = azure?;
@@ -153,9 +154,9 @@ fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> O
     let common = Common { sandboxed: folder.sandboxed, suffix, base };
     let candidates = root.tables("connections", |section| Some(common.of_table(section, folder.path)));
     let candidates = candidates.into_iter().flatten().collect();
-    let config = azure.zip(http).zip(log).map(|((azure, http), log)| {
+    let config = azure.zip(http).zip(log).zip(rotations).map(|(((azure, http), log), rotations)| {
         let (connections, refused) = (Vec::new(), Vec::new());
-        Config { azure, http, log, sandbox, runtime_dir, connections, refused }
+        Config { azure, http, log, rotations, sandbox, runtime_dir, connections, refused }
     });
     Some(Read { config, candidates, folder: connections_dir, common })
 }

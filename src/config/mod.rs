@@ -34,7 +34,7 @@ pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GreenLake, Issu
 pub use credential::{Application, Credential, WhichIdentity};
 pub use http::{Http, ProxyChoice};
 pub use problem::{ConfigErrors, Kind, Place, Problem, Shown};
-pub use process::{Log, LogFilter, LogFormat, SANDBOX_PURPOSE, Sandbox};
+pub use process::{Log, LogFilter, LogFormat, Rotations, SANDBOX_PURPOSE, Sandbox};
 pub use source::Environment;
 
 use url::Url;
@@ -50,6 +50,8 @@ pub struct Config {
     pub http: Http,
     /// What is logged, and how.
     pub log: Log,
+    /// How many rotations are made at the same time.
+    pub rotations: Rotations,
     /// Set when nothing here is production.
     pub sandbox: Option<Sandbox>,
     /// Where the advisory lock is kept. Losing it is always safe.

@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use croner::Cron;
 
 use super::raw::{Report, Scalar, Section};
 use super::room::{Blame, Times};
 use super::scalar;
 use super::source::Key;
+use crate::domain::cron::Cron;
 use crate::domain::policy::{Before, Bootstrap, Fence, Mode, Policy, TakesEffect, Window};
 
 /// A value and the key that set it.

@@ -1,4 +1,4 @@
-//! The tables that concern the process and not a connection: `[log]`, `[sandbox]` and `runtime_dir`.
+//! The tables that concern the process and not a connection: `[log]`, `[rotations]`, `[sandbox]` and `runtime_dir`.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -70,6 +70,15 @@ impl fmt::Display for LogFilter {
     }
 }
 
+/// How many rotations are made at the same time: 1 to 10,000 each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotations {
+    /// Of all connections together.
+    pub at_once: u32,
+    /// Of those whose tokens one host issues.
+    pub at_once_per_host: u32,
+}
+
 /// That nothing here is production: the far side is played on this machine, and time may run fast.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
@@ -91,6 +100,16 @@ pub(super) fn read_log(section: &Section<'_>) -> Option<Log> {
         format: section.get("format", scalar::word).unwrap_or_default(),
         filter: section.get("filter", |value| LogFilter::parse(scalar::text(value)?)).unwrap_or_default(),
     })
+}
+
+pub(super) fn read_rotations(section: &Section<'_>) -> Option<Rotations> {
+    let at_once = section.get("at_once", scalar::number(1, 10_000)).unwrap_or(64);
+    let at_once_per_host = section.get("at_once_per_host", scalar::number(1, 10_000)).unwrap_or(at_once.div_ceil(2));
+    if at_once_per_host > at_once {
+        let what = format!("is more than at_once ({at_once}), which bounds it: lower it, or raise at_once");
+        return section.refuse("at_once_per_host", what);
+    }
+    Some(Rotations { at_once, at_once_per_host })
 }
 
 pub(super) fn read_sandbox(section: &Section<'_>) -> Option<Sandbox> {

@@ -298,7 +298,8 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn refuse<T>(&self, name: &str, what: impl Into<String>) -> Option<T> {
+    /// The value of `name` cannot be used.
+    pub fn refuse<T>(&self, name: &str, what: impl Into<String>) -> Option<T> {
         self.report.problem(&self.key(name), what);
         None
     }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chrono::TimeDelta;
-use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -17,6 +16,7 @@ use uuid::Uuid;
 
 use super::raw::Scalar;
 use crate::domain::Timestamp;
+use crate::domain::cron::Cron;
 use crate::domain::policy::Before;
 use crate::secret_file::SecretFile;
 use crate::words::span;
@@ -126,7 +126,7 @@ pub(super) fn cron(value: Scalar<'_>) -> Parsed<Cron> {
     let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).build();
     let cron = parser.parse(text).map_err(|error| format!("is no cron expression ({error}): it has {FIELDS}"))?;
     match cron.find_next_occurrence(&super::room::anchor(), true) {
-        Ok(_) => Ok(cron),
+        Ok(_) => Ok(cron.into()),
         Err(_) => Err("this cron expression never occurs".into()),
     }
 }

@@ -476,3 +476,21 @@ fn a_file_cut_off_anywhere_is_a_problem_and_never_a_panic() {
         }
     }
 }
+
+#[test]
+fn rotations_are_bounded_overall_and_half_as_many_at_one_host_unless_it_is_said_otherwise() {
+    let with = |lines: &str| format!("[rotations]\n{lines}\n{}", plain());
+    let bounds = |lines: &str| {
+        let rotations = config(&with(lines)).rotations;
+        (rotations.at_once, rotations.at_once_per_host)
+    };
+    assert_eq!(bounds(""), (64, 32));
+    assert_eq!([bounds("at_once = 1"), bounds("at_once = 5\nat_once_per_host = 5")], [(1, 1), (5, 5)]);
+    for (lines, key, why) in [
+        ("at_once = 0", "rotations.at_once", "from 1 to 10000"),
+        ("at_once = 4\nat_once_per_host = 5", "rotations.at_once_per_host", "is more than at_once (4)"),
+    ] {
+        let (at, shown) = problem(&with(lines), &[]);
+        assert!(at == key && shown.contains(why), "{at} {shown}");
+    }
+}

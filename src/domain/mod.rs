@@ -5,6 +5,7 @@
 
 pub mod attempts;
 pub mod claims;
+pub mod cron;
 pub mod decide;
 pub mod forecast;
 pub mod job;

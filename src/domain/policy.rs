@@ -3,10 +3,10 @@
 use std::fmt;
 
 use chrono::{TimeDelta, Utc};
-use croner::Cron;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+use super::cron::Cron;
 use super::journal::TokenNote;
 use super::reason::Reason;
 

@@ -72,6 +72,8 @@ reasons! {
     Claimed => "no other process tends this connection any more, so this one does",
     /// The issuer wants a minute between two rotations.
     IssueFloor => "the last issue was less than a minute ago",
+    /// As many rotations as may be are under way.
+    Queued => "it waits for its turn: as many rotations as may be made at the same time are under way",
     /// Four issues in a day: something is wrong that issuing does not cure.
     IssueBudgetSpent => "four tokens were issued within a day, and another one would not help",
     /// Nothing of ours in the vault, and `bootstrap` is not set.
@@ -214,6 +216,10 @@ impl Reason {
             }
             Self::Claimed => "nothing; if the other process is meant to be the one, see what has become of it",
             Self::IssueFloor => "nothing: it is asked a minute later",
+            Self::Queued => {
+                "nothing: it is rotated when another one has ended, and at its last safe moment in any case; if that is too \
+                 slow for so many connections, raise at_once or at_once_per_host under [rotations]"
+            }
             Self::BootstrapAdopt | Self::BootstrapIssue => "nothing: this is what `bootstrap` asks for",
             Self::SuppliedToken => "nothing: it is tested and given to Entra",
             Self::Confirmed | Self::Proven | Self::Rotated => "nothing: all is well",

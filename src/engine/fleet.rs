@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::herd;
 use super::run::{LAST_CHANCE, LONGEST_NAP};
 use super::{Act, Connection, Progress, Report};
 use crate::domain::{Order, Timestamp};
@@ -27,20 +29,21 @@ const AFTER_PANIC: Duration = Duration::from_secs(60);
 /// seconds of this host, since the service manager, which gives it 300, counts those.
 const LIMIT: Duration = Duration::from_secs(285);
 
+/// What tells one state of a connection's configuration from another.
+pub type Identity = [u8; 32];
 /// Makes a connection with nothing remembered: at the start, and again after a panic.
 pub type Make = Arc<dyn Fn(CancellationToken) -> Connection + Send + Sync>;
 /// Told of every report, as it is made.
 pub type OnReport = Arc<dyn Fn(&Report) + Send + Sync>;
 
 /// A person's order, and where the outcome is awaited.
-type Errand = (Order, oneshot::Sender<Report>);
+type Errand = Box<(Order, oneshot::Sender<Report>)>;
 
 /// A connection and the loop that tends it.
 pub struct Member {
-    /// Everything its configuration says, as text: what tells whether a reload changed it.
-    pub identity: String,
-    /// Wakes it.
-    pub wake: Arc<Notify>,
+    /// What tells whether a reload changed it.
+    pub identity: Identity,
+    wake: Arc<Notify>,
     progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
     stop: CancellationToken,
     errands: mpsc::UnboundedSender<Errand>,
@@ -69,15 +72,15 @@ impl Fleet {
         Self { members: BTreeMap::new(), on_report, ending: CancellationToken::new() }
     }
 
-    /// Begins to tend a connection. Answers with what wakes it.
-    pub fn add(&mut self, name: String, identity: String, make: Make) -> Arc<Notify> {
+    /// Begins to tend a connection, which looks for the first time `after` so long. Answers with what wakes it.
+    pub fn add(&mut self, name: String, identity: Identity, make: Make, after: Duration) -> Arc<Notify> {
         let wake = Arc::new(Notify::new());
         let stop = CancellationToken::new();
         let progress = Arc::new(Mutex::new(None));
         let (errands, orders) = mpsc::unbounded_channel();
         let task = tokio::spawn(tend_for_ever(
             name.clone(),
-            make,
+            (make, after),
             Arc::clone(&wake),
             (stop.clone(), self.ending.clone()),
             Arc::clone(&progress),
@@ -97,15 +100,14 @@ impl Fleet {
     /// is no such connection; the receiver fails when the connection ends before the order is carried out.
     pub fn order(&self, name: &str, order: Order) -> Option<oneshot::Receiver<Report>> {
         let (outcome, receiver) = oneshot::channel();
-        self.members.get(name)?.errands.send((order, outcome)).ok()?;
+        self.members.get(name)?.errands.send(Box::new((order, outcome))).ok()?;
         Some(receiver)
     }
 
-    /// Every connection looks again.
+    /// Every connection looks again, one after the other.
     pub fn wake_all(&self) {
-        for member in self.members.values() {
-            member.wake.notify_one();
-        }
+        let members = self.members.values().map(|member| Arc::clone(&member.wake)).collect();
+        tokio::spawn(herd::wake(members));
     }
 
     /// Whether every loop turns.
@@ -135,7 +137,7 @@ impl Fleet {
 
 async fn tend_for_ever(
     name: String,
-    make: Make,
+    (make, mut after): (Make, Duration),
     wake: Arc<Notify>,
     (stop, ending): (CancellationToken, CancellationToken),
     progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
@@ -148,7 +150,7 @@ async fn tend_for_ever(
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&doing));
         let tended = tokio::select! {
             biased;
-            tended = AssertUnwindSafe(tend(connection, &wake, &stop, &on_report, &mut orders)).catch_unwind() => tended,
+            tended = AssertUnwindSafe(tend(connection, after, &wake, &stop, &on_report, &mut orders)).catch_unwind() => tended,
             () = out_of_time(&ending) => return leave(&name, &doing),
         };
         if tended.is_ok() || stop.is_cancelled() {
@@ -157,6 +159,7 @@ async fn tend_for_ever(
         tracing::error!(connection = %name, "a fault in the program ended the loop of this connection; it begins anew in a minute");
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = None;
         tokio::time::sleep(AFTER_PANIC).await;
+        after = Duration::ZERO;
     }
 }
 
@@ -185,25 +188,30 @@ fn tell_lost(name: &str) {
 
 async fn tend(
     mut connection: Connection,
+    after: Duration,
     wake: &Notify,
     stop: &CancellationToken,
     on_report: &OnReport,
     orders: &mut mpsc::UnboundedReceiver<Errand>,
 ) {
-    let mut look = connection.look(Act::CarryOut).await;
+    let mut next: BoxFuture<'static, ()> = Box::pin(herd::wait(after));
     loop {
-        on_report(&look.report);
-        look = tokio::select! {
+        // What comes of a look is told and not kept: most of the time there are many connections that wait.
+        let look = tokio::select! {
             () = stop.cancelled() => break,
-            Some((order, outcome)) = orders.recv() => {
+            Some(errand) = orders.recv() => {
+                let (order, outcome) = *errand;
                 let look = connection.obey(order).await;
                 // Whoever asked may have gone; it is done all the same.
                 let _gone = outcome.send(look.report.clone());
                 look
             }
             () = wake.notified() => connection.look(Act::CarryOut).await,
-            () = until(&connection, look.next) => connection.look(Act::CarryOut).await,
+            () = connection.called() => connection.look(Act::CarryOut).await,
+            () = &mut next => connection.look(Act::CarryOut).await,
         };
+        on_report(&look.report);
+        next = Box::pin(until(&connection, look.next));
     }
     if let Some(report) = connection.store_unsaved().await {
         on_report(&report);
@@ -212,7 +220,7 @@ async fn tend(
 
 /// Returns when the wall clock has reached `next`, having compared it at least once a minute; and in any case once so much
 /// time has been slept away as it was to take: a clock that is stepped back by a year must not put looking off for a year.
-fn until(connection: &Connection, next: Timestamp) -> impl Future<Output = ()> {
+fn until(connection: &Connection, next: Timestamp) -> impl Future<Output = ()> + Send + use<> {
     let clock = Arc::clone(connection.clock());
     let progress = Arc::clone(connection.progress());
     async move {
@@ -266,7 +274,7 @@ mod tests {
     /// A fleet of connections that have last turned so many seconds ago; none stands for one that begins anew.
     fn fleet(pulses: &[Option<u64>]) -> Fleet {
         let member = |pulse: &Option<u64>| Member {
-            identity: String::new(),
+            identity: [0; 32],
             wake: Arc::default(),
             progress: Arc::new(Mutex::new(
                 pulse.map(|ago| Arc::new(Progress::default().stood_still(Duration::from_secs(ago)))),

@@ -10,6 +10,7 @@ mod failure;
 mod fence;
 pub mod fleet;
 mod halt;
+pub mod herd;
 mod issue;
 mod memory;
 mod observe;
@@ -21,7 +22,9 @@ mod rotate;
 mod run;
 mod tenants;
 pub mod ticker;
+mod turns;
 
+use std::future::Future;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -40,6 +43,8 @@ pub use self::progress::{LastAction, Progress};
 pub use self::report::{Report, Standing};
 use self::run::{Record, Run};
 pub use self::tenants::Tenants;
+use self::turns::Place;
+pub use self::turns::{Limits, Turns};
 use crate::domain::attempts::{Attempts, LIST_LAG};
 use crate::domain::{Answers, Decision, Facts, Order, Policy, Reason, Timestamp, decide};
 use crate::ports::{Clock, Issuer, Probe, Provisioner, Vault};
@@ -60,6 +65,8 @@ pub struct Spec {
     pub tenant_url: String,
     /// Which process, where: the same after a restart on the same host.
     pub holder: String,
+    /// Whose rotations are counted together: the issuer's host.
+    pub issuer_host: Arc<str>,
 }
 
 /// The edges of a connection.
@@ -77,6 +84,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Shared by all connections of the process.
     pub tenants: Arc<Tenants>,
+    /// Shared by them as well.
+    pub turns: Arc<Turns>,
 }
 
 /// Whether a look may change anything.
@@ -119,14 +128,17 @@ pub struct Connection {
     /// The first action since the last order was taken up: what came of it.
     obeyed: Option<LastAction>,
     memory: Arc<Memory>,
+    /// Its turn to rotate, or its place among those who wait for one.
+    place: Option<Place>,
 }
 
 impl Connection {
     /// A connection that has not looked yet. `shutdown` is honoured wherever nothing can be lost by it.
-    pub fn new(spec: Spec, ports: Ports, shutdown: CancellationToken) -> Self {
+    pub fn new(spec: impl Into<Arc<Spec>>, ports: Ports, shutdown: CancellationToken) -> Self {
+        let spec = spec.into();
         ports.tenants.expect(&spec.name);
         Self {
-            spec: Arc::new(spec),
+            spec,
             ports,
             progress: Arc::new(Progress::default()),
             shutdown,
@@ -141,6 +153,7 @@ impl Connection {
             others: Others::default(),
             obeyed: None,
             memory: Arc::default(),
+            place: None,
         }
     }
 
@@ -167,6 +180,17 @@ impl Connection {
         &self.ports.clock
     }
 
+    /// Returns when its turn to rotate has come; never, if it does not wait for one.
+    pub fn called(&self) -> impl Future<Output = ()> + use<> {
+        let call = self.place.as_ref().map(Place::call);
+        async move {
+            match call {
+                Some(call) => call.notified().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// Whether it holds a token that the vault does not have yet.
     pub fn holds_unsaved_token(&self) -> bool {
         self.unsaved.is_some()
@@ -186,7 +210,7 @@ impl Connection {
         let look = tokio::select! {
             biased;
             look = told => look,
-            look = self.look_inside(act).instrument(span) => look,
+            look = Box::pin(self.look_inside(act).instrument(span)) => look,
         };
         self.progress.holds_in_memory_only(self.unsaved.is_some());
         look
@@ -324,6 +348,8 @@ impl Connection {
 
     /// One observation, and the decision that follows from it once every question of it is answered.
     async fn see(&mut self, run: &Run<'_>, settled: Timestamp, act: Act) -> Result<(Observed, Decision), Halt> {
+        // What is not asked for again at this look is given back.
+        let mut place = self.place.take();
         let seen = run.observe().await?;
         let stirred = self.others.look(&seen.journal, &self.spec.holder, run.elapsed());
         let mut answers = Answers::default();
@@ -346,8 +372,11 @@ impl Connection {
                 answers,
             };
             match decide(&facts) {
-                Decision::Ask(question) => run.answer(question, &seen, &mut answers).await?,
-                decision => return Ok((seen, decision)),
+                Decision::Ask(question) => run.answer(question, &seen, &mut answers, &mut place).await?,
+                decision => {
+                    self.place = place.filter(|_| answers.turn.is_some());
+                    return Ok((seen, decision));
+                }
             }
         }
     }
@@ -356,7 +385,11 @@ impl Connection {
         match decision {
             Decision::Rotate(plan) => {
                 let span = tracing::error_span!("rotation", mode = %plan.mode);
-                run.rotate(plan, seen, &mut self.unsaved).instrument(span).await
+                let turn = || self.ports.turns.line_up(&self.spec.issuer_host, run.now());
+                self.place.get_or_insert_with(turn).insist();
+                let rotated = run.rotate(plan, seen, &mut self.unsaved).instrument(span).await;
+                self.place = None;
+                rotated
             }
             Decision::Resume { version, .. } => {
                 run.resume(version, seen).instrument(tracing::error_span!("rotation", %version)).await

@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 
 use super::halt::Halt;
 use super::run::Run;
+use super::turns::Place;
 use crate::domain::journal::{Entry, Journal};
-use crate::domain::{CurrentHealth, Job, ProbeVerdict, Question, Reason, Token, Verdict};
+use crate::domain::{Answers, CurrentHealth, Job, ProbeVerdict, Question, Reason, Timestamp, Token, Verdict};
 use crate::ports::VaultError;
 
 /// A token counts as refused by the endpoint only when it says so twice, so far apart.
@@ -42,7 +43,8 @@ impl Run<'_> {
         &self,
         question: Question,
         seen: &Observed,
-        answers: &mut crate::domain::Answers,
+        answers: &mut Answers,
+        place: &mut Option<Place>,
     ) -> Result<(), Halt> {
         tracing::debug!(?question, "looking closer");
         match question {
@@ -60,6 +62,11 @@ impl Run<'_> {
                     }
                     None => Verdict::NotAccepted,
                 });
+            }
+            Question::Turn { last_safe } => {
+                let last_safe = last_safe.unwrap_or(Timestamp::MAX_UTC);
+                let place = place.get_or_insert_with(|| self.ports.turns.line_up(&self.spec.issuer_host, last_safe));
+                answers.turn = Some(place.is_turn());
             }
             Question::PreviousDead => {
                 answers.previous_dead = Some(match self.token_of(seen.journal.previous()).await {

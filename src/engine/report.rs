@@ -190,6 +190,7 @@ impl Report {
     pub(super) fn new(spec: &Spec, seen: &Observed, decision: &Decision, progress: &Progress, now: Timestamp) -> Self {
         let kind = match decision {
             Decision::Wait { reason: Reason::NoVerdict | Reason::QuarantineStands, .. } => Kind::Unknown,
+            Decision::Wait { reason: Reason::Queued, .. } => Kind::Due,
             // What was begun by a process before this one may not show yet.
             Decision::Wait { reason: Reason::JustBegun, .. } => Kind::Unfinished,
             Decision::Wait { .. } if seen.is_unfinished() => Kind::Unfinished,

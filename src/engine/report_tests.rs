@@ -30,7 +30,13 @@ fn spec() -> Spec {
         confirm_within: TimeDelta::hours(24),
         retire_after: TimeDelta::days(7),
     };
-    Spec { name: "prod".into(), policy, tenant_url: "https://scim.example.com".into(), holder: "here".into() }
+    Spec {
+        name: "prod".into(),
+        policy,
+        tenant_url: "https://scim.example.com".into(),
+        holder: "here".into(),
+        issuer_host: "hpe.example.com".into(),
+    }
 }
 
 /// A current token that lives from day 0 to day 100, and was given to Entra on day 0.

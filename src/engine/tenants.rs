@@ -16,6 +16,8 @@ struct State {
     expected: BTreeSet<String>,
     /// Who claims which tenant.
     claims: BTreeMap<String, BTreeSet<String>>,
+    /// The tenants that a connection claims: more than one, once it has come to another.
+    tenants: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Tenants {
@@ -30,6 +32,7 @@ impl Tenants {
             state.expected.remove(connection);
             if let Some(tenant) = tenant {
                 state.claims.entry(tenant.to_owned()).or_default().insert(connection.to_owned());
+                state.tenants.entry(connection.to_owned()).or_default().insert(tenant.to_owned());
             }
         });
     }
@@ -42,8 +45,8 @@ impl Tenants {
     /// Another connection that claims the same tenant as this one; then neither may rotate.
     pub fn rival_of(&self, connection: &str) -> Option<String> {
         self.with(|state| {
-            let shared = state.claims.values().find(|claimants| claimants.len() > 1 && claimants.contains(connection));
-            shared?.iter().find(|name| *name != connection).cloned()
+            let claimants = state.tenants.get(connection)?.iter().filter_map(|tenant| state.claims.get(tenant));
+            claimants.flatten().find(|name| *name != connection).cloned()
         })
     }
 
@@ -51,8 +54,13 @@ impl Tenants {
     pub fn release(&self, connection: &str) {
         self.with(|state| {
             state.expected.remove(connection);
-            for claimants in state.claims.values_mut() {
-                claimants.remove(connection);
+            for tenant in state.tenants.remove(connection).unwrap_or_default() {
+                if let Some(claimants) = state.claims.get_mut(&tenant) {
+                    claimants.remove(connection);
+                    if claimants.is_empty() {
+                        state.claims.remove(&tenant);
+                    }
+                }
             }
         });
     }

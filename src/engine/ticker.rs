@@ -1,59 +1,120 @@
 //! tokio-cron-scheduler says when to look, never when to rotate: the body of every job is one line.
 //!
-//! Its faults (it overlaps slow jobs, and is silent for a while after the clock was stepped back) are harmless here: a
-//! tick only wakes, wake-ups collapse, and every connection looks at the wall clock once a minute by itself.
+//! Its faults (it overlaps slow jobs, looks at all its jobs twice a second, and is silent for a while after the clock was
+//! stepped back) are harmless here: there is a job for each cron expression and not for each connection, a tick only wakes,
+//! wake-ups collapse, and every connection looks at the wall clock once a minute by itself.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use uuid::Uuid;
 
-/// The cron of the process, in UTC.
-pub struct Ticker(JobScheduler);
+use super::herd;
 
-/// One tick, to be stopped with.
-#[derive(Clone, Copy, Debug)]
-pub struct Tick(Uuid);
+/// The cron of the process, in UTC.
+pub struct Ticker {
+    scheduler: JobScheduler,
+    /// By the expression that they go by.
+    groups: BTreeMap<String, Group>,
+    /// Who goes by which expression.
+    checks: BTreeMap<String, String>,
+}
+
+/// Whom to wake at one time, by their names.
+type Members = Arc<Mutex<BTreeMap<String, Arc<Notify>>>>;
+
+/// All connections that look at the same times.
+struct Group {
+    job: Uuid,
+    members: Members,
+    /// Wakes them one after the other. Ticks that come meanwhile collapse.
+    waking: JoinHandle<()>,
+}
 
 impl Ticker {
     /// Begins to tick.
     pub async fn start() -> Result<Self, JobSchedulerError> {
         let scheduler = JobScheduler::new().await?;
         scheduler.start().await?;
-        Ok(Self(scheduler))
+        Ok(Self { scheduler, groups: BTreeMap::new(), checks: BTreeMap::new() })
     }
 
-    /// Wakes `whom` whenever `check` (six fields, UTC) says so.
-    pub async fn wake(&self, whom: Arc<Notify>, check: &str) -> Result<Tick, JobSchedulerError> {
-        self.0.add(Job::new(check, move |_, _| whom.notify_one())?).await.map(Tick)
+    /// Wakes a connection whenever `check` (six fields, UTC) says so.
+    pub async fn wake(&mut self, name: &str, whom: Arc<Notify>, check: &str) -> Result<(), JobSchedulerError> {
+        if !self.groups.contains_key(check) {
+            let tick = Arc::new(Notify::new());
+            let ticked = Arc::clone(&tick);
+            let job = self.scheduler.add(Job::new(check, move |_, _| tick.notify_one())?).await?;
+            let members = Members::default();
+            let waking = tokio::spawn(wake_for_ever(Arc::clone(&members), ticked));
+            self.groups.insert(check.to_owned(), Group { job, members, waking });
+        }
+        self.checks.insert(name.to_owned(), check.to_owned());
+        if let Some(group) = self.groups.get(check) {
+            lock(&group.members).insert(name.to_owned(), whom);
+        }
+        Ok(())
     }
 
     /// No longer.
-    pub async fn stop(&self, tick: Tick) -> Result<(), JobSchedulerError> {
-        self.0.remove(&tick.0).await
+    pub async fn stop(&mut self, name: &str) -> Result<(), JobSchedulerError> {
+        let Some(check) = self.checks.remove(name) else { return Ok(()) };
+        let Some(group) = self.groups.get(&check) else { return Ok(()) };
+        lock(&group.members).remove(name);
+        if lock(&group.members).is_empty()
+            && let Some(group) = self.groups.remove(&check)
+        {
+            group.waking.abort();
+            self.scheduler.remove(&group.job).await?;
+        }
+        Ok(())
     }
+}
+
+async fn wake_for_ever(members: Members, tick: Arc<Notify>) {
+    loop {
+        tick.notified().await;
+        let members = lock(&members).values().cloned().collect();
+        herd::wake(members).await;
+    }
+}
+
+fn lock(members: &Members) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Notify>>> {
+    members.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// When the scheduler thinks that a tick comes next.
-    async fn next(ticker: &Ticker, tick: Tick) -> bool {
-        ticker.0.clone().next_tick_for_job(tick.0).await.is_ok_and(|next| next.is_some())
+    const EACH_SECOND: &str = "* * * * * *";
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_tick_wakes_all_until_they_are_stopped_and_the_others_go_on() {
+        let mut ticker = Ticker::start().await.expect("it starts");
+        let [one, other] = [Arc::new(Notify::new()), Arc::new(Notify::new())];
+        ticker.wake("one", Arc::clone(&one), EACH_SECOND).await.expect("a cron of six fields");
+        ticker.wake("other", Arc::clone(&other), EACH_SECOND).await.expect("a cron of six fields");
+        assert_eq!(ticker.groups.len(), 1, "one job for all who look at the same times");
+        one.notified().await;
+        other.notified().await;
+        ticker.stop("one").await.expect("it stops");
+        other.notified().await;
+        assert!(!lock(&ticker.groups[EACH_SECOND].members).contains_key("one"));
+        assert!(ticker.wake("one", one, "every now and then").await.is_err());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_tick_wakes_until_it_is_stopped_and_the_others_go_on() {
-        let ticker = Ticker::start().await.expect("it starts");
-        let [one, other] = [Arc::new(Notify::new()), Arc::new(Notify::new())];
-        let first = ticker.wake(Arc::clone(&one), "* * * * * *").await.expect("a cron of six fields");
-        let second = ticker.wake(Arc::clone(&other), "* * * * * *").await.expect("a cron of six fields");
-        one.notified().await;
-        other.notified().await;
-        ticker.stop(first).await.expect("it stops");
-        assert!(!next(&ticker, first).await && next(&ticker, second).await);
-        assert!(ticker.wake(one, "every now and then").await.is_err());
+    async fn nothing_ticks_any_more_for_nobody() {
+        let mut ticker = Ticker::start().await.expect("it starts");
+        ticker.wake("one", Arc::default(), EACH_SECOND).await.expect("a cron of six fields");
+        let job = ticker.groups[EACH_SECOND].job;
+        assert!(ticker.scheduler.next_tick_for_job(job).await.is_ok_and(|next| next.is_some()));
+        ticker.stop("one").await.expect("it stops");
+        assert!(ticker.groups.is_empty() && ticker.checks.is_empty());
+        assert!(ticker.scheduler.next_tick_for_job(job).await.is_ok_and(|next| next.is_none()));
     }
 }

@@ -12,7 +12,7 @@ use scim_rotator::edge::clock::SystemClock;
 use scim_rotator::edge::graph::{Graph, GraphOptions};
 use scim_rotator::edge::greenlake::{Auth, ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
 use scim_rotator::edge::http::{Http, HttpOptions};
-use scim_rotator::edge::keyvault::{KeyVault, KeyVaultOptions};
+use scim_rotator::edge::keyvault::{Clients, KeyVault, KeyVaultOptions};
 use scim_rotator::edge::login::Login;
 use scim_rotator::edge::scim::{ScimOptions, ScimProbe};
 use scim_rotator::ports::Clock;
@@ -104,7 +104,9 @@ async fn begin(settings: Settings, terms: Terms) -> FarSide {
     let scim = ScimOptions { tenant_url: url("sps.sandbox.test/v1alpha1/scimproxy") };
     FarSide {
         issuer: Arc::new(GreenLake::new(greenlake, http.clone(), Arc::clone(&clock)).expect("an issuer")),
-        vault: Arc::new(KeyVault::new(keyvault, http.clone(), Arc::clone(&login)).expect("a vault")),
+        vault: Arc::new(
+            KeyVault::new(keyvault, Arc::new(Clients::new(http.clone(), Arc::clone(&login)))).expect("a vault"),
+        ),
         provisioner: Arc::new(Graph::new(graph, http.clone(), login, clock).expect("a provisioner")),
         probe: Arc::new(ScimProbe::new(scim, http)),
         behind: world,

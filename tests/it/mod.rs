@@ -37,4 +37,5 @@ mod sigterm;
 mod somebody;
 mod stderr;
 mod strangers;
+mod turns;
 mod two;

@@ -68,9 +68,16 @@ async fn resting() -> (Drive, Arc<Watched>, Connection) {
         probe: ports.probe,
         clock: ports.clock,
         tenants: Arc::default(),
+        turns: Arc::default(),
     };
     let tenant_url = drive.world().settings.tenant_url.clone();
-    let spec = Spec { name: "sim".into(), policy: drive.policy.clone(), tenant_url, holder: "one-host".into() };
+    let spec = Spec {
+        name: "sim".into(),
+        policy: drive.policy.clone(),
+        tenant_url,
+        holder: "one-host".into(),
+        issuer_host: "hpe".into(),
+    };
     (drive, watched, Connection::new(spec, ports, CancellationToken::new()))
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::TimeDelta;
 use scim_rotator::domain::policy::Before;
 use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy, TakesEffect as Pinned, Timestamp};
-use scim_rotator::engine::{self, Act, Connection, Spec, Tenants};
+use scim_rotator::engine::{self, Act, Connection, Spec, Tenants, Turns};
 use tokio_util::sync::CancellationToken;
 
 use super::{Crash, Face, FaceOptions, Side};
@@ -62,18 +62,23 @@ impl Drive {
 
     /// One of several connections of a process.
     pub fn connection(&self, name: &str, tenants: Arc<Tenants>, options: FaceOptions) -> (Arc<Face>, Connection) {
-        self.connect((name, "one-host"), tenants, options, CancellationToken::new())
+        self.connect((name, "one-host"), (tenants, Arc::default()), options, CancellationToken::new())
+    }
+
+    /// One of several connections of a process that may not all rotate at the same time.
+    pub fn in_line(&self, name: &str, turns: Arc<Turns>, options: FaceOptions) -> (Arc<Face>, Connection) {
+        self.connect((name, "one-host"), (Arc::default(), turns), options, CancellationToken::new())
     }
 
     /// A process on a host of its own, with the means to stop it.
     pub fn host(&self, holder: &str, options: FaceOptions, stop: CancellationToken) -> (Arc<Face>, Connection) {
-        self.connect(("sim", holder), Arc::default(), options, stop)
+        self.connect(("sim", holder), Default::default(), options, stop)
     }
 
     fn connect(
         &self,
         (name, holder): (&str, &str),
-        tenants: Arc<Tenants>,
+        (tenants, turns): (Arc<Tenants>, Arc<Turns>),
         options: FaceOptions,
         stop: CancellationToken,
     ) -> (Arc<Face>, Connection) {
@@ -86,6 +91,7 @@ impl Drive {
             policy: self.policy.clone(),
             tenant_url: self.world().settings.tenant_url.clone(),
             holder: holder.to_owned(),
+            issuer_host: "hpe".into(),
         };
         let ports = engine::Ports {
             issuer: ports.issuer,
@@ -94,6 +100,7 @@ impl Drive {
             probe: ports.probe,
             clock: ports.clock,
             tenants,
+            turns,
         };
         let connection = Connection::new(spec, ports, stop);
         (face, connection)

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
@@ -73,16 +74,15 @@ impl Place {
 async fn a_connection_looks_as_it_is_added_and_again_when_it_or_everybody_is_woken_and_not_otherwise() {
     let mut place = Place::new(TimeDelta::seconds(1)).await;
     let mut fleet = place.fleet();
-    let wake = fleet.add("sim".to_owned(), "as configured".to_owned(), Arc::clone(&place.make));
+    let wake = fleet.add("sim".to_owned(), [7; 32], Arc::clone(&place.make), Duration::ZERO);
     assert_eq!(place.report().await.standing.reason, Reason::NotDue);
     assert_eq!(place.settle().await, 0);
     wake.notify_one();
     assert_eq!(place.settle().await, 1);
     fleet.wake_all();
     assert_eq!(place.settle().await, 1);
-    let members: Vec<_> =
-        fleet.members().iter().map(|(name, member)| (name.as_str(), member.identity.as_str())).collect();
-    assert_eq!(members, [("sim", "as configured")]);
+    let members: Vec<_> = fleet.members().iter().map(|(name, member)| (name.as_str(), member.identity)).collect();
+    assert_eq!(members, [("sim", [7; 32])]);
     assert!(fleet.is_alive());
 }
 
@@ -90,7 +90,7 @@ async fn a_connection_looks_as_it_is_added_and_again_when_it_or_everybody_is_wok
 async fn an_order_is_handed_to_the_connection_of_that_name_which_answers_and_reports() {
     let mut place = Place::new(TimeDelta::hours(1)).await;
     let mut fleet = place.fleet();
-    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
     let until = place.drive.world().now() + TimeDelta::days(1);
     assert!(fleet.order("nobody", Order::Hold { until }).is_none());
     let outcome = fleet.order("sim", Order::Hold { until }).expect("it is tended");
@@ -108,7 +108,7 @@ async fn a_connection_that_is_removed_is_tended_no_more_and_neither_is_any_after
     let mut place = Place::new(TimeDelta::seconds(1)).await;
     let mut fleet = place.fleet();
     for name in ["one", "other"] {
-        fleet.add(name.to_owned(), String::new(), Arc::clone(&place.make));
+        fleet.add(name.to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
     }
     assert_eq!(place.settle().await, 2);
     fleet.remove("one").await;
@@ -132,7 +132,7 @@ fn failing(place: &Place, faulty: impl Fn(usize) -> bool + Send + Sync + 'static
 async fn a_loop_that_a_fault_has_ended_begins_anew_after_a_minute() {
     let mut place = Place::new(TimeDelta::seconds(1)).await;
     let mut fleet = failing(&place, |n| n == 0);
-    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
     let begin = tokio::time::Instant::now();
     place.report().await;
     assert_eq!((place.made(), begin.elapsed().as_secs()), (2, 60));
@@ -145,7 +145,7 @@ async fn a_loop_that_a_fault_has_ended_begins_anew_after_a_minute() {
 async fn a_loop_that_a_fault_has_ended_while_it_was_being_stopped_begins_no_more() {
     let place = Place::new(TimeDelta::seconds(1)).await;
     let mut fleet = failing(&place, |n| n == 0);
-    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
     fleet.stop().await;
     assert_eq!(place.made(), 1);
 }
@@ -162,7 +162,7 @@ async fn a_loop_that_does_not_come_to_its_end_is_left_before_the_service_manager
     let mut place = Place::new(issued.expect("a second token") + TimeDelta::seconds(60)).await;
     place.drive.world().faults.at_calls(Op::VaultStore, 2, 10_000, Fault::Status(503, None));
     let mut fleet = place.fleet();
-    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
     let outcome = fleet.order("sim", order).expect("it is tended");
     place.settle().await;
     let begin = tokio::time::Instant::now();
@@ -175,7 +175,7 @@ async fn a_loop_that_does_not_come_to_its_end_is_left_before_the_service_manager
 async fn looks(time: TimeDelta, step: TimeDelta) -> usize {
     let mut place = Place::new(time).await;
     let mut fleet = place.fleet();
-    fleet.add("sim".to_owned(), String::new(), Arc::clone(&place.make));
+    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
     place.report().await;
     let face = Arc::clone(&place.faces.lock().expect("nobody panics with it")[0]);
     face.step_clock(step);

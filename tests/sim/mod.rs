@@ -35,6 +35,7 @@ mod set_back;
 mod shows_late;
 mod tenants;
 mod told;
+mod turns;
 mod unsaved;
 mod waits;
 mod written;

@@ -36,5 +36,6 @@ pub(super) fn due(f: &Facts<'_>) -> Option<Decision> {
     if f.now < free && !urgent {
         return wait(due.last_safe.map_or(free, |safe| free.min(safe)), Reason::IssuedRecently);
     }
-    Some(f.issue(due.reason, f.policy.mode))
+    let rotation = f.issue(due.reason, f.policy.mode);
+    Some(if urgent { rotation } else { f.in_turn(rotation, due.last_safe) })
 }

@@ -13,6 +13,8 @@ use crate::domain::{Timestamp, Verdict};
 
 /// When a person has to act: look again so soon.
 pub const HUMAN_WAIT: TimeDelta = TimeDelta::hours(1);
+/// Whoever waits for its turn is called; should that not happen, it asks again so soon.
+const QUEUE_WAIT: TimeDelta = TimeDelta::hours(1);
 /// A token that takes effect later than this is not waited for.
 const LATE: TimeDelta = TimeDelta::days(1);
 /// A token that could not be proven for so long is written once more.
@@ -64,6 +66,8 @@ pub struct Answers {
     pub previous_dead: Option<bool>,
     /// To [`Question::Rejected`].
     pub rejected: Option<Verdict>,
+    /// To [`Question::Turn`].
+    pub turn: Option<bool>,
 }
 
 /// Something a rule needs to know.
@@ -77,6 +81,11 @@ pub enum Question {
     PreviousDead,
     /// Does Entra accept the newest rejected token by now?
     Rejected,
+    /// May one more rotation begin, besides those of other connections that are under way?
+    Turn {
+        /// From then on it may in any case.
+        last_safe: Option<Timestamp>,
+    },
 }
 
 /// How the vault's current token fares.
@@ -196,6 +205,18 @@ impl<'a> Facts<'a> {
                     compromised,
                 })
             }
+        }
+    }
+
+    /// The same where it may wait until then for rotations of other connections.
+    pub(super) fn in_turn(&self, rotation: Decision, last_safe: Option<Timestamp>) -> Decision {
+        match (&rotation, self.answers.turn) {
+            (Decision::Rotate(_), None) => Decision::Ask(Question::Turn { last_safe }),
+            (Decision::Rotate(_), Some(false)) => {
+                let until = self.now + QUEUE_WAIT;
+                Decision::Wait { until: last_safe.map_or(until, |safe| until.min(safe)), reason: Reason::Queued }
+            }
+            _ => rotation,
         }
     }
 

@@ -12,6 +12,7 @@ mod rejected;
 mod restated;
 mod rivals;
 mod supplied;
+mod turn;
 
 use super::*;
 use crate::domain::attempts::{Attempts, Tier};
@@ -147,7 +148,7 @@ fn well() -> Seen {
         hurried: false,
         order: None,
         tenant_shared: false,
-        answers: Answers::default(),
+        answers: Answers { turn: Some(true), ..Answers::default() },
     }
 }
 

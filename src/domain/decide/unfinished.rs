@@ -66,7 +66,7 @@ pub(super) fn bootstrap(f: &Facts<'_>) -> Option<Decision> {
         },
         Some(Bootstrap::Rotate | Bootstrap::Create) => match f.retry_wait() {
             Some(until) => Decision::Wait { until, reason: Reason::BackingOff },
-            None => f.issue(Reason::BootstrapIssue, Mode::Overlap),
+            None => f.in_turn(f.issue(Reason::BootstrapIssue, Mode::Overlap), None),
         },
     })
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use reqwest::ClientBuilder;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, ClientBuilder};
 use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::util::MapResponseLayer;
@@ -17,6 +17,7 @@ use super::Http;
 use super::chain::Notes;
 use super::client::Clients;
 use super::names::{Everything, Names};
+use super::tls::Tls;
 use crate::messages::messages;
 use crate::proxy::Proxy;
 
@@ -85,9 +86,9 @@ pub enum BuildError {
     /// TLS could not be set up.
     #[error("TLS cannot be set up; {}", BadClient::Tls.message().remedy)]
     Tls(#[source] reqwest::Error),
-    /// The same, where it is set up here.
+    /// The same, of the CAs of this machine.
     #[error("TLS cannot be set up; {}", BadClient::Tls.message().remedy)]
-    Notes(#[source] rustls::Error),
+    Unusable(#[source] rustls::Error),
 }
 
 messages! {
@@ -134,14 +135,15 @@ impl Http {
             return Err(BuildError::NotLoopback(ip));
         }
         let certificates = options.ca_file.as_deref().map(super::ca::read).transpose()?.unwrap_or_default();
-        Clients::new(Recipe { options: options.clone(), certificates, local: false }).map(Self::of)
+        let tls = Tls::new(&certificates).map_err(BuildError::Unusable)?;
+        Clients::new(Recipe { options: options.clone(), certificates, tls: Some(tls) }).map(Self::of)
     }
 
     /// A second client for a cloud machine's own identity endpoint, which speaks plain http on this very machine. It
     /// trusts no CA and uses no proxy; `SdkTransport` keeps it from going anywhere else.
     pub fn local(&self) -> Result<Self, BuildError> {
         let options = HttpOptions { proxy: None, ..self.options().clone() };
-        Clients::new(Recipe { options, certificates: Vec::new(), local: true }).map(Self::of)
+        Clients::new(Recipe { options, certificates: Vec::new(), tls: None }).map(Self::of)
     }
 }
 
@@ -151,7 +153,8 @@ pub(super) struct Recipe {
     pub options: HttpOptions,
     /// Those of `ca_file`.
     pub certificates: Vec<CertificateDer<'static>>,
-    local: bool,
+    /// None speaks plain http, on this machine.
+    tls: Option<Tls>,
 }
 
 impl Recipe {
@@ -177,8 +180,11 @@ impl Recipe {
 
     /// A client that makes a connection for each request, and has a note taken of the certificates that it is shown.
     pub fn build_noting(&self, password: Option<&SecretString>, notes: &Notes) -> Result<reqwest::Client, BuildError> {
-        let tls = notes.config(&self.certificates).map_err(BuildError::Notes)?;
-        let builder = self.builder(password)?.pool_max_idle_per_host(0).tls_backend_preconfigured(tls).tls_info(true);
+        let builder = self.builder(password)?.pool_max_idle_per_host(0).tls_info(true);
+        let builder = match &self.tls {
+            Some(tls) => builder.tls_backend_preconfigured(tls.noting(notes).map_err(BuildError::Unusable)?),
+            None => builder,
+        };
         builder.build().map_err(BuildError::Tls)
     }
 
@@ -198,15 +204,8 @@ impl Recipe {
             None => builder.dns_resolver(Names { limit: options.dns_timeout }),
             Some(ip) => builder.dns_resolver(Everything(ip)),
         };
-        if self.local {
-            return Ok(builder.tls_certs_only([]));
-        }
-        let builder = builder.https_only(true).tls_version_min(reqwest::tls::Version::TLS_1_2);
-        let certificates = self.certificates.iter().map(|der| Certificate::from_der(der));
-        let builder = match certificates.collect::<Result<Vec<_>, _>>().map_err(BuildError::Tls)? {
-            certificates if certificates.is_empty() => builder,
-            certificates => builder.tls_certs_merge(certificates),
-        };
+        let Some(tls) = &self.tls else { return Ok(builder.tls_certs_only([])) };
+        let builder = builder.https_only(true).tls_backend_preconfigured(tls.config());
         let Some(proxy) = &options.proxy else { return Ok(builder) };
         // Parsed once for its faults: the closure below has no way to tell them.
         reqwest::Proxy::https(proxy.url.as_str()).map_err(BuildError::Proxy)?;

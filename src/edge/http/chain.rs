@@ -4,9 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 /// What each name has shown: a proxy that speaks TLS comes before the service.
@@ -22,26 +21,13 @@ impl Notes {
         let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         shown.iter().rev().find(|(shower, _)| shower == name).map(|(_, chain)| chain.clone()).unwrap_or_default()
     }
-
-    /// TLS as the library sets it up by itself, with somebody who takes notes.
-    pub fn config(&self, extra: &[CertificateDer<'static>]) -> Result<ClientConfig, Error> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let judge = Verifier::new_with_extra_roots(extra.iter().cloned(), provider.clone())?;
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Noting { judge, notes: self.clone() }))
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
-    }
 }
 
 /// Judges nothing itself.
 #[derive(Debug)]
-struct Noting {
-    judge: Verifier,
-    notes: Notes,
+pub(super) struct Noting {
+    pub judge: Arc<Verifier>,
+    pub notes: Notes,
 }
 
 impl ServerCertVerifier for Noting {

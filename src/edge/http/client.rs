@@ -10,6 +10,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::build::{BuildError, HttpOptions, Recipe};
 use super::chain::Notes;
 
+/// So many clients for one request are kept for the next. More are used only where many connections rotate in the same moment.
+const MOST_SPARE: usize = 4;
+
 /// Why there is no client now.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoClient {
@@ -31,7 +34,7 @@ pub(super) struct Clients {
 #[derive(Debug)]
 struct Held {
     client: reqwest::Client,
-    /// Each is used by one request at a time; to make one takes as long as to read all the CAs of the system.
+    /// Each is used by one request at a time.
     spare: Vec<Single>,
     password: Option<SecretString>,
     /// Counts the passwords.
@@ -102,7 +105,7 @@ impl Clients {
     pub fn give_back(&self, single: Single) {
         let mut held = self.held();
         // One that was made with an older password goes with the others of its time.
-        if held.spare.is_empty() && held.generation == single.generation {
+        if held.spare.len() < MOST_SPARE && held.generation == single.generation {
             held.spare.push(single);
         }
     }

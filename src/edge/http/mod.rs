@@ -16,6 +16,7 @@ mod failure;
 mod names;
 mod redact;
 mod sdk;
+mod tls;
 mod walk;
 mod words;
 

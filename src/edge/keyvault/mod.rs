@@ -3,29 +3,29 @@
 //! The SDK is kept from retrying (each retry of a store may make one more version) and from waiting without end. Every
 //! write is made once. Versions are listed without their values; a value is read only where it is asked for.
 
+mod clients;
 mod errors;
 mod refused;
 mod wire;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use azure_security_keyvault_secrets::models::{
     SecretClientGetSecretOptions, SecretClientUpdateSecretPropertiesOptions, UpdateSecretPropertiesParameters,
 };
-use azure_security_keyvault_secrets::{ResourceExt as _, SecretClient, SecretClientOptions};
+use azure_security_keyvault_secrets::{ResourceExt as _, SecretClient};
 use futures::TryStreamExt as _;
 use url::Url;
 
+pub use self::clients::Clients;
 use self::errors::{Action, Trouble};
 pub use self::refused::Refused;
-use super::http::{Http, Method, Reach, SdkTransport, join, target};
-use super::login::Login;
+use super::http::{Method, join, target};
 use crate::domain::journal::Tags;
 use crate::domain::{Token, Version, VersionId};
 use crate::ports::{NewVersion, Vault, VaultError};
@@ -61,9 +61,7 @@ pub enum KeyVaultError {
 /// One secret of one vault.
 pub struct KeyVault {
     options: KeyVaultOptions,
-    http: Http,
-    login: Arc<dyn Login>,
-    client: Mutex<Option<Arc<SecretClient>>>,
+    clients: Arc<Clients>,
     /// Whether it was told that nobody can look among the deleted secrets: once is enough.
     is_told: AtomicBool,
 }
@@ -76,35 +74,14 @@ impl fmt::Debug for KeyVault {
 
 impl KeyVault {
     /// Checks the options. Nothing is sent yet.
-    pub fn new(options: KeyVaultOptions, http: Http, login: Arc<dyn Login>) -> Result<Self, KeyVaultError> {
+    pub fn new(options: KeyVaultOptions, clients: Arc<Clients>) -> Result<Self, KeyVaultError> {
         if options.url.scheme() != "https" {
             return Err(KeyVaultError::NotHttps(options.url.to_string()));
         }
         if !is_name(&options.secret) {
             return Err(KeyVaultError::BadName(options.secret));
         }
-        Ok(Self { options, http, login, client: Mutex::new(None), is_told: AtomicBool::new(false) })
-    }
-
-    fn client(&self) -> azure_core::Result<Arc<SecretClient>> {
-        let mut slot = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = &*slot {
-            return Ok(client.clone());
-        }
-        let transport = SdkTransport::new(self.http.clone(), Reach::Origin(self.options.url.origin()));
-        let client_options = ClientOptions {
-            transport: Some(Transport::new(Arc::new(transport))),
-            retry: RetryOptions::none(),
-            ..ClientOptions::default()
-        };
-        let options = SecretClientOptions {
-            client_options,
-            verify_challenge_resource: Some(true),
-            ..SecretClientOptions::default()
-        };
-        let client = Arc::new(SecretClient::new(self.options.url.as_str(), self.login.clone(), Some(options))?);
-        *slot = Some(client.clone());
-        Ok(client)
+        Ok(Self { options, clients, is_told: AtomicBool::new(false) })
     }
 
     /// Calls the SDK. After a 401 or 403, which did nothing, once more with everything anew: the SDK never drops a bearer
@@ -115,13 +92,12 @@ impl KeyVault {
     {
         let mut may_renew = true;
         loop {
-            let client = self.client().map_err(Trouble::Sdk)?;
+            let client = self.clients.of(&self.options.url).map_err(Trouble::Sdk)?;
             match tokio::time::timeout(self.limit(requests), call(client)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) if may_renew && errors::may_be_the_bearers(&error) => {
                     may_renew = false;
-                    self.login.renew();
-                    *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    self.clients.renew(&self.options.url);
                 }
                 Ok(Err(error)) => return Err(Trouble::Sdk(error)),
                 Err(_) => return Err(Trouble::Overdue),
@@ -133,7 +109,9 @@ impl KeyVault {
     /// first contact would begin, in place of the versions that can be had back. A role on the one secret may not do for
     /// this look: that is told, and no bearer renewed for it.
     async fn unless_deleted(&self, target: &str) -> Result<(), VaultError> {
-        let looked = async { self.client()?.get_deleted_secret(&self.options.secret, None).await?.into_model() };
+        let looked = async {
+            self.clients.of(&self.options.url)?.get_deleted_secret(&self.options.secret, None).await?.into_model()
+        };
         let trouble = match tokio::time::timeout(self.limit(REQUESTS), looked).await {
             Ok(Ok(deleted)) => {
                 let until = deleted.scheduled_purge_date.and_then(wire::timestamp);
@@ -159,7 +137,7 @@ impl KeyVault {
     }
 
     fn limit(&self, requests: u32) -> Duration {
-        whole(self.http.options().timeout, requests)
+        whole(self.clients.timeout(), requests)
     }
 
     fn target(&self, method: Method, rest: &[&str]) -> String {

@@ -27,7 +27,7 @@ async fn vault(answer: Answer) -> KeyVault {
     });
     let (http, url) = serve(app).await;
     let options = KeyVaultOptions { url, secret: "scim-token".to_owned() };
-    KeyVault::new(options, http, Arc::new(FakeLogin::default())).unwrap()
+    KeyVault::new(options, Arc::new(Clients::new(http, Arc::new(FakeLogin::default())))).unwrap()
 }
 
 async fn handle(request: Request, answer: Answer, count: &AtomicU32) -> Response {

@@ -1,0 +1,70 @@
+//! The SDK's clients, one for each vault: connections whose secrets are in one vault share its challenge and its bearer.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use azure_core::http::{ClientOptions, RetryOptions, Transport};
+use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
+use url::Url;
+
+use crate::edge::http::{Http, Reach, SdkTransport};
+use crate::edge::login::Login;
+
+/// Shared by all connections of a process.
+pub struct Clients {
+    http: Http,
+    login: Arc<dyn Login>,
+    made: Mutex<BTreeMap<Url, Arc<SecretClient>>>,
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients").finish_non_exhaustive()
+    }
+}
+
+impl Clients {
+    /// None yet.
+    pub fn new(http: Http, login: Arc<dyn Login>) -> Self {
+        Self { http, login, made: Mutex::default() }
+    }
+
+    /// The client of a vault. One made now has no bearer yet.
+    pub(super) fn of(&self, vault: &Url) -> azure_core::Result<Arc<SecretClient>> {
+        let mut made = self.made();
+        if let Some(client) = made.get(vault) {
+            return Ok(Arc::clone(client));
+        }
+        let transport = SdkTransport::new(self.http.clone(), Reach::Origin(vault.origin()));
+        let client_options = ClientOptions {
+            transport: Some(Transport::new(Arc::new(transport))),
+            retry: RetryOptions::none(),
+            ..ClientOptions::default()
+        };
+        let options = SecretClientOptions {
+            client_options,
+            verify_challenge_resource: Some(true),
+            ..SecretClientOptions::default()
+        };
+        let client = Arc::new(SecretClient::new(vault.as_str(), self.login.clone(), Some(options))?);
+        made.insert(vault.clone(), Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// Lets the bearer of a vault, and the client that holds on to it, be had anew.
+    pub(super) fn renew(&self, vault: &Url) {
+        self.login.renew();
+        self.made().remove(vault);
+    }
+
+    /// The limit of one request.
+    pub(super) fn timeout(&self) -> Duration {
+        self.http.options().timeout
+    }
+
+    fn made(&self) -> MutexGuard<'_, BTreeMap<Url, Arc<SecretClient>>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
