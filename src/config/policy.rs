@@ -162,6 +162,7 @@ impl Draft {
             min_slack: policy.min_slack,
             jitter: policy.jitter,
             windows: &policy.windows,
+            settle_for: policy.settle_for,
             life: issuer.life,
         };
         if let Some((blame, what)) = times.objection().filter(|_| !self.unreadable) {

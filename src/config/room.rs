@@ -6,6 +6,8 @@
 use chrono::{TimeDelta, TimeZone, Utc};
 
 use crate::domain::Timestamp;
+use crate::domain::attempts::Tier;
+use crate::domain::decide::LONGEST_DRAIN;
 use crate::domain::policy::{Before, Window};
 use crate::words::span;
 
@@ -29,6 +31,8 @@ pub(super) struct Times<'a> {
     pub jitter: TimeDelta,
     /// The windows.
     pub windows: &'a [Window],
+    /// How long a new token may take to be accepted.
+    pub settle_for: TimeDelta,
     /// The life of a token, where the configuration knows it.
     pub life: Option<TimeDelta>,
 }
@@ -77,34 +81,72 @@ impl Times<'_> {
             );
             return Some((Blame::Jitter, what));
         }
-        let closed = longest_closed(self.windows, room)?;
+        let closed = longest_closed(self.windows);
+        let Some(closed) = closed.filter(|closed| *closed <= room) else {
+            let what = format!(
+                "the window may never open before the deadline: it stays closed for up to {}, but {between}. Let it open more \
+                 often, raise rotate_before_expiry or lower min_slack",
+                closed.map_or_else(|| format!("more than {}", span(SPAN)), span)
+            );
+            return Some((Blame::Window, what));
+        };
+        self.eaten_by_an_outage(before, closed)
+    }
+
+    /// Whether an outage of `min_slack`, which is to be ridden out, leaves too little of the token's life: one that begins when
+    /// the token comes due as late as windows, closed for so long, and jitter let it.
+    fn eaten_by_an_outage(&self, before: TimeDelta, closed: TimeDelta) -> Option<(Blame, String)> {
+        let soon = Tier::Emergency.delay(u32::MAX);
+        let takes = soon + LONGEST_DRAIN + self.settle_for;
+        let room = before - self.min_slack;
+        let longest_window = self.windows.iter().map(|window| window.lasts).max();
+        let jitter = longest_window.map_or(self.jitter, |lasts| self.jitter.min(lasts));
+        let left = room - closed - jitter;
+        if left >= takes {
+            return None;
+        }
+        let (blame, remedy) = if room < takes {
+            (Blame::MinSlack, "Raise rotate_before_expiry, or lower min_slack")
+        } else if room - closed < takes {
+            (Blame::Window, "Let the window open more often, raise rotate_before_expiry, or lower min_slack")
+        } else {
+            (Blame::Jitter, "Lower jitter, raise rotate_before_expiry, or lower min_slack")
+        };
+        let put_off = [(closed, "for which the window is closed"), (jitter, "of jitter")];
+        let put_off = put_off.iter().filter(|(time, _)| !time.is_zero());
+        let put_off: String = put_off.map(|(time, what)| format!(" − {} {what}", span(*time))).collect();
         let what = format!(
-            "the window may never open before the deadline: it stays closed for up to {}, but {between}. Let it open more \
-             often, raise rotate_before_expiry or lower min_slack",
-            closed.map_or_else(|| format!("more than {}", span(SPAN)), span)
+            "an outage of min_slack ({}), which is to be ridden out, may leave too little of the token's life: \
+             rotate_before_expiry ({}){put_off} − the outage = {}, but a rotation may take {} from then on ({} until it is tried \
+             again, {} for a cycle to end, settle_for {}). {remedy}",
+            span(self.min_slack),
+            span(before),
+            span(left),
+            span(takes),
+            span(soon),
+            span(LONGEST_DRAIN),
+            span(self.settle_for),
         );
-        Some((Blame::Window, what))
+        Some((blame, what))
     }
 }
 
-/// The longest time for which no window is open, if it is longer than `room`. `Some(None)`: they do not open any more.
-fn longest_closed(windows: &[Window], room: TimeDelta) -> Option<Option<TimeDelta>> {
-    if windows.is_empty() {
-        return None;
-    }
+/// The longest time for which no window is open; nothing, where there are none. None: they do not open any more.
+fn longest_closed(windows: &[Window]) -> Option<TimeDelta> {
     let mut at = anchor();
     let mut longest = TimeDelta::zero();
+    if windows.is_empty() {
+        return Some(longest);
+    }
     for _ in 0..OPENINGS {
-        let Some((opens, closes)) = windows.iter().filter_map(|window| window.next(at)).min() else {
-            return Some(None);
-        };
+        let (opens, closes) = windows.iter().filter_map(|window| window.next(at)).min()?;
         longest = longest.max(opens - at);
         at = closes.max(at + TimeDelta::seconds(1));
         if at - anchor() > SPAN {
             break;
         }
     }
-    (longest > room).then_some(Some(longest))
+    Some(longest)
 }
 
 #[cfg(test)]
@@ -121,6 +163,7 @@ mod tests {
             min_slack: TimeDelta::days(7),
             jitter: TimeDelta::hours(2),
             windows,
+            settle_for: TimeDelta::minutes(10),
             life: None,
         };
         times.objection()
@@ -148,12 +191,55 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_of_the_stated_length_leaves_time_for_a_rotation_or_the_policy_is_refused_with_the_sum() {
+        let (hours, minutes) = (TimeDelta::hours, TimeDelta::minutes);
+        let (day, week) = (hours(24), hours(24 * 7));
+        // Closed for 6d 20h, and for an hour more when summer time ends.
+        let saturdays = [window("0 0 2 * * Sat", hours(4))];
+        // A rotation takes 15m + 1h 30m + 10m at most: 1h 55m.
+        for (before, slack, jitter, windows, refused) in [
+            (hours(3), hours(1), minutes(5), &[][..], None),
+            (hours(3), hours(1), minutes(6), &[], Some((Blame::Jitter, "(3h) − 6m of jitter − the outage = 1h 54m"))),
+            (hours(3), minutes(66), minutes(0), &[], Some((Blame::MinSlack, "(3h) − the outage = 1h 54m"))),
+            (day * 2, day, day, &[], Some((Blame::Jitter, "= 0s, but a rotation may take 1h 55m"))),
+            (week * 2 + hours(2), week, hours(0), &saturdays, None),
+            // The jitter stays inside the window, so it puts off by four hours at most.
+            (week * 2 + hours(3), week, day * 3, &saturdays, None),
+            (week * 2 + hours(2), week, day * 3, &saturdays, Some((Blame::Jitter, "is closed − 4h of jitter −"))),
+            (
+                week * 2 - hours(2),
+                week,
+                hours(0),
+                &saturdays,
+                Some((Blame::Window, "− 6d 21h for which the window is")),
+            ),
+        ] {
+            let rotate_before = Before::Time(before);
+            let settle_for = minutes(10);
+            let times = Times { rotate_before, min_slack: slack, jitter, windows, settle_for, life: None };
+            match (times.objection(), refused) {
+                (None, None) => (),
+                (Some((blamed, what)), Some((blame, sum))) => {
+                    assert!(blamed == blame && what.contains(sum), "{blamed:?}: {what}");
+                    for word in
+                        ["min_slack (", "rotate_before_expiry (", "15m until it is tried again", "settle_for 10m"]
+                    {
+                        assert!(what.contains(word), "{word} is not in {what}");
+                    }
+                }
+                (told, wanted) => panic!("{before} {slack} {jitter}: {told:?} instead of {wanted:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_share_is_judged_only_where_the_life_is_known() {
         let times = |life| Times {
             rotate_before: Before::Share(33),
             min_slack: TimeDelta::days(7),
             jitter: TimeDelta::zero(),
             windows: &[],
+            settle_for: TimeDelta::minutes(10),
             life,
         };
         assert_eq!(times(None).objection(), None);

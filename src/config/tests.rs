@@ -383,6 +383,8 @@ fn a_policy_that_cannot_be_met_is_refused_with_the_arithmetic_at_the_key_to_chan
         ("rotate_before_expiry = \"5d\"", "policy.rotate_before_expiry", "min_slack (7d) is not shorter"),
         ("min_slack = \"30d\"", "policy.min_slack", "rotate_before_expiry (30d)"),
         ("jitter = \"24d\"", "policy.jitter", "there are 23d"),
+        ("jitter = \"23d\"", "policy.jitter", "− 23d of jitter − the outage = 0s"),
+        ("rotate_before_expiry = \"169h\"", "policy.rotate_before_expiry", "(7d 1h) − the outage = 1h"),
         ("max_age = \"12h\"", "policy.max_age", "shorter than 1d"),
         ("rotate_before_expiry = \"91%\"", "policy.rotate_before_expiry", "1% to 90%"),
         ("check = \"0 * * * *\"", "policy.check", "this one has five"),

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::Run;
 use super::halt::Halt;
 use super::run::{PATIENCE, Record};
-use crate::domain::decide::PAUSE_LAG;
+use crate::domain::decide::{LONGEST_DRAIN, PAUSE_LAG};
 use crate::domain::journal::{Labels, PauseNote};
 use crate::domain::{Job, JobState, Reason, Timestamp, Token, Verdict};
 use crate::ports::{CallError, Class};
@@ -16,9 +16,8 @@ const POLL: TimeDelta = TimeDelta::seconds(30);
 const LONGEST_GAP_WAIT: TimeDelta = TimeDelta::hours(2);
 /// A gap shorter than this is no gap.
 const SMALLEST_GAP: TimeDelta = TimeDelta::minutes(2);
-/// The bounds of the wait for a cycle that outlives the pause.
+/// The shortest wait for a cycle that outlives the pause.
 const SHORTEST_DRAIN: TimeDelta = TimeDelta::minutes(1);
-const LONGEST_DRAIN: TimeDelta = TimeDelta::minutes(90);
 /// What Graph dates so close together may have happened in either order.
 const SAME_TIME: TimeDelta = TimeDelta::minutes(1);
 /// The same where no cycle has ended yet, so that nothing tells its length.

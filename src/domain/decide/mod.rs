@@ -16,7 +16,7 @@ use chrono::TimeDelta;
 
 pub use self::decision::{Decision, Plan};
 pub use self::facts::{Answers, CurrentHealth, Facts, HUMAN_WAIT, Question};
-pub use self::pause::{LONGEST_STAND, PAUSE_LAG};
+pub use self::pause::{LONGEST_DRAIN, LONGEST_STAND, PAUSE_LAG};
 pub use self::rivals::SETTLE;
 use super::job::JobState;
 use super::reason::Reason;

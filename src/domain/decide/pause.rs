@@ -13,6 +13,8 @@ use crate::domain::reason::Reason;
 const UNRECORDED_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// How long a recorded pause may be invisible in Graph before its absence is believed.
 pub const PAUSE_LAG: TimeDelta = TimeDelta::minutes(10);
+/// A cycle that outlives the pause is waited for no longer, before a token is made.
+pub const LONGEST_DRAIN: TimeDelta = TimeDelta::minutes(90);
 /// Under a pending token a pause stands until the next attempt, if that is so near.
 const WORTH_STANDING: TimeDelta = TimeDelta::minutes(20);
 /// But not for longer than this while Entra's saved token passes. So long it stands after a lost answer as well: the token
