@@ -27,6 +27,7 @@ use crate::engine::fleet::{Identity, Make};
 use crate::engine::{Connection, Limits, Ports, Spec, Tenants, Turns};
 use crate::first_contact;
 use crate::ports::{Clock, Issuer};
+use crate::sane_clock::SaneClock;
 
 /// What connections know of each other, across reloads.
 #[derive(Clone, Debug, Default)]
@@ -305,13 +306,13 @@ fn azure_credential(credential: &Credential) -> AzureCredential {
 
 /// The clock that everything goes by.
 pub fn clock(config: &Config) -> Arc<dyn Clock> {
-    match &config.sandbox {
+    Arc::new(SaneClock::over(match &config.sandbox {
         None => Arc::new(SystemClock),
         Some(sandbox) => {
             let anchor = sandbox.clock_anchor.unwrap_or_else(|| SystemClock.now());
             Arc::new(SandboxClock { anchor, speed: sandbox.clock_speed })
         }
-    }
+    }))
 }
 
 /// Which process, where. The same after a restart on the same host, so that a process takes up its own rotation at once;

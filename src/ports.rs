@@ -210,6 +210,10 @@ pub trait Probe: Send + Sync {
 pub trait Clock: Send + Sync {
     /// The wall clock. Somebody may set it.
     fn now(&self) -> Timestamp;
+    /// What the wall clock shows, be it past belief: [`Self::now`] may know better.
+    fn shown(&self) -> Timestamp {
+        self.now()
+    }
     /// The time since some moment, which nobody can set: what patience is measured by.
     fn elapsed(&self) -> TimeDelta;
     /// Waits. May return early; callers look at the clock again.

@@ -24,7 +24,7 @@ pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> any
         writeln!(out, "{}", report.line())?;
     }
     // What could not be seen is in doubt, though a person may have to mend it.
-    let in_doubt = |report: &Report| report.standing.reason == Reason::CannotObserve;
+    let in_doubt = |report: &Report| matches!(report.standing.reason, Reason::CannotObserve | Reason::ClockNotSet);
     Ok(match args.due {
         true => Exit::of_due_check(reports.iter().map(|r| if in_doubt(r) { Exit::Failed } else { exit_of(r) })),
         false => Exit::of_check(reports.iter().map(exit_of)),

@@ -106,6 +106,8 @@ reasons! {
     NoVerdict => "Entra did not accept the token, and nothing shows whether the token or the endpoint is at fault",
     /// Versions that are no longer current may be disabled.
     OldVersions => "versions that are no longer current have served their time",
+    /// The wall clock has fallen before 2020 while the process runs.
+    ClockNotSet => "this host's clock has lost its date, so nothing is looked at and nothing begun until it is set again",
     /// A service could not be asked.
     CannotObserve => "a service could not be asked",
     /// A step before issuing failed: nothing was changed.
@@ -178,6 +180,9 @@ impl Reason {
             }
             Self::SupplyNeeded => {
                 "bring the next token by `scim-rotator adopt NAME --token-file FILE`, or store it in the vault"
+            }
+            Self::ClockNotSet => {
+                "start this host's time service (timedatectl set-ntp true), or set the clock; it is looked at every five minutes"
             }
             Self::ConfigRefused => {
                 "correct what is listed; `scim-rotator config check` tries it; then reload the daemon (SIGHUP)"
@@ -256,6 +261,7 @@ impl Reason {
             | Self::NothingToAdopt
             | Self::JournalDamaged
             | Self::PreflightFailed
+            | Self::ClockNotSet
             | Self::ConfigRefused
             | Self::TenantShared
             | Self::RotatedElsewhere
@@ -323,6 +329,7 @@ mod tests {
             Reason::RotatedElsewhere,
             Reason::SupplyNeeded,
             Reason::NoKnownEnd,
+            Reason::ClockNotSet,
             Reason::Held,
         ];
         let mut told = those(|reason| reason.remedy().is_some());

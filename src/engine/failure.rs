@@ -46,7 +46,8 @@ impl Connection {
             Class::Ambiguous | Class::Human => None,
         };
         match halt.reason {
-            Reason::ShuttingDown => (),
+            // Nothing of ours has failed.
+            Reason::ShuttingDown | Reason::ClockNotSet => (),
             // The journal keeps the wait for the next one.
             Reason::NewTokenRefused => {
                 self.attempts.clear();
@@ -56,7 +57,10 @@ impl Connection {
             Reason::TakenOver => self.attempts.wait(now, asked.unwrap_or_default()),
             _ => self.attempts.fail(now, tier, asked),
         }
-        let next = self.attempts.not_before.unwrap_or(now).max(now);
+        let next = match halt.reason {
+            Reason::ClockNotSet => now + Tier::Blind.delay(u32::MAX),
+            _ => self.attempts.not_before.unwrap_or(now).max(now),
+        };
         let (reason, error, step) = (halt.reason, chain(&halt), self.progress.step());
         let call = halt.call();
         let status = call.and_then(|call| call.status);

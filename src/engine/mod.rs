@@ -350,6 +350,7 @@ impl Connection {
     async fn see(&mut self, run: &Run<'_>, settled: Timestamp, act: Act) -> Result<(Observed, Decision), Halt> {
         // What is not asked for again at this look is given back.
         let mut place = self.place.take();
+        run.unless_undated()?;
         let seen = run.observe().await?;
         let stirred = self.others.look(&seen.journal, &self.spec.holder, run.elapsed());
         let mut answers = Answers::default();

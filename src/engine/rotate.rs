@@ -39,6 +39,7 @@ impl Run<'_> {
             (false, false) => Planned::None,
         };
         self.unless_stopping()?;
+        self.unless_undated()?;
         // The wait may have taken hours, and somebody else may have rotated meanwhile.
         let versions = self.insist(super::run::PATIENCE, || self.ports.vault.list()).await?;
         let is_kept = self.is_kept_by_another(versions.clone());
@@ -87,6 +88,7 @@ impl Run<'_> {
             _ => (),
         }
         self.unless_stopping()?;
+        self.unless_undated()?;
         // The waits may have outlived the bearer. A new one is had before it is written that the issuer is asked, so that
         // one that cannot be had is not taken for a lost answer whatever happens meanwhile.
         self.ports.issuer.preflight().await?;

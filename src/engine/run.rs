@@ -13,6 +13,7 @@ use super::{Ports, Spec};
 use crate::domain::journal::{Journal, Labels, Sign};
 use crate::domain::{Reason, Timestamp, Version, VersionId};
 use crate::ports::Class;
+use crate::sane_clock;
 
 /// How long an idempotent call is repeated before the run gives up and leaves the rest to a later look.
 pub(super) const PATIENCE: TimeDelta = TimeDelta::minutes(2);
@@ -81,6 +82,15 @@ impl Run<'_> {
         match self.shutdown.is_cancelled() {
             true => Err(Halt::because(Reason::ShuttingDown)),
             false => Ok(()),
+        }
+    }
+
+    /// Before anything new is begun: a wall clock that has lost its date is first to be set again. What is under way goes on
+    /// by reckoned dates, so that it comes to a safe point.
+    pub fn unless_undated(&self) -> Result<(), Halt> {
+        match sane_clock::complaint(self.ports.clock.shown()) {
+            None => Ok(()),
+            Some(what) => Err(Halt { reason: Reason::ClockNotSet, class: Class::Human, cause: Some(what.into()) }),
         }
     }
 

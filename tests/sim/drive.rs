@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use scim_rotator::domain::policy::Before;
 use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy, TakesEffect as Pinned, Timestamp};
 use scim_rotator::engine::{self, Act, Connection, Spec, Tenants, Turns};
+use scim_rotator::sane_clock::SaneClock;
 use tokio_util::sync::CancellationToken;
 
 use super::{Crash, Face, FaceOptions, Side};
@@ -98,7 +99,7 @@ impl Drive {
             vault: ports.vault,
             provisioner: ports.provisioner,
             probe: ports.probe,
-            clock: ports.clock,
+            clock: Arc::new(SaneClock::over(ports.clock)),
             tenants,
             turns,
         };
@@ -135,6 +136,21 @@ impl Drive {
         tokio::select! { biased; () = face.over() => (), () = tend(&mut connection) => (), () = meddle => () }
     }
 
+    /// The same while something befalls the process: `beside` is polled between its calls.
+    pub async fn live_through<F>(&self, until: Timestamp, beside: impl FnOnce(Arc<Face>) -> F)
+    where
+        F: Future<Output = ()>,
+    {
+        let (face, connection) =
+            self.process(FaceOptions { until: Some(until), yields: true, ..FaceOptions::default() });
+        let mut connection = connection.calm();
+        let beside = async {
+            beside(Arc::clone(&face)).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! { biased; () = face.over() => (), () = beside => (), () = tend(&mut connection) => () }
+    }
+
     /// Lets processes live until `until`, each dying at its crash; the one after the last crash lives on.
     /// Answers with the port calls that the first of them made.
     pub async fn live(&self, crashes: &[Crash], until: Timestamp) -> usize {
@@ -155,6 +171,13 @@ impl Drive {
             self.world().advance(RESTART);
         }
         calls.unwrap_or_default()
+    }
+}
+
+/// Returns once it holds.
+pub async fn once(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -36,6 +36,7 @@ mod shows_late;
 mod tenants;
 mod told;
 mod turns;
+mod undated;
 mod unsaved;
 mod waits;
 mod written;
