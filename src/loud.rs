@@ -48,6 +48,12 @@ messages! {
             means: "Graph shows them no more, or otherwise than before; the token works",
             remedy: "set them again in the portal (the application → Provisioning → Settings)",
         }
+        /// Clamped, at each issue.
+        ShortLife {
+            shows: "the new token lives shorter than the policy thinks; it is rotated by its own life",
+            means: "rotate_before_expiry or min_slack is not shorter than the token's life: a third of that is used instead, or what is left of it",
+            remedy: "set both below the real life of a token",
+        }
         /// A dropped or late PUT.
         WrittenAgain {
             shows: "Entra does not accept what it has saved although it accepts the token; writing it again",

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::{Order, Reason, Timestamp};
+use crate::domain::{ExpirySource, Order, Reason, Timestamp};
 use crate::engine::Report;
 use crate::words::span;
 
@@ -46,8 +46,9 @@ const NEXT: &str =
     "next: the looks of `run` or `once` see it confirmed by a provisioning cycle, and retire what came before it";
 
 fn life(report: &Report) -> String {
-    let expires = report.token.as_ref().and_then(|token| token.expires);
-    expires.map(|at| format!(" (it lives until {})", second(at))).unwrap_or_default()
+    let Some(token) = &report.token else { return String::new() };
+    let assumed = if token.expiry_source == Some(ExpirySource::Assumed) { ", which is assumed" } else { "" };
+    token.expires.map(|at| format!(" (it lives until {}{assumed})", second(at))).unwrap_or_default()
 }
 
 fn failure(order: &Order, report: &Report) -> String {

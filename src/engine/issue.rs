@@ -170,8 +170,18 @@ impl Run<'_> {
             }
         };
         let now = self.now();
-        tracing::info!(token = %issued.token.fingerprint(), mode = %plan.mode, "the issuer made a new token");
+        let (expires, source) = (issued.expiry.map(|e| e.at), issued.expiry.map(|e| e.source));
+        tracing::info!(
+            token = %issued.token.fingerprint(),
+            mode = %plan.mode,
+            expires = expires.map(tracing::field::display),
+            expiry_source = source.map(tracing::field::display),
+            "the issuer made a new token"
+        );
         let note = TokenNote::new(&issued.token, now, issued.expiry);
+        if self.spec.policy.due(&note).is_some_and(|due| due.clamped) {
+            tracing::warn!("the new token lives shorter than the policy thinks; it is rotated by its own life");
+        }
         let labels = Labels::new(Stage::Pending, intent.labels.seq + 1, intent.labels.rotation.clone(), Some(note));
         let mut held = Held { token: issued.token, labels, version: None };
         self.progress.holds_in_memory_only(true);

@@ -3,6 +3,7 @@
 mod adversity;
 mod arc;
 mod architecture;
+mod assumed;
 mod azure_cli;
 mod bad_input;
 mod batch;

@@ -71,6 +71,8 @@ pub struct Recorded {
 pub struct State {
     worlds: Vec<Arc<Mutex<World>>>,
     clock: FastClock,
+    /// How far the worlds have leapt ahead of the clock.
+    leapt: Mutex<TimeDelta>,
     gate: Gate,
     places: AtomicUsize,
     log: Mutex<Vec<Recorded>>,
@@ -114,7 +116,8 @@ impl Sandbox {
         }
         let (log, bearers, lines, hellos) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
         let (gate, places) = (Gate::default(), AtomicUsize::new(0));
-        let state = Arc::new(State { worlds, clock, gate, places, log, bearers, lines, hellos });
+        let state =
+            Arc::new(State { worlds, clock, leapt: Mutex::default(), gate, places, log, bearers, lines, hellos });
         let left = state.worlds.first().and_then(|world| lock(world).settings.certificate_left);
         let identity = Identity::generate(left)?;
         let admitting = state.clone();
@@ -140,6 +143,11 @@ impl Sandbox {
     /// The clock that the worlds run by; the daemon's own must have the same anchor and speed.
     pub fn clock(&self) -> FastClock {
         self.state.clock
+    }
+
+    /// Lets time leap in all worlds, as it does for a host that has slept.
+    pub fn leap(&self, time: TimeDelta) {
+        *self.state.leapt.lock().unwrap_or_else(PoisonError::into_inner) += time;
     }
 
     /// Where requests can be held.
@@ -190,7 +198,8 @@ impl State {
     /// A world, brought up to now.
     fn world(&self, number: usize) -> MutexGuard<'_, World> {
         let mut world = lock(&self.worlds[number]);
-        world.advance_to(self.clock.now());
+        let leapt = *self.leapt.lock().unwrap_or_else(PoisonError::into_inner);
+        world.advance_to(self.clock.now() + leapt);
         world
     }
 

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use scim_rotator::domain::settings::BASE_ADDRESS;
 
 use super::{Sandbox, real_now};
-use crate::world::{Begin, Settings, World};
+use crate::world::{Begin, Settings, Timestamp, World};
 
 /// The shipped configuration of the sandbox, which names port 18443.
 const CONFIG: &str = include_str!("../../config/sandbox.toml");
@@ -95,6 +95,16 @@ impl Setup {
             .env("SCIM_ROTATOR__RUNTIME_DIR", self.folder.join("run"))
             .env("SCIM_ROTATOR__SANDBOX__CLOCK_ANCHOR", &self.anchor)
             .env("SCIM_ROTATOR__SANDBOX__CLOCK_SPEED", &self.speed);
+        command
+    }
+
+    /// The same for a sandbox whose worlds have leapt by `leapt` since.
+    pub fn command_after(&self, leapt: TimeDelta, binary: impl AsRef<std::ffi::OsStr>) -> Command {
+        let anchor: Timestamp = self.anchor.parse().expect("a moment");
+        let speed: i32 = self.speed.parse().expect("a whole number");
+        let mut command = self.command(binary);
+        // With an anchor so much earlier, `speed` times the time since is so much later.
+        command.env("SCIM_ROTATOR__SANDBOX__CLOCK_ANCHOR", (anchor - leapt / (speed - 1)).to_rfc3339());
         command
     }
 }
