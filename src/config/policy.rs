@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::raw::{Report, Scalar, Section};
-use super::room::{Blame, Times};
+use super::room::{Blame, Times, Windows};
 use super::scalar;
 use super::source::Key;
 use crate::domain::cron::Cron;
@@ -27,7 +27,7 @@ pub(super) struct Draft {
     rotate_before: Option<Set<Before>>,
     max_age: Option<Set<TimeDelta>>,
     min_slack: Option<Set<TimeDelta>>,
-    windows: Option<Set<Vec<Window>>>,
+    windows: Option<Set<Windows>>,
     jitter: Option<Set<TimeDelta>>,
     check: Option<Set<Cron>>,
     settle_for: Option<Set<TimeDelta>>,
@@ -75,7 +75,8 @@ impl Draft {
         }
         let minute = TimeDelta::minutes(1);
         let windows = section.tables("window", read_window).into_iter().collect::<Option<Vec<_>>>();
-        let windows = windows.filter(|_| section.has("window")).map(|value| Set { value, key: section.key("window") });
+        let windows = windows.filter(|_| section.has("window"));
+        let windows = windows.map(|list| Set { value: Windows::new(list), key: section.key("window") });
         let rotate_before = set(section, "rotate_before_expiry", scalar::before);
         let min_slack = set(section, "min_slack", scalar::duration);
         let jitter = set(section, "jitter", scalar::duration);
@@ -141,6 +142,7 @@ impl Draft {
         ];
         let hourly = || scalar::cron(Scalar::Text("0 0 * * * *")).ok();
         let check = self.check.map(|set| set.value).or_else(hourly)?;
+        let windows = value(self.windows, Windows::new(Vec::new()));
         let policy = Policy {
             mode: value(self.mode, Mode::Overlap),
             supplied: issuer.supplied,
@@ -151,7 +153,7 @@ impl Draft {
             rotate_before: value(self.rotate_before, Before::Time(TimeDelta::days(30))),
             max_age: self.max_age.map(|set| set.value),
             min_slack: value(self.min_slack, TimeDelta::days(7)),
-            windows: value(self.windows, Vec::new()),
+            windows: windows.list.clone(),
             jitter: value(self.jitter, TimeDelta::zero()),
             settle_for: value(self.settle_for, TimeDelta::minutes(10)),
             confirm_within: value(self.confirm_within, TimeDelta::hours(24)),
@@ -161,7 +163,7 @@ impl Draft {
             rotate_before: policy.rotate_before,
             min_slack: policy.min_slack,
             jitter: policy.jitter,
-            windows: &policy.windows,
+            windows: &windows,
             settle_for: policy.settle_for,
             life: issuer.life,
         };

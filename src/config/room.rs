@@ -21,6 +21,21 @@ pub(super) fn anchor() -> Timestamp {
     Utc.with_ymd_and_hms(2027, 1, 4, 0, 0, 0).single().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// When rotations are welcome, and what that leaves. To walk it takes milliseconds, so it is done once for all connections
+/// that go by the same table.
+#[derive(Clone, Debug)]
+pub(super) struct Windows {
+    pub list: Vec<Window>,
+    /// The longest time for which none of them is open; nothing, where there are none. None: they do not open any more.
+    closed: Option<TimeDelta>,
+}
+
+impl Windows {
+    pub fn new(list: Vec<Window>) -> Self {
+        Self { closed: longest_closed(&list), list }
+    }
+}
+
 /// The times of one policy that bear on each other.
 pub(super) struct Times<'a> {
     /// How long before its end a token is rotated.
@@ -30,7 +45,7 @@ pub(super) struct Times<'a> {
     /// The spread.
     pub jitter: TimeDelta,
     /// The windows.
-    pub windows: &'a [Window],
+    pub windows: &'a Windows,
     /// How long a new token may take to be accepted.
     pub settle_for: TimeDelta,
     /// The life of a token, where the configuration knows it.
@@ -81,7 +96,7 @@ impl Times<'_> {
             );
             return Some((Blame::Jitter, what));
         }
-        let closed = longest_closed(self.windows);
+        let closed = self.windows.closed;
         let Some(closed) = closed.filter(|closed| *closed <= room) else {
             let what = format!(
                 "the window may never open before the deadline: it stays closed for up to {}, but {between}. Let it open more \
@@ -99,7 +114,7 @@ impl Times<'_> {
         let soon = Tier::Emergency.delay(u32::MAX);
         let takes = soon + LONGEST_DRAIN + self.settle_for;
         let room = before - self.min_slack;
-        let longest_window = self.windows.iter().map(|window| window.lasts).max();
+        let longest_window = self.windows.list.iter().map(|window| window.lasts).max();
         let jitter = longest_window.map_or(self.jitter, |lasts| self.jitter.min(lasts));
         let left = room - closed - jitter;
         if left >= takes {
@@ -162,7 +177,7 @@ mod tests {
             rotate_before: Before::Time(TimeDelta::days(30)),
             min_slack: TimeDelta::days(7),
             jitter: TimeDelta::hours(2),
-            windows,
+            windows: &Windows::new(windows.to_vec()),
             settle_for: TimeDelta::minutes(10),
             life: None,
         };
@@ -216,6 +231,7 @@ mod tests {
         ] {
             let rotate_before = Before::Time(before);
             let settle_for = minutes(10);
+            let windows = &Windows::new(windows.to_vec());
             let times = Times { rotate_before, min_slack: slack, jitter, windows, settle_for, life: None };
             match (times.objection(), refused) {
                 (None, None) => (),
@@ -234,11 +250,12 @@ mod tests {
 
     #[test]
     fn a_share_is_judged_only_where_the_life_is_known() {
+        let none = Windows::new(Vec::new());
         let times = |life| Times {
             rotate_before: Before::Share(33),
             min_slack: TimeDelta::days(7),
             jitter: TimeDelta::zero(),
-            windows: &[],
+            windows: &none,
             settle_for: TimeDelta::minutes(10),
             life,
         };

@@ -77,7 +77,7 @@ if [ -n "$domain" ]; then
     bend domain $domain
 fi
 if [ -n "$engine" ]; then
-    crate engine domain engine messages.rs ports.rs words.rs tests/world tests/sim
+    crate engine domain engine messages.rs ports.rs sane_clock.rs words.rs tests/world tests/sim
     # shellcheck disable=SC2086
     bend engine $engine
 fi
