@@ -101,12 +101,14 @@ impl Daemon {
         let changed = |name: &str, identity: &Identity| wanted.get(name).is_none_or(|(new, ..)| new != identity);
         let gone = self.fleet.members().iter().filter(|(name, member)| changed(name, &member.identity));
         let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
-        for name in gone {
+        for name in &gone {
             tracing::info!(connection = %name, "no longer tended as it was configured");
-            self.ticker.stop(&name).await.context("a cron job cannot be removed")?;
-            self.fleet.remove(&name).await;
-            self.shared.tenants.release(&name);
-            self.manager.forget(&name);
+            self.ticker.stop(name).await.context("a cron job cannot be removed")?;
+        }
+        self.fleet.remove(&gone).await;
+        for name in &gone {
+            self.shared.tenants.release(name);
+            self.manager.forget(name);
         }
         // Before any of them looks, so that none issues before all have shown their tenant.
         for name in wanted.keys().filter(|name| !self.fleet.members().contains_key(*name)) {

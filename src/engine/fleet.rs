@@ -115,24 +115,27 @@ impl Fleet {
         self.members.values().all(Member::is_alive)
     }
 
-    /// Lets one connection finish what cannot be interrupted, and stops tending it.
-    pub async fn remove(&mut self, name: &str) {
-        if let Some(member) = self.members.remove(name) {
-            member.stop.cancel();
-            drop(member.task.await); // A panic has been logged by the loop itself.
-        }
+    /// Lets connections finish what cannot be interrupted, side by side, and stops tending them.
+    pub async fn remove(&mut self, names: &[String]) {
+        let members: Vec<_> = names.iter().filter_map(|name| self.members.remove(name)).collect();
+        end(members).await;
     }
 
-    /// The same for all, side by side.
+    /// The same for all.
     pub async fn stop(&mut self) {
         self.ending.cancel();
-        let members = std::mem::take(&mut self.members);
-        let tasks = members.into_values().map(|member| {
-            member.stop.cancel();
-            member.task
-        });
-        futures::future::join_all(tasks).await;
+        end(std::mem::take(&mut self.members).into_values()).await;
     }
+}
+
+/// Tells every loop to end before it waits for any.
+async fn end(members: impl IntoIterator<Item = Member>) {
+    let told = members.into_iter().map(|member| {
+        member.stop.cancel();
+        member.task
+    });
+    // A panic has been logged by the loop itself.
+    futures::future::join_all(told.collect::<Vec<_>>()).await;
 }
 
 async fn tend_for_ever(

@@ -19,6 +19,7 @@ mod far_side;
 mod federated;
 mod first_contact;
 mod folder;
+mod hung;
 mod identity;
 mod kill;
 mod messages;

@@ -111,7 +111,7 @@ async fn a_connection_that_is_removed_is_tended_no_more_and_neither_is_any_after
         fleet.add(name.to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
     }
     assert_eq!(place.settle().await, 2);
-    fleet.remove("one").await;
+    fleet.remove(&["one".to_owned()]).await;
     assert_eq!((fleet.members().len(), Arc::strong_count(&place.make)), (1, 2), "its loop has ended");
     fleet.wake_all();
     assert_eq!(place.settle().await, 1);
