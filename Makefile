@@ -9,13 +9,13 @@ CARGO ?= cargo
 # Where cargo builds, wherever it has been told to.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test soak mutants messages lint docs nextest network-tools strangers cargo-mutants bench release
+.PHONY: demo test soak mutants messages lint docs nextest network-tools faketime strangers cargo-mutants bench release
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
 	$(TARGET)/debug/examples/demo $(TARGET)/debug/scim-rotator $(DEMO_SECONDS)
 
-test: nextest network-tools strangers lint docs
+test: nextest network-tools faketime strangers lint docs
 	$(CARGO) build --quiet --bins
 	$(CARGO) nextest run --no-fail-fast
 
@@ -44,6 +44,10 @@ nextest:
 # What makes a network of a test's own (tests/it/namespace.rs). There on most systems.
 network-tools:
 	@command -v ip >/dev/null && command -v unshare >/dev/null && command -v mount >/dev/null || (apt-get update && apt-get install -y --no-install-recommends iproute2 util-linux mount)
+
+# What shows the real binary another time (tests/it/leap.rs).
+faketime:
+	@ls /usr/lib*/faketime/libfaketime.so.1 /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null | grep -q . || (apt-get update && apt-get install -y --no-install-recommends libfaketime)
 
 # Microsoft's own clients for Python (tests/it/strangers.rs), in a place of their own under target/: those that
 # tests/strangers/requirements.txt names to the byte, and no others. Anew whenever that file changes.

@@ -22,6 +22,7 @@ mod folder;
 mod hung;
 mod identity;
 mod kill;
+mod leap;
 mod messages;
 mod namespace;
 mod network;

@@ -93,6 +93,8 @@ pub struct Face {
     bearer: Mutex<Option<issuer::Bearer>>,
     parsed: Mutex<vault::Parsed>,
     skew: Mutex<TimeDelta>,
+    /// How long the host has slept, which `elapsed` does not count.
+    slept: Mutex<TimeDelta>,
     /// What calls have cost, where somebody else moves the clock: paid before the answer is given.
     owed: Mutex<TimeDelta>,
     dead: Notify,
@@ -125,6 +127,7 @@ impl Face {
             bearer: Mutex::default(),
             parsed: Mutex::default(),
             skew,
+            slept: Mutex::default(),
             owed: Mutex::default(),
             dead,
             over,
@@ -160,6 +163,12 @@ impl Face {
     /// Steps the daemon's clock.
     pub fn step_clock(&self, by: TimeDelta) {
         *lock(&self.skew) += by;
+    }
+
+    /// The host sleeps for so long: the far side goes on, and so does the wall clock.
+    pub fn suspend(&self, time: TimeDelta) {
+        self.world().advance(time);
+        *lock(&self.slept) += time;
     }
 
     /// Returns when the crash point has been reached: drop the engine then.
@@ -247,7 +256,7 @@ impl Clock for Face {
 
     fn elapsed(&self) -> TimeDelta {
         let world = self.world();
-        world.now() - world.settings.start
+        world.now() - world.settings.start - *lock(&self.slept)
     }
 
     async fn sleep(&self, duration: Duration) {
