@@ -3,7 +3,7 @@
 # make soak    years at random for as long as you like: SEEDS=from..to lives of each kind, in release mode
 # make mutants what is decided and done, each line bent once: which of it do the fast tests notice? FILES=src/domain/attempts.rs for one
 # make messages docs/messages.md anew, of the tables in the code
-# make bench   what it costs, as a table
+# make bench   what it costs, as tables, in some minutes; PART=fleet measures one part (one, fleet, far, year, cost)
 
 CARGO ?= cargo
 # Where cargo builds, wherever it has been told to.
@@ -74,5 +74,5 @@ release:
 	$(CARGO) build --release --bin scim-rotator
 
 bench: release
-	$(CARGO) build --quiet --example bench
-	$(TARGET)/debug/examples/bench $(TARGET)/release/scim-rotator
+	$(CARGO) build --quiet --profile soak --example bench
+	$(TARGET)/soak/examples/bench $(TARGET)/release/scim-rotator $(PART)

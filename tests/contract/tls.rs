@@ -42,7 +42,9 @@ async fn begin(settings: Settings, terms: Terms) -> FarSide {
     let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let start = real_now().duration_trunc(TimeDelta::seconds(1)).expect("seconds are whole");
     let world = Arc::new(Mutex::new(World::new(Settings { start, ..settings.clone() })));
-    let sandbox = Sandbox::start(vec![Arc::clone(&world)], SandboxOptions { speed: 0.0 }).await.expect("a sandbox");
+    let sandbox = Sandbox::start(vec![Arc::clone(&world)], SandboxOptions { speed: 0.0, ..SandboxOptions::default() })
+        .await
+        .expect("a sandbox");
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);

@@ -18,6 +18,7 @@ mod doctor;
 mod far_side;
 mod federated;
 mod first_contact;
+mod fleet;
 mod folder;
 mod hung;
 mod identity;

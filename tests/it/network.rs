@@ -58,7 +58,7 @@ impl Production {
             ..Settings::default()
         };
         let world = Arc::new(Mutex::new(World::new(settings.clone())));
-        let options = SandboxOptions { speed: 1.0 };
+        let options = SandboxOptions::default();
         let sandbox = Sandbox::start_at(vec![world], options, addresses).await.expect("a sandbox on port 443");
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");

@@ -39,7 +39,8 @@ impl Place {
     pub async fn new(worlds: Vec<Arc<Mutex<World>>>, speed: f64, change: impl FnOnce(String) -> String) -> Self {
         // The binary installs this for itself; the sandbox needs it in this process.
         let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let sandbox = Sandbox::start(worlds, SandboxOptions { speed }).await.expect("a sandbox");
+        let sandbox =
+            Sandbox::start(worlds, SandboxOptions { speed, ..SandboxOptions::default() }).await.expect("a sandbox");
         let folder = tempfile::tempdir().expect("a folder");
         let setup = Setup::write(folder.path(), &sandbox, change).expect("a configuration");
         Self { sandbox, setup, _folder: folder }

@@ -58,7 +58,7 @@ impl Azure {
         // A cycle has been run by now, so that there is something to be read.
         world.advance(RUN_IN);
         let world = Arc::new(Mutex::new(world));
-        let options = SandboxOptions { speed: 1.0 };
+        let options = SandboxOptions::default();
         let sandbox = Sandbox::start_at(vec![world], options, &[AZURE]).await.expect("a sandbox on port 443");
         let endpoint =
             |dialect, address| sandbox.identity_endpoint_at(Machine { user_assigned: None, dialect }, address);

@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn tell(binary: &Path, limit: Option<Duration>) -> anyhow::Result<()> {
-    let sandbox = Sandbox::start(worlds(|_| ()), SandboxOptions { speed: SPEED }).await?;
+    let sandbox = Sandbox::start(worlds(|_| ()), SandboxOptions { speed: SPEED, ..SandboxOptions::default() }).await?;
     let folder = tempfile::tempdir()?;
     let setup = Setup::write(folder.path(), &sandbox, |text| text)?;
     let log = folder.path().join("daemon.log");

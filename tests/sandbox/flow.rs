@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt};
 use super::gate::{Onward, Side};
 use super::http::{Call, Deed, Reply, Routed, refuse};
 use super::wire::Caller;
-use super::{State, graph, hpe, login, service_of, vault};
+use super::{Recorded, State, graph, hpe, login, service_of, vault};
 use crate::world::{Fault, Op, Refusal, Service, Timestamp};
 
 /// How long a slow answer takes, in real time.
@@ -52,22 +52,22 @@ pub async fn handle(
         Some(Service::Vault) => vault::route(&state, &call),
         _ => Routed::Answer(Reply::empty(421)),
     };
-    let (op, sent, now) = match routed {
-        Routed::Answer(reply) => (None, Sent::Whole(reply), state.clock.now()),
+    let (world, op, sent, at) = match routed {
+        Routed::Answer(reply) => (None, None, Sent::Whole(reply), state.clock.now()),
         Routed::Deed(world, op, deed) => {
             let sent = carry_out(&state, world, op, deed).await;
             // A test may have let more time pass in this world than the clock shows.
-            (Some(op), sent, state.world(world).now())
+            (Some(world), Some(op), sent, state.world(world).now())
         }
     };
     let status = match &sent {
         Sent::Whole(reply) | Sent::Half(reply) => Some(reply.status),
         Sent::Nothing => None,
     };
-    state.record(now, service, op, status);
+    state.record(Recorded { at, world, service, op, status });
     match sent {
-        Sent::Whole(reply) => response(reply, now, request_id, false),
-        Sent::Half(reply) if reply.body.is_some() => response(reply, now, request_id, true),
+        Sent::Whole(reply) => response(reply, at, request_id, false),
+        Sent::Half(reply) if reply.body.is_some() => response(reply, at, request_id, true),
         _ => {
             // The answer below is never seen: nothing can be written to a line that is cut.
             line.cut();
@@ -98,7 +98,8 @@ async fn carry_out(state: &State, number: usize, op: Op, deed: Deed) -> Sent {
         (Some(Fault::Status(status, retry_after)), _) => Sent::Whole(out_of_order(op, status, retry_after)),
         (Some(Fault::Html), _) => Sent::Whole(Reply::text(200, "text/html", "<html><body>Sign in</body></html>")),
         (Some(Fault::Hang), _) => {
-            state.record(state.clock.now(), Some(op.service()), Some(op), None);
+            let (at, service) = (state.clock.now(), Some(op.service()));
+            state.record(Recorded { at, world: Some(number), service, op: Some(op), status: None });
             // The caller gives up, and its connection takes this with it.
             std::future::pending().await
         }

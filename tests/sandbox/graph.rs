@@ -137,11 +137,11 @@ fn deed(world: usize, op: Op, deed: impl FnOnce(&mut World) -> Result<Reply, Ref
 fn principal<'a>(state: &State, path: &'a [&'a str]) -> Option<(usize, &'a [&'a str])> {
     match path {
         ["servicePrincipals", id, rest @ ..] => {
-            Some((state.find(|world| world.settings.service_principal == *id)?, rest))
+            Some((state.find(id, |world| world.settings.service_principal == *id)?, rest))
         }
         [one, rest @ ..] => {
             let app = one.strip_prefix("servicePrincipals(appId='")?.strip_suffix("')")?;
-            Some((state.find(|world| world.settings.app_id == app)?, rest))
+            Some((state.find(app, |world| world.settings.app_id == app)?, rest))
         }
         [] => None,
     }

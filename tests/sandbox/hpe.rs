@@ -23,7 +23,8 @@ pub fn login(state: &State, call: &Call) -> Routed {
         ("POST", ["api", "iam", "identity", "v1", "token"]) => (LoginKind::GlcsLegacy, of_json("tenant_id")),
         _ => return Routed::Answer(Reply::empty(404)),
     };
-    let Some(world) = state.find(|world| Some(&world.settings.tenant) == tenant.as_ref()) else {
+    let known = tenant.as_deref().and_then(|tenant| state.find(tenant, |world| world.settings.tenant == tenant));
+    let Some(world) = known else {
         return Routed::Answer(login_error(&no(404, "not_found", "no such issuer")));
     };
     let field = |name: &str| if kind == LoginKind::GlcsLegacy { of_json(name) } else { of_form(name) };
@@ -65,7 +66,9 @@ fn issue(state: &State, call: &Call, remove_current: Option<bool>) -> Routed {
         return Routed::Answer(api_error(&no(411, "HPE_GL_SPS_LENGTH_REQUIRED", "Content-Length: 0 is missing")));
     }
     let bearer = call.bearer().unwrap_or_default().to_owned();
-    let world = state.find(|world| world.is_of_tenant(&bearer)).unwrap_or(0);
+    let world = World::tenant_of(&bearer)
+        .and_then(|tenant| state.find(&tenant, |world| world.settings.tenant == tenant))
+        .unwrap_or(0);
     Routed::deed(world, Op::Issue, move |world| {
         let minted = match remove_current {
             None => world.create_token(&bearer),
@@ -105,7 +108,7 @@ fn refuse_issue(refusal: &Refusal, world: &World) -> Reply {
 
 fn users(state: &State, call: &Call) -> Routed {
     let token = call.bearer().unwrap_or_default().to_owned();
-    let world = state.find(|world| world.token_number(&token).is_some()).unwrap_or(0);
+    let world = state.find(&token, |world| world.token_number(&token).is_some()).unwrap_or(0);
     let filtered = call.query.contains_key("filter");
     Routed::deed(world, Op::Probe, move |world| match world.scim(&token) {
         200 if filtered => scim(

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{Sandbox, State, login, real_now};
+use super::{Recorded, Sandbox, State, login, real_now};
 use crate::world::{Fault, Op};
 
 /// How this machine's processes show that they run on it.
@@ -158,7 +158,8 @@ async fn token(Shared(endpoint): Shared<Endpoint>, Query(asked): Query<Asked>, h
         Dialect::Arc { .. } => header("authorization"),
     };
     let (status, body) = endpoint.answer(&asked, op, shown);
-    endpoint.state.record(endpoint.state.clock.now(), None, Some(op), Some(status));
+    let at = endpoint.state.clock.now();
+    endpoint.state.record(Recorded { at, world: None, service: None, op: Some(op), status: Some(status) });
     let status = StatusCode::from_u16(status).unwrap_or_default();
     match body {
         Value::String(page) => (status, [("content-type", "text/html")], page).into_response(),

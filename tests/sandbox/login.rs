@@ -27,7 +27,7 @@ pub fn route(state: &State, call: &Call) -> Routed {
     let (grant, id, secret, scope) = (field("grant_type"), field("client_id"), field("client_secret"), field("scope"));
     let assertion = assertion_of(state, call);
     let (directory, speed) = ((*directory).to_owned(), state.clock.speed);
-    let world = state.find(|world| world.settings.azure_client_id == id).unwrap_or(0);
+    let world = state.find(&id, |world| world.settings.azure_client_id == id).unwrap_or(0);
     let op = if scope.contains("vault.") { Op::VaultToken } else { Op::GraphToken };
     let is_known = clouds::knows(&call.host, &scope);
     Routed::deed(world, op, move |world| {
@@ -70,7 +70,7 @@ fn instances(call: &Call) -> Reply {
 
 /// Where a directory gives its tokens.
 fn configuration(state: &State, call: &Call, directory: &str) -> Reply {
-    if state.find(|world| world.settings.directory == directory).is_none() {
+    if state.find(directory, |world| world.settings.directory == directory).is_none() {
         let message = format!("AADSTS90002: Tenant '{directory}' not found.");
         return error(&Refusal { status: 400, code: "invalid_tenant", message, retry_after: None });
     }

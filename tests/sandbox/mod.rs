@@ -6,6 +6,8 @@
 pub mod assertion;
 mod clock;
 pub mod clouds;
+mod distance;
+pub mod fleet;
 mod flow;
 mod gate;
 mod graph;
@@ -15,6 +17,7 @@ mod http;
 pub mod identity;
 mod login;
 pub mod proxy;
+mod register;
 pub mod setup;
 #[cfg(test)]
 mod tests;
@@ -24,7 +27,7 @@ mod wire;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -36,7 +39,8 @@ use crate::world::{Op, Service, Timestamp, World};
 pub use clock::{FastClock, real_now};
 pub use gate::{Gate, Hold, Side, Which};
 pub use hpe::DEBUG_ID;
-use wire::{Caller, Identity, Line, TlsListener};
+use register::Register;
+use wire::{Caller, Identity, Line, Lines, TlsListener};
 
 /// How often time is let pass in the worlds, in real time.
 const TICK: Duration = Duration::from_millis(5);
@@ -46,11 +50,14 @@ const TICK: Duration = Duration::from_millis(5);
 pub struct SandboxOptions {
     /// World seconds per real second. With 0 the worlds stand still but for what a test lets pass.
     pub speed: f64,
+    /// How long a word and its answer take on the way, in real time, each half of it. It costs every request one of them, and a
+    /// new connection two more before it: TCP's and TLS's own words go the same way.
+    pub round_trip: Duration,
 }
 
 impl Default for SandboxOptions {
     fn default() -> Self {
-        Self { speed: 1.0 }
+        Self { speed: 1.0, round_trip: Duration::ZERO }
     }
 }
 
@@ -59,6 +66,8 @@ impl Default for SandboxOptions {
 pub struct Recorded {
     /// The world's time.
     pub at: Timestamp,
+    /// The number of the world that it was about; none when it reached no service.
+    pub world: Option<usize>,
     /// Which host was asked; none of a machine's own identity endpoint.
     pub service: Option<Service>,
     /// What kind; none when it reached no service (a challenge, a path that is not there).
@@ -70,6 +79,7 @@ pub struct Recorded {
 /// What the handlers share.
 pub struct State {
     worlds: Vec<Arc<Mutex<World>>>,
+    register: Register,
     clock: FastClock,
     /// How far the worlds have leapt ahead of the clock.
     leapt: Mutex<TimeDelta>,
@@ -77,7 +87,7 @@ pub struct State {
     places: AtomicUsize,
     log: Mutex<Vec<Recorded>>,
     bearers: Mutex<BTreeSet<String>>,
-    lines: Mutex<Vec<Weak<Line>>>,
+    lines: Mutex<Lines>,
     hellos: Mutex<BTreeSet<(String, SocketAddr)>>,
 }
 
@@ -116,14 +126,19 @@ impl Sandbox {
         }
         let (log, bearers, lines, hellos) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
         let (gate, places) = (Gate::default(), AtomicUsize::new(0));
-        let state =
-            Arc::new(State { worlds, clock, leapt: Mutex::default(), gate, places, log, bearers, lines, hellos });
+        let register = Register::of(&worlds);
+        let leapt = Mutex::default();
+        let state = Arc::new(State { worlds, register, clock, leapt, gate, places, log, bearers, lines, hellos });
         let left = state.worlds.first().and_then(|world| lock(world).settings.certificate_left);
         let identity = Identity::generate(left)?;
         let admitting = state.clone();
         let (listener, accepting) =
             TlsListener::bind(identity.server.clone(), addresses, move |line| admitting.admit(line)).await?;
-        let address = axum::serve::Listener::local_addr(&listener)?;
+        let near = axum::serve::Listener::local_addr(&listener)?;
+        let (address, way) = match options.round_trip {
+            Duration::ZERO => (near, None),
+            time => distance::to(near, time / 2).await.map(|(far, way)| (far, Some(way)))?,
+        };
         let app = axum::Router::new().fallback(flow::handle).with_state(state.clone());
         let service = app.into_make_service_with_connect_info::<Caller>();
         let serving = tokio::spawn(async move {
@@ -131,8 +146,13 @@ impl Sandbox {
             let _ended = axum::serve(listener, service).await;
         });
         let ticking = tokio::spawn(tick(state.clone()));
-        let tasks = accepting.into_iter().chain([serving, ticking]).collect();
+        let tasks = accepting.into_iter().chain([serving, ticking]).chain(way).collect();
         Ok(Self { address, ca_pem: identity.ca_pem, tls: identity.server, state, tasks })
+    }
+
+    /// How many worlds there are.
+    pub fn worlds(&self) -> usize {
+        self.state.worlds.len()
     }
 
     /// The world with this number, brought up to now.
@@ -157,7 +177,13 @@ impl Sandbox {
 
     /// Every call so far.
     pub fn calls(&self) -> Vec<Recorded> {
-        self.state.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls_from(0)
+    }
+
+    /// Every call but the first so many.
+    pub fn calls_from(&self, place: usize) -> Vec<Recorded> {
+        let log = self.state.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.get(place..).map(<[_]>::to_vec).unwrap_or_default()
     }
 
     /// Closes every connection that stands, without a word.
@@ -168,7 +194,7 @@ impl Sandbox {
     /// Lets every connection that stands be forgotten by a machine on the way: what goes down one comes to nothing.
     pub fn forget_connections(&self) {
         let lines = self.state.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().filter_map(Weak::upgrade).for_each(|line| line.forget());
+        lines.standing().for_each(|line| line.forget());
     }
 
     /// Every bearer that anybody has shown.
@@ -203,9 +229,10 @@ impl State {
         world
     }
 
-    /// The number of the first world of which this holds.
-    fn find(&self, is_it: impl Fn(&World) -> bool) -> Option<usize> {
-        self.worlds.iter().position(|world| is_it(&lock(world)))
+    /// The number of the world of which this holds, which is most likely the one that `key` stands for in the register.
+    fn find(&self, key: &str, is_it: impl Fn(&World) -> bool) -> Option<usize> {
+        let is_it = |number: &usize| is_it(&lock(&self.worlds[*number]));
+        self.register.look_up(key).filter(is_it).or_else(|| (0..self.worlds.len()).find(is_it))
     }
 
     /// Whether a client may connect to the host that it says hello to.
@@ -222,9 +249,7 @@ impl State {
             }
             return false;
         }
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.retain(|line| line.strong_count() > 0);
-        lines.push(Arc::downgrade(line));
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).add(line);
         true
     }
 
@@ -239,7 +264,7 @@ impl State {
 
     fn cut(&self, which: impl Fn(&str) -> bool) {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().filter_map(Weak::upgrade).filter(|line| which(&line.host)).for_each(|line| line.cut());
+        lines.standing().filter(|line| which(&line.host)).for_each(|line| line.cut());
     }
 
     /// The number of the call that has just reached a service.
@@ -247,8 +272,8 @@ impl State {
         self.places.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn record(&self, at: Timestamp, service: Option<Service>, op: Option<Op>, status: Option<u16>) {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(Recorded { at, service, op, status });
+    fn record(&self, call: Recorded) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }
 }
 

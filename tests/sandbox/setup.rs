@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use chrono::TimeDelta;
 use scim_rotator::domain::settings::BASE_ADDRESS;
 
-use super::{Sandbox, real_now};
+use super::{Sandbox, fleet, real_now};
 use crate::world::{Begin, Settings, Timestamp, World};
 
 /// The shipped configuration of the sandbox, which names port 18443.
@@ -61,21 +61,36 @@ impl Setup {
     /// Writes configuration, CA and secrets into `folder`. `change` may bend the configuration's text.
     pub fn write(folder: &Path, sandbox: &Sandbox, change: impl FnOnce(String) -> String) -> io::Result<Self> {
         let text = change(CONFIG.replace(PORT, &format!(":{}", sandbox.address.port())));
+        let setup = Self::begin(folder, sandbox, &text)?;
+        secret(&folder.join("sandbox/azure-client-secret"), &sandbox.world(0).settings.azure_client_secret)?;
+        for (number, letter) in [(0, 'a'), (1, 'b')] {
+            let hpe = sandbox.world(number).settings.client_secret.clone();
+            secret(&folder.join(format!("sandbox/hpe-client-secret-{letter}")), &hpe)?;
+        }
+        Ok(setup)
+    }
+
+    /// The same for the worlds of [`fleet`], whose `[policy]` holds this.
+    pub fn of_fleet(folder: &Path, sandbox: &Sandbox, policy: &str) -> io::Result<Self> {
+        let text = fleet::config(sandbox.worlds(), sandbox.address.port(), policy);
+        let setup = Self::begin(folder, sandbox, &text)?;
+        secret(&folder.join("sandbox/azure-client-secret"), fleet::AZURE_SECRET)?;
+        secret(&folder.join("sandbox/hpe-client-secret"), fleet::CLIENT_SECRET)?;
+        Ok(setup)
+    }
+
+    /// Everything but the secrets; and every world's job now provisions to where the sandbox is.
+    fn begin(folder: &Path, sandbox: &Sandbox, text: &str) -> io::Result<Self> {
         let config = folder.join("scim-rotator.toml");
         fs::create_dir_all(folder.join("sandbox"))?;
         fs::set_permissions(folder.join("sandbox"), fs::Permissions::from_mode(0o700))?;
         fs::write(&config, text)?;
         fs::write(folder.join("sandbox/ca.pem"), &sandbox.ca_pem)?;
-        let azure = sandbox.world(0).settings.azure_client_secret.clone();
-        secret(&folder.join("sandbox/azure-client-secret"), &azure)?;
-        for (number, letter) in [(0, 'a'), (1, 'b')] {
-            let tenant_url = format!("https://sps.sandbox.test:{}/v1alpha1/scimproxy", sandbox.address.port());
+        let tenant_url = format!("https://sps.sandbox.test:{}/v1alpha1/scimproxy", sandbox.address.port());
+        for number in 0..sandbox.worlds() {
             let mut world = sandbox.world(number);
             world.settings.tenant_url.clone_from(&tenant_url);
             world.person_sets(BASE_ADDRESS, &tenant_url);
-            drop(world);
-            let hpe = sandbox.world(number).settings.client_secret.clone();
-            secret(&folder.join(format!("sandbox/hpe-client-secret-{letter}")), &hpe)?;
         }
         let clock = sandbox.clock();
         Ok(Self {

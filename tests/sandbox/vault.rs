@@ -5,8 +5,8 @@ use scim_rotator::domain::journal::Tags;
 use serde_json::{Value, json};
 
 use super::http::{Call, Reply, Routed, refuse};
-use super::{State, clouds};
-use crate::world::{Listed, NewSecret, Op, Patch, Refusal, Stored, Timestamp};
+use super::{State, clouds, register};
+use crate::world::{Listed, NewSecret, Op, Patch, Refusal, Stored, Timestamp, World};
 
 /// Key Vault's page of versions, and of secrets.
 const PAGE: usize = 25;
@@ -16,7 +16,11 @@ const RECOVERABLE_DAYS: i64 = 90;
 /// The secrets of the vault that the host names.
 pub fn route(state: &State, call: &Call) -> Routed {
     let name = call.host.split('.').next().unwrap_or_default();
-    let Some(number) = state.find(|world| world.settings.vault == name) else {
+    // Of several connections that share a vault, each has a secret of its own.
+    let secret = call.path.get(1).map_or("", String::as_str);
+    let of_secret = |world: &World| world.settings.vault == name && world.settings.secret == secret;
+    let found = state.find(&register::secret(name, secret), of_secret);
+    let Some(number) = found.or_else(|| state.find(name, |world| world.settings.vault == name)) else {
         return Routed::Answer(no(404, "VaultNotFound", "there is no such vault"));
     };
     let audience = call.bearer().and_then(|token| state.world(number).audience(token));

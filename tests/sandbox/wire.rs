@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -92,6 +92,29 @@ impl Line {
     fn check(&self, cx: &Context<'_>) -> io::Result<()> {
         self.waker.register(cx.waker());
         if self.cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+}
+
+/// The connections that stand, and some that no longer do: those are struck off whenever there could be as many again.
+#[derive(Default)]
+pub struct Lines {
+    known: Vec<Weak<Line>>,
+    most: usize,
+}
+
+impl Lines {
+    /// One more.
+    pub fn add(&mut self, line: &Arc<Line>) {
+        if self.known.len() >= self.most {
+            self.known.retain(|line| line.strong_count() > 0);
+            self.most = 2 * self.known.len().max(8);
+        }
+        self.known.push(Arc::downgrade(line));
+    }
+
+    /// Those that stand.
+    pub fn standing(&self) -> impl Iterator<Item = Arc<Line>> {
+        self.known.iter().filter_map(Weak::upgrade)
     }
 }
 

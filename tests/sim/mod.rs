@@ -8,6 +8,7 @@ mod bearer;
 mod calendar;
 mod claimed;
 mod containers;
+pub mod cost;
 mod cutover;
 mod doubtful;
 pub mod drive;

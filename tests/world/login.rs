@@ -166,9 +166,9 @@ impl World {
         Some(self.lives(token, self.entra.revoked_entra)?["aud"].as_str()?.trim_end_matches('/').to_owned())
     }
 
-    /// Whether `bearer` was given for this world's HPE tenant, however old it is.
-    pub fn is_of_tenant(&self, bearer: &str) -> bool {
-        ids::claims(bearer).is_some_and(|claims| claims["tenantId"] == self.settings.tenant.as_str())
+    /// The HPE tenant that `bearer` was given for, however old it is.
+    pub fn tenant_of(bearer: &str) -> Option<String> {
+        ids::claims(bearer)?["tenantId"].as_str().map(str::to_owned)
     }
 
     pub(super) fn check_hpe_bearer(&self, bearer: &str) -> Result<(), Refusal> {

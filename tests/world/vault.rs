@@ -243,6 +243,13 @@ impl World {
         let _refused = self.vault_set(&name, new);
     }
 
+    /// What was kept under `name` has been kept under the daemon's name all along.
+    pub fn vault_rename(&mut self, name: &str) {
+        if let Some(secret) = self.vault.secrets.remove(name) {
+            self.vault.secrets.insert(self.settings.secret.clone(), secret);
+        }
+    }
+
     /// A person deletes the secret; its name stays taken.
     pub fn person_deletes_secret(&mut self) {
         let name = self.settings.secret.clone();

@@ -1,0 +1,146 @@
+//! One, a hundred, a thousand and ten thousand connections of one process.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::daemon::{Daemon, own_cpu};
+use crate::sandbox::fleet::worlds;
+use crate::sandbox::setup::Setup;
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::world::Op;
+
+const SIZES: [usize; 4] = [1, 100, 1_000, 10_000];
+/// How long an idle process is watched.
+const IDLE: Duration = Duration::from_secs(20);
+/// A process that has just begun issues nothing for three minutes, by its own clock: nine seconds at this speed.
+const SPEED: f64 = 20.0;
+/// What does not come in this time is told as far as it came.
+const PATIENCE: Duration = Duration::from_secs(75);
+/// The rules of connections of which none is due.
+const AT_REST: &str = "rotate_before_expiry = \"30d\"\nmin_slack = \"7d\"\nfence = \"never\"";
+/// The same of connections that are all due at once.
+const DUE: &str = "rotate_before_expiry = \"120d\"\nmin_slack = \"7d\"\nfence = \"never\"";
+
+/// Prints the table. `sizes` are those asked for, all if none.
+pub async fn measure(binary: &Path, sizes: &[usize]) -> anyhow::Result<()> {
+    println!(
+        "\n| connections | READY | all have looked | CPU for that (sandbox) | resident (peak) | CPU idle | rotations/s | all rotated after | \
+         CPU for that (sandbox) | resident (peak) |\n|---|---|---|---|---|---|---|---|---|---|"
+    );
+    for count in if sizes.is_empty() { &SIZES } else { sizes } {
+        let (idle, busy) = (idle(binary, *count).await?, rotating(binary, *count).await?);
+        println!("| {count} | {idle} | {busy} |");
+    }
+    Ok(())
+}
+
+/// Connections that have nothing to do but look.
+async fn idle(binary: &Path, count: usize) -> anyhow::Result<String> {
+    let sandbox = Sandbox::start(worlds(count, 1.0), SandboxOptions::default()).await?;
+    let folder = tempfile::tempdir()?;
+    let setup = Setup::of_fleet(folder.path(), &sandbox, AT_REST)?;
+    let sandbox_before = own_cpu()?;
+    let mut daemon = Daemon::begin(&setup, binary)?;
+    let mut seen = Progress::default();
+    let mut looked = [BTreeSet::new(), BTreeSet::new()];
+    let since = Instant::now();
+    while looked.iter().any(|set| set.len() < count) && since.elapsed() < PATIENCE && daemon.is_alive()? {
+        for (world, op) in seen.succeeded(&sandbox) {
+            match op {
+                Op::VaultList => looked[0].insert(world),
+                Op::JobRead => looked[1].insert(world),
+                _ => false,
+            };
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (all, cpu, own) = (daemon.begun.elapsed(), daemon.cpu()?, own_cpu()? - sandbox_before);
+    let done = looked.iter().map(BTreeSet::len).min().unwrap_or_default();
+    let (failed, short) = (seen.failed, if done < count { format!(" ({done} of them)") } else { String::new() });
+    // What the first looks have left to do is done by then.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let before = daemon.cpu()?;
+    tokio::time::sleep(IDLE).await;
+    let used = (daemon.cpu()? - before) / IDLE.as_secs_f64() * 100.0;
+    let (resident, peak) = (daemon.resident()?, daemon.peak()?);
+    keep_log(&setup, "idle", count);
+    let ready = daemon.ready.as_secs_f64();
+    daemon.end()?;
+    let failures = if failed > 0 { format!(", {failed} calls failed") } else { String::new() };
+    Ok(format!(
+        "{ready:.2} s | {:.2} s{short}{failures} | {cpu:.1} s ({own:.1}) | {resident:.1} MB ({peak:.1}) | {used:.2} %",
+        all.as_secs_f64()
+    ))
+}
+
+/// Connections that are all due when they may issue at last.
+async fn rotating(binary: &Path, count: usize) -> anyhow::Result<String> {
+    let options = SandboxOptions { speed: SPEED, ..SandboxOptions::default() };
+    let sandbox = Sandbox::start(worlds(count, SPEED), options).await?;
+    let folder = tempfile::tempdir()?;
+    let setup = Setup::of_fleet(folder.path(), &sandbox, DUE)?;
+    let mut daemon = Daemon::begin(&setup, binary)?;
+    let (mut seen, mut given) = (Progress::default(), BTreeSet::new());
+    let mut first: Option<(Instant, f64, f64)> = None;
+    let ready = Instant::now();
+    let mut last = ready;
+    while given.len() < count && first.map_or(ready, |(since, ..)| since).elapsed() < PATIENCE && daemon.is_alive()? {
+        let calls = seen.succeeded(&sandbox);
+        if first.is_none() && calls.iter().any(|(_, op)| *op == Op::VaultStore) {
+            first = Some((Instant::now(), daemon.cpu()?, own_cpu()?));
+        }
+        for (world, op) in calls {
+            if op == Op::SettingsPut && given.insert(world) {
+                last = Instant::now();
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let Some((since, cpu, own)) = first else {
+        anyhow::bail!("nothing is rotated: {}", keep_log(&setup, "due", count))
+    };
+    let took = (last - since).as_secs_f64();
+    let (cpu, own) = (daemon.cpu()? - cpu, own_cpu()? - own);
+    let (resident, peak) = (daemon.resident()?, daemon.peak()?);
+    let issued: u32 = (0..count).map(|number| sandbox.world(number).ledger.issued).sum();
+    keep_log(&setup, "due", count);
+    daemon.end()?;
+    #[expect(clippy::cast_precision_loss, reason = "ten thousand")]
+    let rate = given.len() as f64 / took;
+    let mut notes = String::new();
+    if given.len() < count {
+        notes = format!(" ({} of them, {issued} issued)", given.len());
+    }
+    if seen.failed > 0 {
+        notes += &format!(", {} calls failed", seen.failed);
+    }
+    Ok(format!("{rate:.0} | {took:.2} s{notes} | {cpu:.1} s ({own:.1}) | {resident:.1} MB ({peak:.1})"))
+}
+
+/// A place in the sandbox's list of calls.
+#[derive(Default)]
+struct Progress {
+    place: usize,
+    failed: usize,
+}
+
+impl Progress {
+    /// What has succeeded since it was asked last: which world, and what. The others are counted.
+    fn succeeded(&mut self, sandbox: &Sandbox) -> Vec<(usize, Op)> {
+        let calls = sandbox.calls_from(self.place);
+        self.place += calls.len();
+        let (good, bad): (Vec<_>, Vec<_>) =
+            calls.into_iter().partition(|call| call.status.is_some_and(|status| status < 400));
+        // A challenge is no failure, and it is of no world.
+        self.failed += bad.iter().filter(|call| call.world.is_some()).count();
+        good.into_iter().filter_map(|call| call.world.zip(call.op)).collect()
+    }
+}
+
+/// Where the log of a process stays, for whoever wonders about its figures.
+fn keep_log(setup: &Setup, what: &str, count: usize) -> String {
+    let kept = std::env::temp_dir().join(format!("scim-rotator-bench-{what}-{count}.log"));
+    let _not_kept = std::fs::copy(setup.folder.join("daemon.log"), &kept);
+    kept.display().to_string()
+}
