@@ -67,12 +67,12 @@ impl Daemon {
     }
 
     /// Tells it to end, and waits for that.
-    pub fn end(mut self) -> anyhow::Result<()> {
+    pub async fn end(mut self) -> anyhow::Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).context("no process")?;
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         let since = Instant::now();
         while self.is_alive()? && since.elapsed() < TO_END {
-            std::thread::sleep(Duration::from_millis(10));
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Ok(())
     }

@@ -59,13 +59,17 @@ pub async fn measure(binary: &Path) -> anyhow::Result<Rotation> {
     println!("\n| one rotation, round trip {} ms | |\n|---|---|", ROUND_TRIP.as_millis());
     println!("| floor: {FLOOR} round trips, all connections warm | {} ms |", floor.as_millis());
     println!("| the same, and the issuer's own new connection ({SET_UP} more) | {} ms |", own.as_millis());
-    println!("| the daemon, first look to promotion, no connection standing | {} ms |", took.as_millis());
+    println!("| the daemon, from the first look to the promotion | {} ms |", took.as_millis());
     println!(
         "| over the floor (goal: 15 %) | {:.0} % ({:.0} % with the issuer's connection) |",
         over(floor),
         over(own)
     );
-    println!("| the `rotate` command beside it | {} ms, {} requests |", command.as_millis(), calls.len());
+    println!(
+        "| the whole `rotate` command, which finds no connection standing | {} ms, {} requests |",
+        command.as_millis(),
+        calls.len()
+    );
     println!("| from the issue to the PUT | {} ms |", exposed.as_millis());
     println!("| paused, with the fence | {} ms and the wait for a cycle ({} requests) |", paused.as_millis(), fenced);
     Ok(Rotation { took, command, exposed, peak })

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+
 use crate::daemon::{Daemon, own_cpu};
 use crate::sandbox::fleet::worlds;
 use crate::sandbox::setup::Setup;
 use crate::sandbox::{Sandbox, SandboxOptions};
-use crate::world::Op;
+use crate::world::{Op, Timestamp};
 
 const SIZES: [usize; 4] = [1, 100, 1_000, 10_000];
 /// How long an idle process is watched.
@@ -46,7 +48,7 @@ async fn idle(binary: &Path, count: usize) -> anyhow::Result<String> {
     let mut looked = [BTreeSet::new(), BTreeSet::new()];
     let since = Instant::now();
     while looked.iter().any(|set| set.len() < count) && since.elapsed() < PATIENCE && daemon.is_alive()? {
-        for (world, op) in seen.succeeded(&sandbox) {
+        for (world, op, _) in seen.succeeded(&sandbox) {
             match op {
                 Op::VaultList => looked[0].insert(world),
                 Op::JobRead => looked[1].insert(world),
@@ -66,7 +68,7 @@ async fn idle(binary: &Path, count: usize) -> anyhow::Result<String> {
     let (resident, peak) = (daemon.resident()?, daemon.peak()?);
     keep_log(&setup, "idle", count);
     let ready = daemon.ready.as_secs_f64();
-    daemon.end()?;
+    daemon.end().await?;
     let failures = if failed > 0 { format!(", {failed} calls failed") } else { String::new() };
     Ok(format!(
         "{ready:.2} s | {:.2} s{short}{failures} | {cpu:.1} s ({own:.1}) | {resident:.1} MB ({peak:.1}) | {used:.2} %",
@@ -82,32 +84,29 @@ async fn rotating(binary: &Path, count: usize) -> anyhow::Result<String> {
     let setup = Setup::of_fleet(folder.path(), &sandbox, DUE)?;
     let mut daemon = Daemon::begin(&setup, binary)?;
     let (mut seen, mut given) = (Progress::default(), BTreeSet::new());
-    let mut first: Option<(Instant, f64, f64)> = None;
-    let ready = Instant::now();
-    let mut last = ready;
-    while given.len() < count && first.map_or(ready, |(since, ..)| since).elapsed() < PATIENCE && daemon.is_alive()? {
-        let calls = seen.succeeded(&sandbox);
-        if first.is_none() && calls.iter().any(|(_, op)| *op == Op::VaultStore) {
-            first = Some((Instant::now(), daemon.cpu()?, own_cpu()?));
-        }
-        for (world, op) in calls {
+    let (mut since, mut last) = (None, None);
+    let (mut begun, mut cpu, mut own) = (Instant::now(), 0.0, 0.0);
+    while given.len() < count && begun.elapsed() < PATIENCE && daemon.is_alive()? {
+        for (world, op, at) in seen.succeeded(&sandbox) {
+            if op == Op::VaultStore && since.is_none() {
+                since = Some(at);
+                (begun, cpu, own) = (Instant::now(), daemon.cpu()?, own_cpu()?);
+            }
             if op == Op::SettingsPut && given.insert(world) {
-                last = Instant::now();
+                last = Some(at);
             }
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let Some((since, cpu, own)) = first else {
-        anyhow::bail!("nothing is rotated: {}", keep_log(&setup, "due", count))
-    };
-    let took = (last - since).as_secs_f64();
+    let log = keep_log(&setup, "due", count);
+    let since = since.with_context(|| format!("nothing is rotated: {log}"))?;
+    let took = (last.unwrap_or(since) - since).as_seconds_f64() / SPEED;
     let (cpu, own) = (daemon.cpu()? - cpu, own_cpu()? - own);
     let (resident, peak) = (daemon.resident()?, daemon.peak()?);
     let issued: u32 = (0..count).map(|number| sandbox.world(number).ledger.issued).sum();
-    keep_log(&setup, "due", count);
-    daemon.end()?;
+    daemon.end().await?;
     #[expect(clippy::cast_precision_loss, reason = "ten thousand")]
-    let rate = given.len() as f64 / took;
+    let rate = if given.is_empty() { 0.0 } else { given.len() as f64 / took };
     let mut notes = String::new();
     if given.len() < count {
         notes = format!(" ({} of them, {issued} issued)", given.len());
@@ -126,15 +125,15 @@ struct Progress {
 }
 
 impl Progress {
-    /// What has succeeded since it was asked last: which world, and what. The others are counted.
-    fn succeeded(&mut self, sandbox: &Sandbox) -> Vec<(usize, Op)> {
+    /// What has succeeded since it was asked last: which world, what, and when. The others are counted.
+    fn succeeded(&mut self, sandbox: &Sandbox) -> Vec<(usize, Op, Timestamp)> {
         let calls = sandbox.calls_from(self.place);
         self.place += calls.len();
         let (good, bad): (Vec<_>, Vec<_>) =
             calls.into_iter().partition(|call| call.status.is_some_and(|status| status < 400));
         // A challenge is no failure, and it is of no world.
         self.failed += bad.iter().filter(|call| call.world.is_some()).count();
-        good.into_iter().filter_map(|call| call.world.zip(call.op)).collect()
+        good.into_iter().filter_map(|call| Some((call.world?, call.op?, call.at))).collect()
     }
 }
 

@@ -39,7 +39,7 @@ fn main() -> anyhow::Result<()> {
             fleet::measure(&binary, &sizes).await?;
         }
         if wanted("year") {
-            year::measure().await;
+            year::measure().await?;
         }
         if wanted("cost") {
             year::cost().await;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode};
 
+use crate::daemon::own_cpu;
 use crate::sim::cost::{self, Calls};
 use crate::sim::drive::{Drive, policy};
 use crate::world::{Op, Service, Settings, World};
@@ -14,8 +15,8 @@ const CONNECTIONS: u64 = 100;
 const PRICE: f64 = 0.03 / 10_000.0;
 
 /// Prints how long the year takes.
-pub async fn measure() {
-    let began = Instant::now();
+pub async fn measure() -> anyhow::Result<()> {
+    let (began, cpu) = (Instant::now(), own_cpu()?);
     let (mut rotations, mut failed, mut calls) = (0, 0, 0);
     for seed in 0..CONNECTIONS {
         let drive =
@@ -25,10 +26,11 @@ pub async fn measure() {
         rotations += drive.world().ledger.issued;
         failed += drive.world().ledger.cycles_failed;
     }
-    let took = began.elapsed().as_secs_f64();
+    let (took, cpu) = (began.elapsed().as_secs_f64(), own_cpu()? - cpu);
     println!("\n| a year of {CONNECTIONS} connections in virtual time | goal | |\n|---|---|---|");
-    println!("| wall time, one thread | < 10 s | {took:.1} s |");
+    println!("| wall time, one thread (processor time) | < 10 s | {took:.1} s ({cpu:.1} s) |");
     println!("| rotations, failed cycles, calls in it | | {rotations}, {failed}, {calls} |");
+    Ok(())
 }
 
 /// Prints the calls and the price of one connection.

@@ -46,8 +46,7 @@ async fn calls(place: &Drive, time: TimeDelta) -> Calls {
     let copy = Drive::new(place.world().clone(), place.policy.clone());
     let until = copy.world().now() + time;
     copy.live(&[], until).await;
-    let counted = counted(&copy.world());
-    counted
+    counted(&copy.world())
 }
 
 fn counted(world: &World) -> Calls {
@@ -70,5 +69,16 @@ async fn an_idle_connection_costs_at_most_one_vault_listing_and_one_job_read_an_
             "{calls:?}"
         );
         assert_eq!(calls.len(), 2, "it looks: {calls:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_leaves_two_versions_and_asks_the_issuer_once_fenced_or_not() {
+    for fence in [Fence::Always, Fence::Never] {
+        let (calls, rotations) = year(fence).await;
+        let count = |op| calls.iter().find(|(other, _)| *other == op).map_or(0, |(_, count)| *count);
+        assert!(rotations > 0, "{calls:?}");
+        assert_eq!((count(Op::VaultStore), count(Op::Issue)), (2 * rotations, rotations), "{calls:?}");
+        assert_eq!(count(Op::Pause), if fence == Fence::Always { rotations } else { 0 }, "{calls:?}");
     }
 }
