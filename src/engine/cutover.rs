@@ -125,10 +125,10 @@ impl Run<'_> {
     /// PUT is made once more before one that adds the settings which a dropping Graph wants to see: that one changes them.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "verify"))]
     pub async fn provision_and_verify(&self, token: &Token, place: &Labels) -> Result<Timestamp, Halt> {
-        let mut put = self.put_secrets(token, place, false).await?;
+        let (mut put, mut passes) = self.put_secrets(token, place, false).await?;
         for complete in [false, true] {
             self.progress.enter("have Entra verify what it has saved");
-            if self.saved_passes(self.spec.policy.settle_for).await? {
+            if passes || self.saved_passes(self.spec.policy.settle_for).await? {
                 return Ok(put);
             }
             if !self.test_until_accepted(token, TimeDelta::zero()).await? {
@@ -139,32 +139,34 @@ impl Run<'_> {
                 complete,
                 "Entra does not accept what it has saved although it accepts the token; writing it again"
             );
-            put = self.put_secrets(token, place, complete).await?;
+            (put, passes) = self.put_secrets(token, place, complete).await?;
         }
-        match self.saved_passes(self.spec.policy.settle_for).await? {
+        match passes || self.saved_passes(self.spec.policy.settle_for).await? {
             true => Ok(put),
             false => Err(Halt::because(Reason::NoVerdict)),
         }
     }
 
-    /// One PUT of everything, and a look at whether anything was lost by it.
+    /// One PUT of everything, and a look at whether anything was lost by it. Answers with its time, and whether Entra was seen
+    /// to accept at once what it has saved.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "provision"))]
-    async fn put_secrets(&self, token: &Token, place: &Labels, complete: bool) -> Result<Timestamp, Halt> {
+    async fn put_secrets(&self, token: &Token, place: &Labels, complete: bool) -> Result<(Timestamp, bool), Halt> {
         self.progress.enter("give Entra the new token");
         let (before, put) = self.put_once(token, place, complete, None).await?;
-        let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
-        let lost = before.lost_in(&after);
+        let read = self.insist(PATIENCE, || self.ports.provisioner.settings());
+        let (after, verdict) = futures::join!(read, self.ports.provisioner.test_saved());
+        let lost = before.lost_in(&after?);
         if lost.is_empty() {
-            return Ok(put);
+            return Ok((put, matches!(verdict, Ok(Verdict::Accepted))));
         }
         tracing::error!(settings = ?lost, "settings of the provisioning job were lost by a write; putting them back");
         let (_, put) = self.put_once(token, place, complete, Some(&before)).await?;
         let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
         match before.lost_in(&after) {
-            still if still.is_empty() => Ok(put),
+            still if still.is_empty() => Ok((put, false)),
             still => {
                 tracing::error!(settings = ?still, "these settings of the provisioning job could not be put back");
-                Ok(put) // A working token counts for more; the error above is for a person.
+                Ok((put, false)) // A working token counts for more; the error above is for a person.
             }
         }
     }
@@ -179,16 +181,18 @@ impl Run<'_> {
         lost: Option<&Settings>,
     ) -> Result<(Settings, Timestamp), Halt> {
         self.insist(PATIENCE, || async move {
+            let settings = async {
+                match lost {
+                    Some(settings) => Ok(settings.clone()),
+                    None => self.check_settings().await,
+                }
+            };
+            let (versions, settings) = futures::join!(self.ports.vault.list(), settings);
             // A vault that is away tells of nobody else; provisioning lives on without it.
-            if let Ok(versions) = self.ports.vault.list().await
-                && self.is_taken_over(versions, place)
-            {
+            if versions.is_ok_and(|versions| self.is_taken_over(versions, place)) {
                 return Err(self.taken_over());
             }
-            let settings = match lost {
-                Some(settings) => settings.clone(),
-                None => self.check_settings().await?,
-            };
+            let settings = settings?;
             let update = SecretsUpdate::new(&settings, &self.spec.tenant_url, token.clone(), complete);
             let put = self.ports.provisioner.provision(&update).await?;
             Ok((settings, put))

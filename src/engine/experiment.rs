@@ -3,6 +3,7 @@
 //! Only a setting that stands at its own default is ever left out, so that losing it changes nothing; and what is lost is put
 //! back at once, as behind every other PUT.
 
+use super::observe::Values;
 use super::run::{PATIENCE, Run};
 use super::{Connection, Halt, Reason};
 use crate::domain::Verdict;
@@ -30,6 +31,7 @@ impl Connection {
             progress: &self.progress,
             shutdown: &self.shutdown,
             memory: &self.memory,
+            values: &Values::default(),
         };
         run.put_without_default().await
     }

@@ -134,7 +134,7 @@ impl Run<'_> {
             None => journal.latest(),
         };
         let Some(version) = version.filter(|v| v.enabled) else { return Ok(None) };
-        match self.ports.vault.read(&version.id).await {
+        match self.value(&version.id).await {
             Ok(token) => Ok(Some(token)),
             Err(VaultError::Unusable { .. }) => Ok(None),
             Err(error) => Err(error.into()),

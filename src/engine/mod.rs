@@ -37,7 +37,7 @@ pub use self::fleet::{Fleet, Member};
 pub use self::halt::{Halt, chain};
 use self::issue::Held;
 use self::memory::Memory;
-use self::observe::Observed;
+use self::observe::{Observed, Values};
 use self::others::Others;
 pub use self::progress::{LastAction, Progress};
 pub use self::report::{Report, Standing};
@@ -241,8 +241,15 @@ impl Connection {
     async fn look_inside(&mut self, act: Act) -> Look {
         let (spec, ports) = (Arc::clone(&self.spec), self.ports.clone());
         let (progress, shutdown) = (Arc::clone(&self.progress), self.shutdown.clone());
-        let memory = Arc::clone(&self.memory);
-        let run = Run { spec: &spec, ports: &ports, progress: &progress, shutdown: &shutdown, memory: &memory };
+        let (memory, values) = (Arc::clone(&self.memory), Values::default());
+        let run = Run {
+            spec: &spec,
+            ports: &ports,
+            progress: &progress,
+            shutdown: &shutdown,
+            memory: &memory,
+            values: &values,
+        };
         let mut report = Report::unseen(&spec);
         if act == Act::CarryOut && !self.introduced {
             self.introduced = run.introduce(self.began.is_none()).await;

@@ -1,22 +1,46 @@
 //! Looking: the vault, the job, and the answers to what a decision wants to know on top.
 
+use std::sync::{Mutex, PoisonError};
+
 use chrono::TimeDelta;
 
 use super::halt::Halt;
 use super::run::Run;
 use super::turns::Place;
 use crate::domain::journal::{Entry, Journal};
-use crate::domain::{Answers, CurrentHealth, Job, ProbeVerdict, Question, Reason, Timestamp, Token, Verdict};
+use crate::domain::{
+    Answers, CurrentHealth, Job, ProbeVerdict, Question, Reason, Timestamp, Token, Verdict, VersionId,
+};
 use crate::ports::VaultError;
 
 /// A token counts as refused by the endpoint only when it says so twice, so far apart.
 const SECOND_PROBE: TimeDelta = TimeDelta::seconds(61);
+
+/// What was seen so shortly ago is not looked at once more.
+const FRESH: TimeDelta = TimeDelta::seconds(10);
+
+/// The values that one look has read.
+#[derive(Debug, Default)]
+pub(super) struct Values(Mutex<Vec<(VersionId, Token)>>);
+
+impl Values {
+    fn known(&self, version: &VersionId) -> Option<Token> {
+        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        read.iter().find(|(id, _)| id == version).map(|(_, token)| token.clone())
+    }
+
+    fn learn(&self, version: &VersionId, token: &Token) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((version.clone(), token.clone()));
+    }
+}
 
 /// What one look saw.
 #[derive(Clone, Debug)]
 pub(super) struct Observed {
     pub journal: Journal,
     pub job: Job,
+    /// When, by the clock that nobody sets.
+    pub at: TimeDelta,
 }
 
 impl Observed {
@@ -31,11 +55,16 @@ impl Run<'_> {
     /// One vault listing and one job read, side by side. What both have to complain of is told at once.
     pub async fn observe(&self) -> Result<Observed, Halt> {
         match futures::join!(self.ports.vault.list(), self.ports.provisioner.job()) {
-            (Ok(versions), Ok(job)) => Ok(Observed { journal: self.journal(versions), job }),
+            (Ok(versions), Ok(job)) => Ok(Observed { journal: self.journal(versions), job, at: self.elapsed() }),
             (Err(vault), Ok(_)) => Err(Halt::from(vault).during(Reason::CannotObserve)),
             (Ok(_), Err(job)) => Err(Halt::from(job).during(Reason::CannotObserve)),
             (Err(vault), Err(job)) => Err(Halt::of(vec![vault.into(), job.into()], Reason::CannotObserve)),
         }
+    }
+
+    /// Whether what was seen can be taken for how things are now.
+    pub fn is_fresh(&self, seen: &Observed) -> bool {
+        self.elapsed() - seen.at < FRESH
     }
 
     /// Answers one question of a decision.
@@ -102,6 +131,16 @@ impl Run<'_> {
         self.ports.probe.probe(token).await == ProbeVerdict::Refused
     }
 
+    /// The value of a version, read once in a look: nobody can change it.
+    pub async fn value(&self, version: &VersionId) -> Result<Token, VaultError> {
+        if let Some(token) = self.values.known(version) {
+            return Ok(token);
+        }
+        let token = self.ports.vault.read(version).await?;
+        self.values.learn(version, &token);
+        Ok(token)
+    }
+
     /// The value of a version of ours, where it can be read and is the one that its labels speak of: a placeholder holds none,
     /// although somebody may have enabled it.
     pub async fn token_of(&self, entry: Option<Entry<'_>>) -> Result<Option<Token>, VaultError> {
@@ -109,7 +148,7 @@ impl Run<'_> {
         else {
             return Ok(None);
         };
-        match self.ports.vault.read(&entry.version.id).await {
+        match self.value(&entry.version.id).await {
             Ok(token) => Ok(Some(token).filter(|token| token.fingerprint() == note.id)),
             Err(VaultError::Unusable { .. }) => Ok(None),
             Err(error) => Err(error),

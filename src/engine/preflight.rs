@@ -24,8 +24,12 @@ impl Run<'_> {
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "preflight"))]
     pub async fn preflight(&self, plan: &Plan, seen: &Observed) -> Result<Ready, Halt> {
         self.progress.enter("preflight");
-        let (tenant, job, settings) =
-            futures::join!(self.ports.issuer.preflight(), self.ports.provisioner.job(), self.check_settings());
+        let (tenant, job, settings, current_dead) = futures::join!(
+            self.ports.issuer.preflight(),
+            self.job_now(seen),
+            self.check_settings(),
+            self.current_is_dead(plan, seen)
+        );
         let mut problems = Vec::new();
         let mut keep = |halt: Halt| problems.push(halt);
         match tenant {
@@ -35,16 +39,18 @@ impl Run<'_> {
         }
         let job = job.map_err(|error| keep(error.into())).ok();
         settings.map(drop).unwrap_or_else(&mut keep);
-        let current_dead = match self.current_is_dead(plan, seen).await {
-            Ok(dead) => dead,
-            Err(halt) => {
-                keep(halt);
-                false
-            }
-        };
+        let current_dead = current_dead.map_err(&mut keep).unwrap_or(false);
         match job {
             Some(job) if problems.is_empty() => Ok(Ready { job, current_dead }),
             _ => Err(several(problems)),
+        }
+    }
+
+    /// The job, read again unless it was just seen.
+    async fn job_now(&self, seen: &Observed) -> Result<Job, CallError> {
+        match self.is_fresh(seen) {
+            true => Ok(seen.job.clone()),
+            false => self.ports.provisioner.job().await,
         }
     }
 

@@ -41,10 +41,12 @@ impl Run<'_> {
         self.unless_stopping()?;
         self.unless_undated()?;
         // The wait may have taken hours, and somebody else may have rotated meanwhile.
-        let versions = self.insist(super::run::PATIENCE, || self.ports.vault.list()).await?;
-        let is_kept = self.is_kept_by_another(versions.clone());
-        if is_kept || self.journal(versions).next_seq() != seen.journal.next_seq() {
-            return Err(self.taken_over());
+        if !self.is_fresh(seen) {
+            let versions = self.insist(super::run::PATIENCE, || self.ports.vault.list()).await?;
+            let is_kept = self.is_kept_by_another(versions.clone());
+            if is_kept || self.journal(versions).next_seq() != seen.journal.next_seq() {
+                return Err(self.taken_over());
+            }
         }
         let mut intent = self.intend(plan, seen, fence).await?;
         if let Err(halt) = self.secure(fence, seen, &job, known_dead, wants_fence, &mut intent).await {

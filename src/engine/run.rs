@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::halt::Halt;
 use super::memory::Memory;
+use super::observe::Values;
 use super::progress::Progress;
 use super::{Ports, Spec};
 use crate::domain::journal::{Journal, Labels, Sign};
@@ -39,6 +40,8 @@ pub(super) struct Run<'a> {
     pub progress: &'a Progress,
     pub shutdown: &'a CancellationToken,
     pub memory: &'a Memory,
+    /// What this look has read of the vault.
+    pub values: &'a Values,
 }
 
 impl Run<'_> {
