@@ -3,6 +3,7 @@
 //! The `config` crate merges file and environment; it knows keys but no lines. `toml` knows the lines. This holds both.
 //! A list of tables (`[[connections]]`) cannot be reached from the environment: a variable has no place to say which one.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -56,14 +57,14 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// One step down the tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Name(String),
     Index(usize),
 }
 
 /// A key in full. Displays as `connections[0].vault.url`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(Vec<Step>);
 
 impl Key {
@@ -111,7 +112,8 @@ pub(super) enum Part {
 pub(super) struct Source<'t> {
     file: &'t Path,
     text: &'t str,
-    document: Spanned<DeTable<'t>>,
+    /// Where each key stands: made when somebody asks, since with thousands of connections it takes as much as all the rest.
+    spans: OnceCell<BTreeMap<Key, Spans>>,
     /// Dotted key → variable.
     variables: BTreeMap<String, String>,
     /// The merged tree.
@@ -123,7 +125,7 @@ impl<'t> Source<'t> {
     /// its syntax: then the second half of the answer is all there is.
     pub fn new(file: &'t Path, text: &'t str, environment: &Environment) -> (Option<Self>, Vec<Problem>) {
         let mut problems = Vec::new();
-        let (document, mistakes) = DeTable::parse_recoverable(text);
+        let (_, mistakes) = DeTable::parse_recoverable(text);
         for mistake in &mistakes {
             let place = mistake.span().map_or(Place::File(file.to_owned()), |span| Place::of_span(file, text, span));
             problems.push(Problem { place, key: None, what: format!("this is no TOML: {}", mistake.message()) });
@@ -158,7 +160,7 @@ impl<'t> Source<'t> {
             )
             .build();
         match merged {
-            Ok(merged) => (Some(Self { file, text, document, variables, tree: merged.cache }), problems),
+            Ok(merged) => (Some(Self { file, text, spans: OnceCell::new(), variables, tree: merged.cache }), problems),
             Err(error) => {
                 let what = format!("the file cannot be read as a configuration: {error}");
                 problems.push(Problem { place: Place::File(file.to_owned()), key: None, what });
@@ -200,30 +202,37 @@ impl<'t> Source<'t> {
 
     /// The bytes that `key` or its value takes up in the file.
     fn span(&self, key: &Key, part: Part) -> Option<Range<usize>> {
-        let (last, path) = key.0.split_last()?;
-        let mut table = Some(self.document.get_ref());
-        let mut value: Option<&Spanned<DeValue<'_>>> = None;
-        for step in path {
-            value = Some(descend(table, value, step)?);
-            table = value.and_then(|value| value.get_ref().as_table());
-        }
-        match (last, table) {
-            (Step::Name(name), Some(table)) => {
-                let (key, value) = table.get_key_value(name.as_str())?;
-                Some(if part == Part::Key { key.span() } else { value.span() })
-            }
-            _ => Some(descend(table, value, last)?.span()),
-        }
+        let spans = self.spans.get_or_init(|| {
+            let mut spans = BTreeMap::new();
+            note_table(DeTable::parse_recoverable(self.text).0.get_ref(), &Key::default(), &mut spans);
+            spans
+        });
+        let Spans { key, value } = spans.get(key)?;
+        Some(if part == Part::Key { key.clone() } else { value.clone() })
     }
 }
 
-fn descend<'a, 't>(
-    table: Option<&'a DeTable<'t>>,
-    value: Option<&'a Spanned<DeValue<'t>>>,
-    step: &Step,
-) -> Option<&'a Spanned<DeValue<'t>>> {
-    match step {
-        Step::Name(name) => table?.get(name.as_str()),
-        Step::Index(index) => value?.get_ref().as_array()?.get(*index),
+/// The bytes of a key and of its value. An element of a list has no key but its value.
+struct Spans {
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+fn note_table(table: &DeTable<'_>, at: &Key, spans: &mut BTreeMap<Key, Spans>) {
+    for (name, value) in table {
+        note(value, name.span(), &at.child(name.get_ref()), spans);
+    }
+}
+
+fn note(value: &Spanned<DeValue<'_>>, key: Range<usize>, at: &Key, spans: &mut BTreeMap<Key, Spans>) {
+    spans.insert(at.clone(), Spans { key, value: value.span() });
+    match value.get_ref() {
+        DeValue::Table(table) => note_table(table, at, spans),
+        DeValue::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                note(element, element.span(), &at.element(index), spans);
+            }
+        }
+        _ => (),
     }
 }

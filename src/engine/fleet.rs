@@ -153,7 +153,7 @@ async fn tend_for_ever(
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&doing));
         let tended = tokio::select! {
             biased;
-            tended = AssertUnwindSafe(tend(connection, after, &wake, &stop, &on_report, &mut orders)).catch_unwind() => tended,
+            tended = AssertUnwindSafe(Box::pin(tend(connection, after, &wake, &stop, &on_report, &mut orders))).catch_unwind() => tended,
             () = out_of_time(&ending) => return leave(&name, &doing),
         };
         if tended.is_ok() || stop.is_cancelled() {
@@ -204,7 +204,7 @@ async fn tend(
             () = stop.cancelled() => break,
             Some(errand) = orders.recv() => {
                 let (order, outcome) = *errand;
-                let look = connection.obey(order).await;
+                let look = Box::pin(connection.obey(order)).await;
                 // Whoever asked may have gone; it is done all the same.
                 let _gone = outcome.send(look.report.clone());
                 look
@@ -216,7 +216,7 @@ async fn tend(
         on_report(&look.report);
         next = Box::pin(until(&connection, look.next));
     }
-    if let Some(report) = connection.store_unsaved().await {
+    if let Some(report) = Box::pin(connection.store_unsaved()).await {
         on_report(&report);
     }
 }

@@ -15,9 +15,9 @@ struct State {
     /// Connections that have not tried to introduce themselves yet.
     expected: BTreeSet<String>,
     /// Who claims which tenant.
-    claims: BTreeMap<String, BTreeSet<String>>,
+    claims: BTreeMap<String, Vec<String>>,
     /// The tenants that a connection claims: more than one, once it has come to another.
-    tenants: BTreeMap<String, BTreeSet<String>>,
+    tenants: BTreeMap<String, Vec<String>>,
 }
 
 impl Tenants {
@@ -31,8 +31,8 @@ impl Tenants {
         self.with(|state| {
             state.expected.remove(connection);
             if let Some(tenant) = tenant {
-                state.claims.entry(tenant.to_owned()).or_default().insert(connection.to_owned());
-                state.tenants.entry(connection.to_owned()).or_default().insert(tenant.to_owned());
+                add(state.claims.entry(tenant.to_owned()).or_default(), connection);
+                add(state.tenants.entry(connection.to_owned()).or_default(), tenant);
             }
         });
     }
@@ -56,7 +56,7 @@ impl Tenants {
             state.expected.remove(connection);
             for tenant in state.tenants.remove(connection).unwrap_or_default() {
                 if let Some(claimants) = state.claims.get_mut(&tenant) {
-                    claimants.remove(connection);
+                    claimants.retain(|name| name != connection);
                     if claimants.is_empty() {
                         state.claims.remove(&tenant);
                     }
@@ -67,6 +67,14 @@ impl Tenants {
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Once. Nearly always it is the only one, for which a set would be large.
+fn add(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.reserve_exact(1);
+        names.push(name.to_owned());
     }
 }
 
