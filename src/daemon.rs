@@ -98,6 +98,7 @@ impl Daemon {
             let made = (app.identity(connection), make, connection.check.as_str().to_owned());
             wanted.insert(connection.name.to_string(), made);
         }
+        app.limit_rotations();
         let changed = |name: &str, identity: &Identity| wanted.get(name).is_none_or(|(new, ..)| new != identity);
         let gone = self.fleet.members().iter().filter(|(name, member)| changed(name, &member.identity));
         let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
@@ -114,7 +115,6 @@ impl Daemon {
         for name in wanted.keys().filter(|name| !self.fleet.members().contains_key(*name)) {
             self.shared.tenants.expect(name);
         }
-        app.limit_rotations();
         let new = wanted.into_iter().filter(|(name, _)| !self.fleet.members().contains_key(name)).collect::<Vec<_>>();
         let apart = herd::apart(new.len());
         for ((name, (identity, make, check)), number) in new.into_iter().zip(0..) {
@@ -142,23 +142,30 @@ impl Daemon {
     /// SIGHUP: a good configuration is taken over, a bad one refused; everybody looks.
     async fn reload(&mut self) {
         self.manager.reloading();
-        match Config::load(&self.config_file, &Environment::of_process()) {
+        let is_applied = match Config::load(&self.config_file, &Environment::of_process()) {
             Ok(Loaded { config: Config { refused, .. }, .. }) if !refused.is_empty() => {
                 for Refused { name, problems } in &refused {
                     tracing::error!(connection = %name, %problems, "the new configuration is refused; the old one stays");
                 }
+                false
             }
             Ok(loaded) => match self.apply_watched(&loaded.config).await {
                 Ok(()) => {
-                    tracing::info!(connections = loaded.config.connections.len(), "the configuration was read again")
+                    tracing::info!(connections = loaded.config.connections.len(), "the configuration was read again");
+                    true
                 }
                 Err(error) => {
                     let error = crate::engine::chain(error.as_ref());
                     tracing::error!(%error, "the new configuration cannot be used; the old one stays");
+                    false
                 }
             },
-            Err(problems) => tracing::error!(%problems, "the new configuration is refused; the old one stays"),
-        }
+            Err(problems) => {
+                tracing::error!(%problems, "the new configuration is refused; the old one stays");
+                false
+            }
+        };
+        self.manager.refused(!is_applied);
         self.fleet.wake_all();
         self.manager.ready();
     }

@@ -20,6 +20,8 @@ struct Connections {
     all: BTreeSet<String>,
     /// Those that are not.
     unwell: BTreeSet<String>,
+    /// The last reload was refused: what is tended is what was configured before.
+    refused: bool,
 }
 
 impl Connections {
@@ -39,6 +41,13 @@ impl Connections {
 
     /// One connection is told in full, as it has just been seen; of several, those that want attention.
     fn sentence(&self, last: &Report) -> String {
+        match self.refused {
+            true => format!("the new configuration is refused, see the log; {}", self.standing(last)),
+            false => self.standing(last),
+        }
+    }
+
+    fn standing(&self, last: &Report) -> String {
         if self.all.len() == 1 {
             return format!("{}: {}", last.connection, last.standing.sentence());
         }
@@ -58,6 +67,11 @@ impl ServiceManager {
             connections.sentence(report)
         });
         tell(&[NotifyState::Status(&sentence)]);
+    }
+
+    /// Whether the last reload was refused, to be shown until one is not.
+    pub fn refused(&self, refused: bool) {
+        self.with(|connections| connections.refused = refused);
     }
 
     /// A connection is no longer tended.

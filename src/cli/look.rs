@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, Shared};
 use crate::cli::exit::Exit;
 use crate::config::Config;
-use crate::engine::{Act, Connection, Report, report::Kind};
+use crate::engine::{Act, Connection, Report, herd, report::Kind};
 
 /// Every connection, with nothing remembered. Where they are to act, no more of them rotate at the same time than the
 /// configuration says.
@@ -20,7 +20,11 @@ pub fn connections(config: &Config, act: Act, shutdown: &CancellationToken) -> a
 /// Looks at every connection and changes nothing. None waits for another. Those that are refused come last.
 pub async fn look(config: &Config) -> anyhow::Result<Vec<Report>> {
     let connections = connections(config, Act::DecideOnly, &CancellationToken::new())?;
-    let looks = connections.into_iter().map(|mut c| async move { c.look(Act::DecideOnly).await.report });
+    let apart = herd::apart(connections.len());
+    let looks = (0..).zip(connections).map(|(number, mut connection)| async move {
+        herd::wait(apart * number).await;
+        connection.look(Act::DecideOnly).await.report
+    });
     let mut reports = futures::future::join_all(looks).await;
     reports.extend(refused(config));
     Ok(reports)

@@ -14,7 +14,7 @@ use crate::cli::look::{connections, refused};
 use crate::cli::signals;
 use crate::config::Config;
 use crate::domain::Reason;
-use crate::engine::{Act, Connection, Report, report::Kind};
+use crate::engine::{Act, Connection, Report, herd, report::Kind};
 
 /// How long it goes on looking at what its first look left unfinished. The help says so too.
 const LIMIT: TimeDelta = TimeDelta::minutes(10);
@@ -28,7 +28,13 @@ pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> 
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
     let connections = connections(config, Act::CarryOut, &shutdown)?;
-    let mut reports = futures::future::join_all(connections.into_iter().map(|c| bring_to_rest(c, &shutdown))).await;
+    let apart = herd::apart(connections.len());
+    let shutdown = &shutdown;
+    let rests = (0..).zip(connections).map(|(number, connection)| async move {
+        herd::wait(apart * number).await;
+        bring_to_rest(connection, shutdown).await
+    });
+    let mut reports = futures::future::join_all(rests).await;
     reports.extend(refused(config));
     for report in &reports {
         writeln!(out, "{}", report.line())?;
@@ -43,8 +49,10 @@ async fn bring_to_rest(mut connection: Connection, shutdown: &CancellationToken)
     while look.report.standing.reason == Reason::Queued {
         tokio::select! {
             () = shutdown.cancelled() => break,
-            () = connection.called() => look = connection.look(Act::CarryOut).await,
+            () = connection.called() => (),
+            () = connection.until(look.next) => (),
         }
+        look = connection.look(Act::CarryOut).await;
     }
     let clock = std::sync::Arc::clone(connection.clock());
     let limit = clock.now() + LIMIT;
@@ -77,5 +85,5 @@ fn is_unfinished(report: &Report, was: bool) -> bool {
 /// Whether the last look left anything to be wished for. Who waits after a failure has not done what was due.
 fn has_failed(report: &Report) -> bool {
     let failed = matches!(report.standing.kind, Kind::Unknown | Kind::NeedsHuman | Kind::Unfinished);
-    failed || report.standing.reason == Reason::BackingOff
+    failed || matches!(report.standing.reason, Reason::BackingOff | Reason::Queued)
 }

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::Run;
 use super::halt::{Halt, chain};
 use super::issue::Held;
+use super::observe::FRESH;
 use super::run::{PATIENCE, Record};
 use crate::domain::journal::{Labels, Stage};
 use crate::domain::settings::SecretsUpdate;
@@ -187,12 +188,17 @@ impl Run<'_> {
                     None => self.check_settings().await,
                 }
             };
+            let began = self.elapsed();
             let (versions, settings) = futures::join!(self.ports.vault.list(), settings);
             // A vault that is away tells of nobody else; provisioning lives on without it.
             if versions.is_ok_and(|versions| self.is_taken_over(versions, place)) {
                 return Err(self.taken_over());
             }
-            let settings = settings?;
+            // Beside a vault that hangs they grow old.
+            let settings = match self.elapsed() - began < FRESH || lost.is_some() {
+                true => settings?,
+                false => self.check_settings().await?,
+            };
             let update = SecretsUpdate::new(&settings, &self.spec.tenant_url, token.clone(), complete);
             let put = self.ports.provisioner.provision(&update).await?;
             Ok((settings, put))

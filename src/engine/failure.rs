@@ -33,6 +33,7 @@ impl Connection {
         action: &'static str,
         halt: Halt,
     ) -> Look {
+        self.give_turn_back();
         let now = self.ports.clock.now();
         let urgent = self.is_urgent(seen, action, halt.reason);
         let tier = match (seen, halt.class, urgent) {

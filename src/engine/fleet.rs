@@ -148,7 +148,7 @@ async fn tend_for_ever(
     mut orders: mpsc::UnboundedReceiver<Errand>,
 ) {
     loop {
-        let connection = make(stop.clone()).calm();
+        let connection = Box::new(make(stop.clone()).calm());
         let doing = Arc::clone(connection.progress());
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&doing));
         let tended = tokio::select! {
@@ -190,7 +190,7 @@ fn tell_lost(name: &str) {
 }
 
 async fn tend(
-    mut connection: Connection,
+    mut connection: Box<Connection>,
     after: Duration,
     wake: &Notify,
     stop: &CancellationToken,
@@ -214,36 +214,36 @@ async fn tend(
             () = &mut next => connection.look(Act::CarryOut).await,
         };
         on_report(&look.report);
-        next = Box::pin(until(&connection, look.next));
+        next = Box::pin(connection.until(look.next));
     }
     if let Some(report) = Box::pin(connection.store_unsaved()).await {
         on_report(&report);
     }
 }
 
-/// Returns when the wall clock has reached `next`, having compared it at least once a minute; and in any case once so much
-/// time has been slept away as it was to take: a clock that is stepped back by a year must not put looking off for a year.
-fn until(connection: &Connection, next: Timestamp) -> impl Future<Output = ()> + Send + use<> {
-    let clock = Arc::clone(connection.clock());
-    let progress = Arc::clone(connection.progress());
-    async move {
-        // Not even a look that is due at once may become a hot loop.
-        let mut nap = TimeDelta::seconds(1);
-        let mut to_sleep = next - clock.now();
-        loop {
-            progress.beat();
-            clock.sleep(nap.to_std().unwrap_or_default()).await;
-            to_sleep -= nap;
-            let left = to_sleep.min(next - clock.now());
-            if left <= TimeDelta::zero() {
-                return;
+impl Connection {
+    /// Returns when the wall clock has reached `next`, having compared it at least once a minute; and in any case once so much
+    /// time has been slept away as it was to take: a clock that is stepped back by a year must not put looking off for a year.
+    pub fn until(&self, next: Timestamp) -> impl Future<Output = ()> + Send + use<> {
+        let clock = Arc::clone(self.clock());
+        let progress = Arc::clone(self.progress());
+        async move {
+            // Not even a look that is due at once may become a hot loop.
+            let mut nap = TimeDelta::seconds(1);
+            let mut to_sleep = next - clock.now();
+            loop {
+                progress.beat();
+                clock.sleep(nap.to_std().unwrap_or_default()).await;
+                to_sleep -= nap;
+                let left = to_sleep.min(next - clock.now());
+                if left <= TimeDelta::zero() {
+                    return;
+                }
+                nap = left.min(LONGEST_NAP);
             }
-            nap = left.min(LONGEST_NAP);
         }
     }
-}
 
-impl Connection {
     /// A token in memory is stored before the process ends, if the vault allows it at all, within four minutes of when the
     /// end was asked for. Answers with the last report, where there was anything to store.
     pub async fn store_unsaved(&mut self) -> Option<Report> {

@@ -117,7 +117,7 @@ impl Run<'_> {
     }
 
     /// Whether a version is the latest of all and carries an intent, a day old at most, that came to nothing.
-    fn is_reusable(&self, entry: Entry<'_>, seen: &Observed) -> bool {
+    pub fn is_reusable(&self, entry: Entry<'_>, seen: &Observed) -> bool {
         let journal = &seen.journal;
         let came_to_nothing = |intent: &Intent| intent.end != IntentEnd::Open;
         let latest = journal.latest().is_some_and(|latest| latest.id == entry.version.id)

@@ -43,8 +43,8 @@ pub use self::progress::{LastAction, Progress};
 pub use self::report::{Report, Standing};
 use self::run::{Record, Run};
 pub use self::tenants::Tenants;
-use self::turns::Place;
 pub use self::turns::{Limits, Turns};
+use self::turns::{Place, Turn};
 use crate::domain::attempts::{Attempts, LIST_LAG};
 use crate::domain::{Answers, Decision, Facts, Order, Policy, Reason, Timestamp, decide};
 use crate::ports::{Clock, Issuer, Probe, Provisioner, Vault};
@@ -307,9 +307,9 @@ impl Connection {
             let until = match &decision {
                 Decision::Wait { until, reason } => {
                     match &self.failure {
-                        Some(failure) if reason.is_retry() => {
+                        Some(failure) if reason.is_retry() || *reason == Reason::Queued => {
                             failure.show(&mut report);
-                            if *reason != Reason::BackingOff {
+                            if !matches!(reason, Reason::BackingOff | Reason::Queued) {
                                 self.attempts.clear(); // The journal keeps this wait.
                             }
                         }
@@ -393,13 +393,11 @@ impl Connection {
         match decision {
             Decision::Rotate(plan) => {
                 let span = tracing::error_span!("rotation", mode = %plan.mode);
-                let turn = || self.ports.turns.line_up(&self.spec.issuer_host, run.now());
-                self.place.get_or_insert_with(turn).insist();
-                let rotated = run.rotate(plan, seen, &mut self.unsaved).instrument(span).await;
-                self.place = None;
-                rotated
+                let mut turn = self.place.take().map_or_else(|| Turn::at_once(run), |place| Turn::in_line(run, place));
+                run.rotate(plan, seen, &mut self.unsaved, &mut turn).instrument(span).await
             }
             Decision::Resume { version, .. } => {
+                let _turn = Turn::at_once(run);
                 run.resume(version, seen).instrument(tracing::error_span!("rotation", %version)).await
             }
             Decision::Adopt { version, .. } => run.adopt(version, seen).await,
@@ -453,6 +451,11 @@ impl Connection {
                 self.unsaved = Some(held);
             }
         }
+    }
+
+    /// Its turn, or its place in line, is another one's.
+    fn give_turn_back(&mut self) {
+        self.place = None;
     }
 
     /// Remembers what was done last.

@@ -16,8 +16,8 @@ use crate::ports::VaultError;
 /// A token counts as refused by the endpoint only when it says so twice, so far apart.
 const SECOND_PROBE: TimeDelta = TimeDelta::seconds(61);
 
-/// What was seen so shortly ago is not looked at once more.
-const FRESH: TimeDelta = TimeDelta::seconds(10);
+/// What was asked for so shortly ago is not asked for once more: well within the time that a claim is given to show itself.
+pub(super) const FRESH: TimeDelta = TimeDelta::seconds(3);
 
 /// The values that one look has read.
 #[derive(Debug, Default)]
@@ -27,6 +27,11 @@ impl Values {
     fn known(&self, version: &VersionId) -> Option<Token> {
         let read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         read.iter().find(|(id, _)| id == version).map(|(_, token)| token.clone())
+    }
+
+    /// Somebody may have disabled a version meanwhile.
+    pub fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn learn(&self, version: &VersionId, token: &Token) {
@@ -39,8 +44,8 @@ impl Values {
 pub(super) struct Observed {
     pub journal: Journal,
     pub job: Job,
-    /// When, by the clock that nobody sets.
-    pub at: TimeDelta,
+    /// When it was asked for, by the wall clock and by the one that nobody sets.
+    pub at: (Timestamp, TimeDelta),
 }
 
 impl Observed {
@@ -54,17 +59,19 @@ impl Observed {
 impl Run<'_> {
     /// One vault listing and one job read, side by side. What both have to complain of is told at once.
     pub async fn observe(&self) -> Result<Observed, Halt> {
+        let at = (self.now(), self.elapsed());
         match futures::join!(self.ports.vault.list(), self.ports.provisioner.job()) {
-            (Ok(versions), Ok(job)) => Ok(Observed { journal: self.journal(versions), job, at: self.elapsed() }),
+            (Ok(versions), Ok(job)) => Ok(Observed { journal: self.journal(versions), job, at }),
             (Err(vault), Ok(_)) => Err(Halt::from(vault).during(Reason::CannotObserve)),
             (Ok(_), Err(job)) => Err(Halt::from(job).during(Reason::CannotObserve)),
             (Err(vault), Err(job)) => Err(Halt::of(vec![vault.into(), job.into()], Reason::CannotObserve)),
         }
     }
 
-    /// Whether what was seen can be taken for how things are now.
+    /// Whether what was seen can be taken for how things are now. The clock that nobody sets may have slept with the host.
     pub fn is_fresh(&self, seen: &Observed) -> bool {
-        self.elapsed() - seen.at < FRESH
+        let (at, elapsed) = seen.at;
+        self.elapsed() - elapsed < FRESH && (self.now() - at).abs() < FRESH
     }
 
     /// Answers one question of a decision.
@@ -93,7 +100,7 @@ impl Run<'_> {
                 });
             }
             Question::Turn { last_safe } => {
-                let last_safe = last_safe.unwrap_or(Timestamp::MAX_UTC);
+                let last_safe = last_safe.unwrap_or(self.now());
                 let place = place.get_or_insert_with(|| self.ports.turns.line_up(&self.spec.issuer_host, last_safe));
                 answers.turn = Some(place.is_turn());
             }

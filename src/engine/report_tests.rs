@@ -72,7 +72,7 @@ fn seen_with(versions: Vec<Version>, now: Timestamp) -> Observed {
         interval: None,
         seen_at: now,
     };
-    Observed { journal: Journal::new(versions), job, at: TimeDelta::zero() }
+    Observed { journal: Journal::new(versions), job, at: (Timestamp::UNIX_EPOCH, TimeDelta::zero()) }
 }
 
 fn seen(labels: Labels, now: Timestamp) -> Observed {

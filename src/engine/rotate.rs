@@ -8,6 +8,7 @@ use super::halt::Halt;
 use super::issue::{Held, Planned};
 use super::observe::Observed;
 use super::run::Record;
+use super::turns::Turn;
 use crate::domain::attempts::Tier;
 use crate::domain::decide::LONGEST_STAND;
 use crate::domain::journal::{Entry, IntentEnd, Journal, Label, Labels, PauseNote, RetryNote, Stage, StartNote};
@@ -16,7 +17,13 @@ use crate::ports::{CallError, Class, VaultError};
 
 impl Run<'_> {
     /// preflight → gap → intend → pause → issue → store → cut over.
-    pub async fn rotate(&self, plan: &Plan, seen: &Observed, unsaved: &mut Option<Held>) -> Result<(), Halt> {
+    pub async fn rotate(
+        &self,
+        plan: &Plan,
+        seen: &Observed,
+        unsaved: &mut Option<Held>,
+        turn: &mut Turn,
+    ) -> Result<(), Halt> {
         let ready = self.preflight(plan, seen).await?;
         let known_dead = ready.current_dead;
         let mut old = self.old_token(seen, known_dead || plan.current_doubtful).await?;
@@ -31,7 +38,9 @@ impl Run<'_> {
         // Where no token of ours is known, Entra may well hold one by somebody's hand.
         let may_harm = !old.dead || old.token.is_none();
         if wants_fence && may_harm && !plan.compromised {
+            turn.give_back();
             job = self.await_gap(job, self.last_safe(seen)).await?;
+            turn.take(self).await?;
         }
         let fence = match (held_pause, wants_fence && job.state == JobState::Active) {
             (true, _) => Planned::Held,
@@ -40,8 +49,11 @@ impl Run<'_> {
         };
         self.unless_stopping()?;
         self.unless_undated()?;
-        // The wait may have taken hours, and somebody else may have rotated meanwhile.
-        if !self.is_fresh(seen) {
+        // The wait may have taken hours, and somebody else may have rotated meanwhile. Onto a version that is there already
+        // nobody writes without a look right before.
+        let is_written_onto = seen.journal.current().is_some_and(|current| self.is_reusable(current, seen));
+        if is_written_onto || !self.is_fresh(seen) {
+            self.values.forget();
             let versions = self.insist(super::run::PATIENCE, || self.ports.vault.list()).await?;
             let is_kept = self.is_kept_by_another(versions.clone());
             if is_kept || self.journal(versions).next_seq() != seen.journal.next_seq() {

@@ -6,8 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::TimeDelta;
 use tokio::sync::Notify;
 
+use super::halt::Halt;
+use super::run::{LONGEST_NAP, Run};
 use crate::domain::Timestamp;
 
 /// How many rotations a process makes at the same time.
@@ -152,6 +155,56 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.turns.with(|state| state.give_back(&self.host, (self.last_safe, self.number)));
+    }
+}
+
+/// The turn of a rotation that is under way.
+pub(super) struct Turn {
+    turns: Arc<Turns>,
+    host: Arc<str>,
+    /// Until when it waits for its turn; none waits for nobody.
+    last_safe: Option<Timestamp>,
+    place: Option<Place>,
+}
+
+impl Turn {
+    /// Of one that waited in line for it.
+    pub fn in_line(run: &Run<'_>, place: Place) -> Self {
+        let (turns, host) = (Arc::clone(&run.ports.turns), Arc::clone(&run.spec.issuer_host));
+        Self { turns, host, last_safe: Some(place.last_safe), place: Some(place) }
+    }
+
+    /// Of one that waits for nobody, and counts.
+    pub fn at_once(run: &Run<'_>) -> Self {
+        let (turns, host) = (Arc::clone(&run.ports.turns), Arc::clone(&run.spec.issuer_host));
+        let place = turns.line_up(&host, run.now());
+        place.insist();
+        Self { turns, host, last_safe: None, place: Some(place) }
+    }
+
+    /// Others may have it while nothing is done.
+    pub fn give_back(&mut self) {
+        self.place = None;
+    }
+
+    /// Waits for another one, until the last safe moment at most.
+    pub async fn take(&mut self, run: &Run<'_>) -> Result<(), Halt> {
+        let place = self.turns.line_up(&self.host, self.last_safe.unwrap_or(run.now()));
+        while !place.is_turn() {
+            let left = self.last_safe.map_or(TimeDelta::zero(), |safe| safe - run.now());
+            if left <= TimeDelta::zero() {
+                place.insist();
+                break;
+            }
+            let call = place.call();
+            tokio::select! {
+                biased;
+                () = call.notified() => (),
+                waited = run.wait_unless_stopping(left.min(LONGEST_NAP)) => waited?,
+            }
+        }
+        self.place = Some(place);
+        Ok(())
     }
 }
 

@@ -17,8 +17,10 @@ const SIZES: [usize; 4] = [1, 100, 1_000, 10_000];
 const IDLE: Duration = Duration::from_secs(20);
 /// A process that has just begun issues nothing for three minutes, by its own clock: nine seconds at this speed.
 const SPEED: f64 = 20.0;
-/// What does not come in this time is told as far as it came.
-const PATIENCE: Duration = Duration::from_secs(75);
+/// What does not come in this time, and that in which so many begin one after the other, is told as far as it came.
+fn patience(count: usize) -> Duration {
+    Duration::from_secs(60) + Duration::from_millis(25) * u32::try_from(count).unwrap_or(u32::MAX)
+}
 /// The rules of connections of which none is due.
 const AT_REST: &str = "rotate_before_expiry = \"30d\"\nmin_slack = \"7d\"\nfence = \"never\"";
 /// The same of connections that are all due at once.
@@ -47,7 +49,7 @@ async fn idle(binary: &Path, count: usize) -> anyhow::Result<String> {
     let mut seen = Progress::default();
     let mut looked = [BTreeSet::new(), BTreeSet::new()];
     let since = Instant::now();
-    while looked.iter().any(|set| set.len() < count) && since.elapsed() < PATIENCE && daemon.is_alive()? {
+    while looked.iter().any(|set| set.len() < count) && since.elapsed() < patience(count) && daemon.is_alive()? {
         for (world, op, _) in seen.succeeded(&sandbox) {
             match op {
                 Op::VaultList => looked[0].insert(world),
@@ -86,7 +88,7 @@ async fn rotating(binary: &Path, count: usize) -> anyhow::Result<String> {
     let (mut seen, mut given) = (Progress::default(), BTreeSet::new());
     let (mut since, mut last) = (None, None);
     let (mut begun, mut cpu, mut own) = (Instant::now(), 0.0, 0.0);
-    while given.len() < count && begun.elapsed() < PATIENCE && daemon.is_alive()? {
+    while given.len() < count && begun.elapsed() < patience(count) && daemon.is_alive()? {
         for (world, op, at) in seen.succeeded(&sandbox) {
             if op == Op::VaultStore && since.is_none() {
                 since = Some(at);

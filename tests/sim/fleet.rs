@@ -171,6 +171,19 @@ async fn a_loop_that_does_not_come_to_its_end_is_left_before_the_service_manager
     assert!(outcome.await.is_err() && begin.elapsed().as_secs() > 240, "{:?}", begin.elapsed());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_first_look_is_put_off_makes_it_then_and_obeys_a_person_before() {
+    for (ordered, seconds) in [(false, 100), (true, 0)] {
+        let mut place = Place::new(TimeDelta::seconds(1)).await;
+        let mut fleet = place.fleet();
+        let begin = tokio::time::Instant::now();
+        fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::from_secs(100));
+        let _outcome = ordered.then(|| fleet.order("sim", Order::Release));
+        place.report().await;
+        assert_eq!(begin.elapsed().as_secs(), seconds);
+    }
+}
+
 /// How many looks a connection takes within `time` of virtual time, whose clock is stepped by so much after the first.
 async fn looks(time: TimeDelta, step: TimeDelta) -> usize {
     let mut place = Place::new(time).await;

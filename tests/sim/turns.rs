@@ -10,7 +10,7 @@ use scim_rotator::engine::{Act, Connection, Limits, Turns};
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
-use crate::world::{Fault, Op, Timestamp};
+use crate::world::{Fault, Op, Settings, Timestamp};
 
 /// One rotation at a time.
 fn one_at_once() -> Arc<Turns> {
@@ -23,7 +23,8 @@ fn one_at_once() -> Arc<Turns> {
 async fn due(turns: &Arc<Turns>) -> (Drive, Connection) {
     let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
     drive.world().advance(TimeDelta::hours(1));
-    let (_face, connection) = drive.in_line("one", Arc::clone(turns), FaceOptions::default());
+    let (_face, connection) =
+        drive.in_line("one", Arc::clone(turns), FaceOptions { yields: true, ..FaceOptions::default() });
     (drive, connection)
 }
 
@@ -62,6 +63,60 @@ async fn who_has_rotated_or_failed_to_lets_the_next_one_begin() {
         assert!(turns.line_up(&"hpe".into(), Timestamp::UNIX_EPOCH).is_turn());
         assert!(connection.called().now_or_never().is_none(), "it waits for nothing any more");
     }
+}
+
+#[tokio::test]
+async fn while_the_gap_between_two_cycles_is_waited_for_another_one_has_the_turn() {
+    let cycles =
+        Settings { cycle_length: TimeDelta::minutes(30), cycle_interval: TimeDelta::minutes(60), ..settings() };
+    let begin = about_to_rotate(cycles, policy(Mode::Overlap, Fence::Auto)).await;
+    begin.world().advance(TimeDelta::hours(1));
+    let mut waited = 0;
+    for minutes in (0..60).step_by(10) {
+        let turns = one_at_once();
+        let drive = Drive::new(begin.world().clone(), begin.policy.clone());
+        drive.world().advance(TimeDelta::minutes(minutes));
+        let options = FaceOptions { yields: true, ..FaceOptions::default() };
+        let (_face, mut connection) = drive.in_line("one", Arc::clone(&turns), options);
+        let (before, progress) = (issued(&drive), Arc::clone(connection.progress()));
+        let another = async {
+            while progress.step() != Some("wait for the gap between two cycles") {
+                tokio::task::yield_now().await;
+            }
+            turns.line_up(&"hpe".into(), Timestamp::UNIX_EPOCH).is_turn()
+        };
+        let mut look = std::pin::pin!(connection.look(Act::CarryOut));
+        tokio::select! {
+            biased;
+            _ = &mut look => (),
+            had_it = another => {
+                waited += usize::from(had_it);
+                look.await;
+            }
+        }
+        assert_eq!(issued(&drive), before + 1, "{minutes}\n{}", drive.world().ledger.trace());
+    }
+    assert!(waited > 0, "of some moments the gap is waited for");
+}
+
+#[tokio::test]
+async fn who_waits_for_its_turn_after_a_failure_shows_it_and_waits_longer_after_the_next() {
+    let turns = one_at_once();
+    let (drive, mut connection) = due(&turns).await;
+    drive.world().faults.at_calls(Op::SettingsRead, 1, 99, Fault::Status(503, None));
+    let mut waits = Vec::new();
+    for queued in [false, false, true, false] {
+        let another = queued.then(|| turns.line_up(&"hpe".into(), Timestamp::UNIX_EPOCH));
+        let look = connection.look(Act::CarryOut).await;
+        assert!(look.report.standing.error.is_some_and(|error| error.contains("503")), "{queued}");
+        let now = drive.world().now();
+        waits.push((look.next - now).num_minutes());
+        if !queued {
+            drive.world().advance_to(look.next);
+        }
+        drop(another);
+    }
+    assert_eq!((waits[0], waits[1], waits[3]), (1, 2, 4), "{waits:?}");
 }
 
 #[tokio::test]

@@ -210,6 +210,9 @@ impl<'a> Facts<'a> {
 
     /// The same where it may wait until then for rotations of other connections.
     pub(super) fn in_turn(&self, rotation: Decision, last_safe: Option<Timestamp>) -> Decision {
+        if self.acting && self.journal.is_kept_by_another(self.holder) {
+            return rotation; // It is another one's to make: who stands by needs no turn.
+        }
         match (&rotation, self.answers.turn) {
             (Decision::Rotate(_), None) => Decision::Ask(Question::Turn { last_safe }),
             (Decision::Rotate(_), Some(false)) => {

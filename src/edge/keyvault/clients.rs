@@ -53,10 +53,14 @@ impl Clients {
         Ok(client)
     }
 
-    /// Lets the bearer of a vault, and the client that holds on to it, be had anew.
-    pub(super) fn renew(&self, vault: &Url) {
-        self.login.renew();
-        self.made().remove(vault);
+    /// Lets the bearer of a vault be had anew, and the client `refused` that holds on to it be made anew; unless another
+    /// connection has done so meanwhile.
+    pub(super) fn renew(&self, vault: &Url, refused: &Arc<SecretClient>) {
+        let mut made = self.made();
+        if made.get(vault).is_some_and(|client| Arc::ptr_eq(client, refused)) {
+            self.login.renew();
+            made.remove(vault);
+        }
     }
 
     /// The limit of one request.

@@ -93,11 +93,11 @@ impl KeyVault {
         let mut may_renew = true;
         loop {
             let client = self.clients.of(&self.options.url).map_err(Trouble::Sdk)?;
-            match tokio::time::timeout(self.limit(requests), call(client)).await {
+            match tokio::time::timeout(self.limit(requests), call(Arc::clone(&client))).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) if may_renew && errors::may_be_the_bearers(&error) => {
                     may_renew = false;
-                    self.clients.renew(&self.options.url);
+                    self.clients.renew(&self.options.url, &client);
                 }
                 Ok(Err(error)) => return Err(Trouble::Sdk(error)),
                 Err(_) => return Err(Trouble::Overdue),
