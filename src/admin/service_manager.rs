@@ -122,3 +122,38 @@ fn tell(states: &[NotifyState<'_>]) {
         tracing::debug!(%error, "systemd could not be told");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(name: &str, kind: Kind) -> Report {
+        let mut report = Report::refused(name, "it cannot be read".to_owned());
+        report.standing.kind = kind;
+        report
+    }
+
+    #[test]
+    fn of_one_connection_all_is_told_and_of_several_whether_they_are_well_and_who_is_not() {
+        let mut connections = Connections::default();
+        let mut sentence = |name: &str, kind| {
+            connections.note(&report(name, kind));
+            connections.sentence(&report(name, kind))
+        };
+        assert!(sentence("a", Kind::NeedsHuman).starts_with("a: a person has to act"));
+        assert_eq!(sentence("b", Kind::Idle), "2 connections; look at a");
+        assert_eq!(sentence("a", Kind::Due), "2 connections, all well");
+        connections.forget("b");
+        assert!(connections.sentence(&report("a", Kind::Idle)).starts_with("a: "));
+    }
+
+    #[test]
+    fn a_refused_configuration_is_told_until_one_is_taken_over() {
+        let mut connections = Connections { refused: true, ..Connections::default() };
+        let well = report("a", Kind::Idle);
+        connections.note(&well);
+        assert!(connections.sentence(&well).starts_with("the new configuration is refused, see the log; a: "));
+        connections.refused = false;
+        assert!(connections.sentence(&well).starts_with("a: "));
+    }
+}

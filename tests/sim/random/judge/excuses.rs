@@ -25,11 +25,12 @@ impl Judge<'_> {
         self.called_for_nothing(desk)
     }
 
-    /// A person paused the job in the seconds in which a process that was about to do so was killed: whose pause it is, nobody
-    /// can know.
+    /// A person paused the job when a process that was about to do so was killed, or after that before a cycle can have begun:
+    /// whose pause it is, nobody can know.
     pub(super) fn paused_as_we_died(&self) -> bool {
-        let apart = |(paused, killed): (Timestamp, Timestamp)| (killed - paused).abs();
-        self.person_paused.zip(self.killed).map(apart).is_some_and(|apart| apart <= RACE)
+        let after = |(paused, killed): (Timestamp, Timestamp)| paused - killed;
+        let after = self.person_paused.zip(self.killed).map(after);
+        after.is_some_and(|after| -RACE <= after && after <= self.plan.settings.cycle_interval.max(RACE))
     }
 
     /// Tokens take longer to take effect than the configuration says that anybody should wait: what follows converges, but
