@@ -33,7 +33,7 @@ impl Connection {
         action: &'static str,
         halt: Halt,
     ) -> Look {
-        self.give_turn_back();
+        self.place = None; // Its turn, or its place in line, is another one's.
         let now = self.ports.clock.now();
         let urgent = self.is_urgent(seen, action, halt.reason);
         let tier = match (seen, halt.class, urgent) {

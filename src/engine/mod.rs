@@ -453,11 +453,6 @@ impl Connection {
         }
     }
 
-    /// Its turn, or its place in line, is another one's.
-    fn give_turn_back(&mut self) {
-        self.place = None;
-    }
-
     /// Remembers what was done last.
     fn done(&mut self, action: &'static str, reason: Reason, error: Option<String>) {
         let at = self.ports.clock.now();
