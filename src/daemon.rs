@@ -11,10 +11,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::control::Control;
 use crate::admin::lock::Lock;
+use crate::admin::looks::Looks;
 use crate::admin::service_manager::ServiceManager;
 use crate::app::{App, Shared};
 use crate::config::{Config, Environment, Loaded, Refused};
-use crate::engine::fleet::{Identity, Make};
+use crate::engine::fleet::{Identity, Make, Watcher};
 use crate::engine::herd;
 use crate::engine::ticker::Ticker;
 use crate::engine::{Fleet, Report};
@@ -32,7 +33,25 @@ struct Daemon {
     ticker: Ticker,
     shared: Shared,
     manager: Arc<ServiceManager>,
+    looks: Arc<Looks>,
     control: Control,
+}
+
+/// Those who are told of every look.
+struct Watchers {
+    manager: Arc<ServiceManager>,
+    looks: Arc<Looks>,
+}
+
+impl Watcher for Watchers {
+    fn begins(&self, connection: &str) {
+        self.looks.begins(connection);
+    }
+
+    fn saw(&self, report: &Report) {
+        self.manager.report(report);
+        self.looks.saw(report);
+    }
 }
 
 /// Tends every connection until it is told to end.
@@ -40,15 +59,17 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     let _lock = Lock::take(&config.runtime_dir)?;
     let mut signals = Signals::listen().context("signals cannot be listened to")?;
     let manager = Arc::new(ServiceManager::default());
-    let on_report = Arc::clone(&manager);
+    let looks = Arc::new(Looks::default());
+    let watchers = Watchers { manager: Arc::clone(&manager), looks: Arc::clone(&looks) };
     let mut daemon = Daemon {
         config_file,
-        fleet: Fleet::new(Arc::new(move |report| on_report.report(report))),
+        fleet: Fleet::new(Arc::new(watchers)),
         loops: TaskTracker::new(),
         ticker: Ticker::start().await.context("the cron cannot be started")?,
         shared: Shared::default(),
         manager,
-        control: Control::open(&config.runtime_dir, crate::app::clock(&config)),
+        control: Control::open(&config.runtime_dir, crate::app::clock(&config), Arc::clone(&looks)),
+        looks,
     };
     if !daemon.clock_is_set(&config, &mut signals).await {
         return Ok(());
@@ -110,6 +131,7 @@ impl Daemon {
         for name in &gone {
             self.shared.tenants.release(name);
             self.manager.forget(name);
+            self.looks.forget(name);
         }
         // Before any of them looks, so that none issues before all have shown their tenant.
         for name in wanted.keys().filter(|name| !self.fleet.members().contains_key(*name)) {
@@ -118,6 +140,7 @@ impl Daemon {
         let new = wanted.into_iter().filter(|(name, _)| !self.fleet.members().contains_key(name)).collect::<Vec<_>>();
         let apart = herd::apart(new.len());
         for ((name, (identity, make, check)), number) in new.into_iter().zip(0..) {
+            self.looks.expect(&name, identity);
             let wake = self.fleet.add(name.clone(), identity, make, apart * number);
             let ticks = self.ticker.wake(&name, wake, &check).await;
             ticks.with_context(|| format!("connection {name}: check = {check:?} is no cron expression"))?;

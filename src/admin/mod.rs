@@ -2,5 +2,6 @@
 
 pub mod control;
 pub mod lock;
+pub mod looks;
 pub mod outcome;
 pub mod service_manager;

@@ -152,6 +152,10 @@ pub struct CheckArgs {
     /// For scripts and systemd's ExecCondition=: exit 0 when something is due, unfinished or cannot be told, 1 when not.
     #[arg(long)]
     pub due: bool,
+
+    /// Whose look counts.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// `status`.
@@ -160,6 +164,10 @@ pub struct StatusArgs {
     /// For machines: one JSON document.
     #[arg(long)]
     pub json: bool,
+
+    /// Whose look counts.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// `plan`.
@@ -172,6 +180,18 @@ pub struct PlanArgs {
     /// For machines: one JSON document.
     #[arg(long)]
     pub json: bool,
+
+    /// Whose look counts.
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+/// What the commands share that show how connections stand.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LookArgs {
+    /// Ask Key Vault and Microsoft Graph now, whatever the running daemon saw at its last look.
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 /// `doctor [NAME]`.

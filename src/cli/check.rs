@@ -11,8 +11,8 @@ use crate::engine::Report;
 
 /// Says what would be done now.
 pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let reports = match look(config).await {
-        Ok(reports) => reports,
+    let seen = match look(config, &args.look).await {
+        Ok(seen) => seen,
         // A condition that cannot be told holds: the run behind it says what is wrong.
         Err(error) if args.due => {
             writeln!(out, "{error:#}")?;
@@ -20,13 +20,15 @@ pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> any
         }
         Err(error) => return Err(error),
     };
-    for report in &reports {
-        writeln!(out, "{}", report.line())?;
+    for seen in &seen {
+        let by = seen.by().map(|by| format!(" ({by})")).unwrap_or_default();
+        writeln!(out, "{}{by}", seen.report.line())?;
     }
+    let reports = || seen.iter().map(|seen| &seen.report);
     // What could not be seen is in doubt, though a person may have to mend it.
     let in_doubt = |report: &Report| matches!(report.standing.reason, Reason::CannotObserve | Reason::ClockNotSet);
     Ok(match args.due {
-        true => Exit::of_due_check(reports.iter().map(|r| if in_doubt(r) { Exit::Failed } else { exit_of(r) })),
-        false => Exit::of_check(reports.iter().map(exit_of)),
+        true => Exit::of_due_check(reports().map(|r| if in_doubt(r) { Exit::Failed } else { exit_of(r) })),
+        false => Exit::of_check(reports().map(exit_of)),
     })
 }

@@ -1,33 +1,94 @@
-//! What `once`, `check` and `status` share: the connections, a look at each side by side, and how one stands.
+//! What the commands share that show how connections stand: the last look of the daemon at each or one of their own, side by
+//! side, and what a standing stands for.
 
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::control::{ClientError, Daemon};
+use crate::admin::looks;
 use crate::app::{App, Shared};
+use crate::cli::args::LookArgs;
 use crate::cli::exit::Exit;
 use crate::config::Config;
+use crate::domain::Timestamp;
 use crate::engine::{Act, Connection, Report, herd, report::Kind};
+use crate::words::span;
 
-/// Every connection, with nothing remembered. Where they are to act, no more of them rotate at the same time than the
-/// configuration says.
-pub fn connections(config: &Config, act: Act, shutdown: &CancellationToken) -> anyhow::Result<Vec<Connection>> {
-    let app = App::build(config, Shared::default())?;
-    if act == Act::CarryOut {
-        app.limit_rotations();
+/// How a connection stands.
+pub struct Seen {
+    /// The report.
+    pub report: Report,
+    /// The running daemon has seen this, so long ago; none where it was looked at just now.
+    pub ago: Option<TimeDelta>,
+}
+
+impl Seen {
+    /// Whose look it was, where that should be known.
+    pub fn by(&self) -> Option<String> {
+        self.ago.map(|ago| format!("seen by the daemon {} ago; --fresh looks again", span(ago)))
     }
+}
+
+/// Every connection, with nothing remembered, and no more of them to rotate at the same time than the configuration says.
+pub fn connections(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Vec<Connection>> {
+    let app = App::build(config, Shared::default())?;
+    app.limit_rotations();
     config.connections.iter().map(|connection| app.connection(connection, shutdown)).collect()
 }
 
-/// Looks at every connection and changes nothing. None waits for another. Those that are refused come last.
-pub async fn look(config: &Config) -> anyhow::Result<Vec<Report>> {
-    let connections = connections(config, Act::DecideOnly, &CancellationToken::new())?;
-    let apart = herd::apart(connections.len());
-    let looks = (0..).zip(connections).map(|(number, mut connection)| async move {
-        herd::wait(apart * number).await;
-        connection.look(Act::DecideOnly).await.report
+/// Every connection in the order of the configuration, as it stands; those that are refused come last. Changes nothing. What
+/// the running daemon has seen holds until its next look. Everything else is looked at, and none waits for another.
+pub async fn look(config: &Config, args: &LookArgs) -> anyhow::Result<Vec<Seen>> {
+    let app = App::build(config, Shared::default())?;
+    let mut told = match args.fresh {
+        true => BTreeMap::new(),
+        false => told(config, &app).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the daemon's last looks are not known");
+            BTreeMap::new()
+        }),
+    };
+    let apart = herd::apart(config.connections.len() - told.len());
+    let mut number = 0;
+    let looks = config.connections.iter().map(|connection| {
+        let told = told.remove(connection.name.as_str());
+        let turn = apart * number;
+        number += u32::from(told.is_none());
+        let app = &app;
+        async move {
+            if let Some(seen) = told {
+                return Ok(seen);
+            }
+            let mut connection = app.connection(connection, &CancellationToken::new())?;
+            herd::wait(turn).await;
+            Ok(Seen { report: connection.look(Act::DecideOnly).await.report, ago: None })
+        }
     });
-    let mut reports = futures::future::join_all(looks).await;
-    reports.extend(refused(config));
-    Ok(reports)
+    let mut seen = futures::future::join_all(looks).await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    seen.extend(refused(config).map(|report| Seen { report, ago: None }));
+    Ok(seen)
+}
+
+/// What the daemon has seen, and still holds: no look is due, and what it tends is configured as it is here.
+async fn told(config: &Config, app: &App) -> Result<BTreeMap<String, Seen>, ClientError> {
+    let Some(daemon) = Daemon::find(&config.runtime_dir).await? else { return Ok(BTreeMap::new()) };
+    let mut looks: BTreeMap<_, _> =
+        daemon.looks().await?.into_iter().map(|look| ((look.connection, look.identity), look.report)).collect();
+    let now = crate::app::clock(config).now();
+    let seen = config.connections.iter().filter_map(|connection| {
+        let name = connection.name.to_string();
+        let report = looks.remove(&(name.clone(), looks::told(&app.identity(connection))))??;
+        let ago = age(&report, now)?;
+        Some((name, Seen { report: report.at(now), ago: Some(ago) }))
+    });
+    Ok(seen.collect())
+}
+
+/// How old a report is that still holds.
+fn age(report: &Report, now: Timestamp) -> Option<TimeDelta> {
+    let is_due = report.standing.next.is_none_or(|next| next <= now);
+    report.seen_at.map(|at| now - at).filter(|ago| !is_due && *ago >= TimeDelta::zero())
 }
 
 /// How the connections stand that are not looked at, because their configuration cannot be used.

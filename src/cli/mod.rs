@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use clap::Parser as _;
 
 pub use args::{
-    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, DoctorArgs, HoldArgs, OnceArgs, PlanArgs, ReleaseArgs,
+    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, DoctorArgs, HoldArgs, LookArgs, OnceArgs, PlanArgs, ReleaseArgs,
     RotateArgs, RunArgs, StatusArgs,
 };
 pub use exit::Exit;
@@ -89,7 +89,7 @@ fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<
         match &command {
             Command::Run(_) => (),
             // A condition that cannot be told holds: the run behind it says what is wrong.
-            Command::Check(CheckArgs { due: true }) => {
+            Command::Check(CheckArgs { due: true, .. }) => {
                 writeln!(io::stdout(), "{what}")?;
                 return Ok(Exit::Done);
             }

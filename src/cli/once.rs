@@ -27,7 +27,7 @@ pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> 
     let _lock = Lock::take(&config.runtime_dir)?;
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
-    let connections = connections(config, Act::CarryOut, &shutdown)?;
+    let connections = connections(config, &shutdown)?;
     let apart = herd::apart(connections.len());
     let shutdown = &shutdown;
     let rests = (0..).zip(connections).map(|(number, connection)| async move {
@@ -76,7 +76,7 @@ fn is_unfinished(report: &Report, was: bool) -> bool {
     match (standing.kind, standing.reason) {
         (Kind::Unfinished, _) => true,
         (Kind::Unknown, Reason::PreflightFailed | Reason::ShuttingDown | Reason::TakenOver) => false,
-        (Kind::Unknown, _) if matches!(standing.action, "look" | "wait") => was,
+        (Kind::Unknown, _) if matches!(&*standing.action, "look" | "wait") => was,
         (Kind::Unknown, _) => true,
         (Kind::Idle | Kind::Due | Kind::NeedsHuman, _) => false,
     }

@@ -1,11 +1,11 @@
-//! `status`: every connection as it stands now, looked at afresh.
+//! `status`: every connection as it stands.
 
 use std::io::{self, Write};
 
 use crate::cli::args::StatusArgs;
 use crate::cli::columns::{self, minute, slack};
 use crate::cli::exit::Exit;
-use crate::cli::look::look;
+use crate::cli::look::{Seen, look};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::engine::Report;
@@ -13,23 +13,24 @@ use crate::engine::report::{JobReport, Kind, TokenReport};
 
 /// Shows the reports as a table, or as one JSON document. Failed only if a connection could not be seen.
 pub async fn run(config: &Config, args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let reports = look(config).await?;
+    let seen = look(config, &args.look).await?;
     if args.json {
+        let reports: Vec<_> = seen.iter().map(|seen| &seen.report).collect();
         serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "connections": reports }))?;
         writeln!(out)?;
     } else {
-        table(&reports, out)?;
+        table(&seen, out)?;
     }
-    let unseen = reports.iter().any(|report| report.standing.kind == Kind::Unknown);
+    let unseen = seen.iter().any(|seen| seen.report.standing.kind == Kind::Unknown);
     Ok(if unseen { Exit::Failed } else { Exit::Done })
 }
 
 const HEAD: [&str; 6] = ["CONNECTION", "STAGE", "EXPIRES", "SLACK", "JOB", "NEXT"];
 
 /// The table, and below it what a line has no room for.
-fn table(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
-    columns::write(HEAD, &reports.iter().map(row).collect::<Vec<_>>(), out)?;
-    reports.iter().try_for_each(|report| details(report, out))
+fn table(seen: &[Seen], out: &mut impl Write) -> io::Result<()> {
+    columns::write(HEAD, &seen.iter().map(|seen| row(&seen.report)).collect::<Vec<_>>(), out)?;
+    seen.iter().try_for_each(|seen| details(seen, out))
 }
 
 fn row(report: &Report) -> [String; 6] {
@@ -37,7 +38,7 @@ fn row(report: &Report) -> [String; 6] {
     let dash = || "-".to_owned();
     [
         report.connection.clone(),
-        token.map_or_else(dash, |t| t.stage.to_owned()),
+        token.map_or_else(dash, |t| t.stage.to_string()),
         token.and_then(expires).unwrap_or_else(dash),
         token.and_then(|t| t.slack_seconds).map_or_else(dash, slack),
         report.job.as_ref().map_or_else(dash, job),
@@ -62,7 +63,8 @@ fn next(report: &Report) -> String {
     format!("{}{when} [{}]", standing.action, standing.reason)
 }
 
-fn details(report: &Report, out: &mut impl Write) -> io::Result<()> {
+fn details(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
+    let report = &seen.report;
     writeln!(out, "\n{}: {}", report.connection, report.standing.sentence())?;
     if let Some(error) = &report.standing.error {
         writeln!(out, "  error: {error}")?;
@@ -88,6 +90,9 @@ fn details(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     for warning in &report.warnings {
         writeln!(out, "  warning: {warning}")?;
+    }
+    if let Some(by) = seen.by() {
+        writeln!(out, "  {by}")?;
     }
     Ok(())
 }

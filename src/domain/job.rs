@@ -1,6 +1,6 @@
 //! The Entra provisioning job as Graph shows it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
@@ -24,7 +24,7 @@ pub struct Job {
 }
 
 /// `status.code` of a synchronization job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub enum JobState {
     /// No credentials or schema yet.
@@ -86,7 +86,7 @@ impl Execution {
 }
 
 /// How a cycle ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub enum ExecutionState {
     /// All went well.

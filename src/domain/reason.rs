@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident => $sentence:literal,)+) => {
         /// Why. The name never changes once released; the sentence beside it may.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Reason { $($(#[doc = $doc])+ $name,)+ }
 
         impl Reason {
@@ -353,6 +353,7 @@ mod tests {
     #[test]
     fn of_every_reason_it_is_said_what_to_do_or_what_ends_it() {
         assert_eq!(those(|reason| reason.outlook().is_empty()), []);
+        assert_eq!(those(|reason| reason.remedy().is_some_and(|remedy| remedy != reason.outlook())), []);
     }
 
     #[test]

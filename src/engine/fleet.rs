@@ -33,8 +33,15 @@ const LIMIT: Duration = Duration::from_secs(285);
 pub type Identity = [u8; 32];
 /// Makes a connection with nothing remembered: at the start, and again after a panic.
 pub type Make = Arc<dyn Fn(CancellationToken) -> Connection + Send + Sync>;
-/// Told of every report, as it is made.
-pub type OnReport = Arc<dyn Fn(&Report) + Send + Sync>;
+
+/// Whoever watches the connections of a process.
+pub trait Watcher: Send + Sync {
+    /// The connection looks, and does what it decides: what was last told of it may not be so any more.
+    fn begins(&self, _connection: &str) {}
+
+    /// How it stands now.
+    fn saw(&self, report: &Report);
+}
 
 /// A person's order, and where the outcome is awaited.
 type Errand = Box<(Order, oneshot::Sender<Report>)>;
@@ -61,15 +68,15 @@ impl Member {
 /// The connections of this process by name.
 pub struct Fleet {
     members: BTreeMap<String, Member>,
-    on_report: OnReport,
+    watcher: Arc<dyn Watcher>,
     /// The process as a whole is to end.
     ending: CancellationToken,
 }
 
 impl Fleet {
     /// No connections yet.
-    pub fn new(on_report: OnReport) -> Self {
-        Self { members: BTreeMap::new(), on_report, ending: CancellationToken::new() }
+    pub fn new(watcher: Arc<dyn Watcher>) -> Self {
+        Self { members: BTreeMap::new(), watcher, ending: CancellationToken::new() }
     }
 
     /// Begins to tend a connection, which looks for the first time `after` so long. Answers with what wakes it.
@@ -84,7 +91,7 @@ impl Fleet {
             Arc::clone(&wake),
             (stop.clone(), self.ending.clone()),
             Arc::clone(&progress),
-            Arc::clone(&self.on_report),
+            Arc::clone(&self.watcher),
             orders,
         ));
         self.members.insert(name, Member { identity, wake: Arc::clone(&wake), progress, stop, errands, task });
@@ -144,7 +151,7 @@ async fn tend_for_ever(
     wake: Arc<Notify>,
     (stop, ending): (CancellationToken, CancellationToken),
     progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
-    on_report: OnReport,
+    watcher: Arc<dyn Watcher>,
     mut orders: mpsc::UnboundedReceiver<Errand>,
 ) {
     loop {
@@ -153,7 +160,7 @@ async fn tend_for_ever(
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&doing));
         let tended = tokio::select! {
             biased;
-            tended = AssertUnwindSafe(Box::pin(tend(connection, after, &wake, &stop, &on_report, &mut orders))).catch_unwind() => tended,
+            tended = AssertUnwindSafe(Box::pin(tend(connection, after, &wake, &stop, &*watcher, &mut orders))).catch_unwind() => tended,
             () = out_of_time(&ending) => return leave(&name, &doing),
         };
         if tended.is_ok() || stop.is_cancelled() {
@@ -194,30 +201,35 @@ async fn tend(
     after: Duration,
     wake: &Notify,
     stop: &CancellationToken,
-    on_report: &OnReport,
+    watcher: &dyn Watcher,
     orders: &mut mpsc::UnboundedReceiver<Errand>,
 ) {
     let mut next: BoxFuture<'static, ()> = Box::pin(herd::wait(after));
     loop {
-        // What comes of a look is told and not kept: most of the time there are many connections that wait.
-        let look = tokio::select! {
+        let errand = tokio::select! {
             () = stop.cancelled() => break,
-            Some(errand) = orders.recv() => {
+            Some(errand) = orders.recv() => Some(errand),
+            () = wake.notified() => None,
+            () = connection.called() => None,
+            () = &mut next => None,
+        };
+        watcher.begins(&connection.spec().name);
+        // What comes of a look is told and not kept: most of the time there are many connections that wait.
+        let look = match errand {
+            Some(errand) => {
                 let (order, outcome) = *errand;
                 let look = Box::pin(connection.obey(order)).await;
                 // Whoever asked may have gone; it is done all the same.
                 let _gone = outcome.send(look.report.clone());
                 look
             }
-            () = wake.notified() => connection.look(Act::CarryOut).await,
-            () = connection.called() => connection.look(Act::CarryOut).await,
-            () = &mut next => connection.look(Act::CarryOut).await,
+            None => connection.look(Act::CarryOut).await,
         };
-        on_report(&look.report);
+        watcher.saw(&look.report);
         next = Box::pin(connection.until(look.next));
     }
     if let Some(report) = Box::pin(connection.store_unsaved()).await {
-        on_report(&report);
+        watcher.saw(&report);
     }
 }
 
@@ -274,6 +286,12 @@ mod tests {
     use super::*;
     use crate::engine::Progress;
 
+    struct Nobody;
+
+    impl Watcher for Nobody {
+        fn saw(&self, _: &Report) {}
+    }
+
     /// A fleet of connections that have last turned so many seconds ago; none stands for one that begins anew.
     fn fleet(pulses: &[Option<u64>]) -> Fleet {
         let member = |pulse: &Option<u64>| Member {
@@ -287,7 +305,7 @@ mod tests {
             task: tokio::spawn(std::future::ready(())),
         };
         let members = pulses.iter().map(member).enumerate().map(|(n, member)| (n.to_string(), member)).collect();
-        Fleet { members, on_report: Arc::new(|_| ()), ending: CancellationToken::new() }
+        Fleet { members, watcher: Arc::new(Nobody), ending: CancellationToken::new() }
     }
 
     #[tokio::test]

@@ -213,7 +213,8 @@ impl Connection {
             look = Box::pin(self.look_inside(act).instrument(span)) => look,
         };
         self.progress.holds_in_memory_only(self.unsaved.is_some());
-        look
+        let seen_at = Some(self.ports.clock.now());
+        Look { report: Report { seen_at, ..look.report }, ..look }
     }
 
     /// Carries out what a person asks for, in one look or a few that follow at once. What cannot be done within minutes is
@@ -456,7 +457,7 @@ impl Connection {
     /// Remembers what was done last.
     fn done(&mut self, action: &'static str, reason: Reason, error: Option<String>) {
         let at = self.ports.clock.now();
-        let last = LastAction { at, action, reason, succeeded: error.is_none(), error };
+        let last = LastAction { at, action: action.into(), reason, succeeded: error.is_none(), error };
         if self.order.is_none() {
             self.obeyed.get_or_insert_with(|| last.clone());
         }

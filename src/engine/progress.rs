@@ -1,10 +1,11 @@
 //! What the engine is doing, for those who watch: the loop's pulse, the step it is in, and what it did last.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{Reason, Timestamp};
 
@@ -24,12 +25,12 @@ struct State {
 }
 
 /// The last thing that was done, and how it ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LastAction {
     /// When it ended.
     pub at: Timestamp,
     /// `rotate`, `resume`, …
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
     /// Why it was done, or why it failed.
     pub reason: Reason,
     /// Whether it was carried through.
@@ -142,7 +143,7 @@ mod tests {
         progress.enter("preflight");
         assert_eq!(progress.step(), Some("preflight"));
         let (at, reason) = (Timestamp::UNIX_EPOCH, Reason::Rotated);
-        progress.ended(LastAction { at, action: "rotate", reason, succeeded: true, error: None });
+        progress.ended(LastAction { at, action: "rotate".into(), reason, succeeded: true, error: None });
         assert!(progress.step().is_none());
         assert!(progress.last().is_some_and(|last| last.succeeded && last.reason == reason));
     }

@@ -1,19 +1,24 @@
 //! What a connection looks like from outside: for `status`, `check`, the service manager and the logs.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::Spec;
 use super::observe::Observed;
 use super::progress::{LastAction, Progress};
 use crate::domain::journal::{Entry, Proof, Stage, TokenNote};
-use crate::domain::{Decision, ExpirySource, JobState, Reason, Timestamp};
+use crate::domain::{Decision, Expiry, ExpirySource, Fingerprint, JobState, Reason, Timestamp};
 use crate::ports::Class;
 
 /// One connection, as last seen.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The connection.
     pub connection: String,
+    /// When this was seen, by this host's clock; none where nothing was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
     /// How it stands.
     pub standing: Standing,
     /// Its token.
@@ -33,12 +38,12 @@ pub struct Report {
 }
 
 /// What was decided, or why nothing could be.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Standing {
     /// Which of the exit codes of `check` this is.
     pub kind: Kind,
     /// `wait`, `rotate`, `needs-human`, …
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
     /// The stable reason.
     pub reason: Reason,
     /// When something is to happen next.
@@ -52,7 +57,7 @@ pub struct Standing {
 }
 
 /// The kinds of standing that scripts tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Nothing to do now.
@@ -68,15 +73,12 @@ pub enum Kind {
 }
 
 /// The current token, without its value.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TokenReport {
-    /// What the journal says of it.
-    #[serde(skip)]
-    pub note: TokenNote,
     /// Its fingerprint.
-    pub id: String,
+    pub id: Fingerprint,
     /// `current`, `pending`, `confirmed`, `proven`, …: how far it has come.
-    pub stage: &'static str,
+    pub stage: Cow<'static, str>,
     /// When it was issued.
     pub issued: Timestamp,
     /// When it dies.
@@ -96,7 +98,7 @@ pub struct TokenReport {
 }
 
 /// The provisioning job.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JobReport {
     /// Its id.
     pub id: String,
@@ -111,7 +113,7 @@ pub struct JobReport {
 }
 
 /// A quarantine, and what Entra will do about it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct QuarantineReport {
     /// Entra's word for why: `EncounteredQuarantineException` stands for credentials.
     pub reason: String,
@@ -127,7 +129,7 @@ impl Standing {
     /// The decision as a sentence.
     pub fn sentence(&self) -> String {
         let next = self.next.map(|at| format!(" (next: {})", at.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
-        let verb = match self.action {
+        let verb = match &*self.action {
             "wait" => "waiting",
             "needs-human" => "a person has to act",
             "rotate" => "rotating",
@@ -145,7 +147,24 @@ impl Standing {
     }
 }
 
+impl TokenReport {
+    /// What the journal says of it.
+    pub fn note(&self) -> TokenNote {
+        let expiry = self.expires.zip(self.expiry_source).map(|(at, source)| Expiry { at, source });
+        TokenNote { id: self.id.clone(), issued: self.issued, expiry }
+    }
+}
+
 impl Report {
+    /// The same, as it is at another moment if nothing has happened in between.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        if let Some(token) = &mut self.token {
+            token.slack_seconds = token.last_safe_moment.map(|safe| (safe - now).num_seconds());
+        }
+        self
+    }
+
     /// How it stands, in a line.
     pub fn line(&self) -> String {
         let Standing { reason, error, remedy, .. } = &self.standing;
@@ -158,7 +177,8 @@ impl Report {
     pub fn refused(name: &str, problems: String) -> Self {
         let (kind, reason) = (Kind::NeedsHuman, Reason::ConfigRefused);
         let remedy = reason.remedy_for(name);
-        let standing = Standing { kind, action: "needs-human", reason, next: None, error: Some(problems), remedy };
+        let standing =
+            Standing { kind, action: "needs-human".into(), reason, next: None, error: Some(problems), remedy };
         Self { standing, ..Self::nothing(name) }
     }
 
@@ -170,9 +190,10 @@ impl Report {
     fn nothing(name: &str) -> Self {
         Self {
             connection: name.to_owned(),
+            seen_at: None,
             standing: Standing {
                 kind: Kind::Unknown,
-                action: "look",
+                action: "look".into(),
                 reason: Reason::CannotObserve,
                 next: None,
                 error: None,
@@ -221,7 +242,7 @@ impl Report {
         let mut report = Self {
             standing: Standing {
                 kind,
-                action: decision.name(),
+                action: decision.name().into(),
                 reason,
                 next,
                 error: None,
@@ -248,7 +269,7 @@ impl Report {
     ) {
         let kind = if class == Class::Human { Kind::NeedsHuman } else { Kind::Unknown };
         let remedy = reason.remedy_for(&self.connection).filter(|_| class == Class::Human);
-        let action = self.standing.action;
+        let action = std::mem::take(&mut self.standing.action);
         self.standing = Standing { kind, action, reason, next, error: Some(error), remedy };
         self.last_action = last;
     }
@@ -260,9 +281,8 @@ fn token_report(spec: &Spec, seen: &Observed, now: Timestamp) -> Option<TokenRep
     let due = spec.policy.due(note);
     let last_safe = due.and_then(|due| due.last_safe);
     Some(TokenReport {
-        note: note.clone(),
-        id: note.id.to_string(),
-        stage: stage(seen, entry.labels.proof),
+        id: note.id.clone(),
+        stage: stage(seen, entry.labels.proof).into(),
         issued: note.issued,
         expires: note.expiry.map(|e| e.at),
         expiry_source: note.expiry.map(|e| e.source),
@@ -313,7 +333,7 @@ fn last_from_journal(seen: &Observed) -> Option<LastAction> {
         .into_iter()
         .find_map(|(at, reason)| Some((at?, reason)))
         .or(Some((proof.provisioned?, Reason::Rotated)))?;
-    Some(LastAction { at, action: "rotate", reason, succeeded: true, error: None })
+    Some(LastAction { at, action: "rotate".into(), reason, succeeded: true, error: None })
 }
 
 /// What Graph and the vault date so close together may have happened in either order.

@@ -85,9 +85,23 @@ fn report(spec: &Spec, seen: &Observed, now: Timestamp) -> Report {
 }
 
 #[test]
+fn slack_is_told_as_of_the_moment_of_the_telling() {
+    let seen = report(&spec(), &seen(labels(), day(3)), day(3));
+    let slack = |report: Report| report.token.and_then(|token| token.slack_seconds).expect("an expiry is known");
+    assert_eq!(slack(seen.clone()) - slack(seen.at(day(4))), 86_400);
+}
+
+#[test]
 fn every_decision_is_told_by_a_verb_of_its_own_its_reason_and_when_it_comes() {
     let reason = Reason::NotDue;
-    let standing = |action| Standing { kind: Kind::Idle, action, reason, next: None, error: None, remedy: None };
+    let standing = |action| Standing {
+        kind: Kind::Idle,
+        action: Cow::Borrowed(action),
+        reason,
+        next: None,
+        error: None,
+        remedy: None,
+    };
     for (action, verb) in [
         ("wait", "waiting"),
         ("needs-human", "a person has to act"),

@@ -24,6 +24,7 @@ mod hung;
 mod identity;
 mod kill;
 mod leap;
+mod looks;
 mod messages;
 mod namespace;
 mod network;

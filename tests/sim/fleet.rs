@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
-use scim_rotator::engine::fleet::{Make, OnReport};
+use scim_rotator::engine::fleet::{Make, Watcher};
 use scim_rotator::engine::{Fleet, Report};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,15 @@ use super::accidents::settings;
 use super::drive::{Drive, policy};
 use super::{Face, FaceOptions};
 use crate::world::{Event, Fault, Op, Who, World};
+
+/// Tells each report on.
+struct Told<F>(F);
+
+impl<F: Fn(&Report) + Send + Sync> Watcher for Told<F> {
+    fn saw(&self, report: &Report) {
+        self.0(report);
+    }
+}
 
 /// A process over a world in which nothing is due, whose time stands still once its first looks are over.
 struct Place {
@@ -46,11 +55,11 @@ impl Place {
 
     fn fleet(&self) -> Fleet {
         let tell = self.tell.clone();
-        self.fleet_that(Arc::new(move |report| drop(tell.send(report.clone()))))
+        self.fleet_that(move |report| drop(tell.send(report.clone())))
     }
 
-    fn fleet_that(&self, on_report: OnReport) -> Fleet {
-        Fleet::new(on_report)
+    fn fleet_that(&self, told: impl Fn(&Report) + Send + Sync + 'static) -> Fleet {
+        Fleet::new(Arc::new(Told(told)))
     }
 
     fn made(&self) -> usize {
@@ -122,10 +131,10 @@ async fn a_connection_that_is_removed_is_tended_no_more_and_neither_is_any_after
 /// A fleet whose `n`-th report is met by a fault in the program, whenever `faulty` says so.
 fn failing(place: &Place, faulty: impl Fn(usize) -> bool + Send + Sync + 'static) -> Fleet {
     let (told, tell) = (AtomicUsize::new(0), place.tell.clone());
-    place.fleet_that(Arc::new(move |report| {
+    place.fleet_that(move |report| {
         assert!(!faulty(told.fetch_add(1, Ordering::Relaxed)), "a fault in the program, as this test wants it");
         drop(tell.send(report.clone()));
-    }))
+    })
 }
 
 #[tokio::test(start_paused = true)]

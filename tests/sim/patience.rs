@@ -93,7 +93,7 @@ async fn a_look_that_is_only_to_tell_says_what_is_due_and_asks_the_issuer_for_no
     let before = all.map(|op| calls(&drive, op));
     let (_face, mut connection) = drive.process(FaceOptions::default());
     let standing = connection.look(Act::DecideOnly).await.report.standing;
-    assert_eq!((standing.action, standing.reason), ("rotate", Reason::NearingExpiry));
+    assert_eq!((&*standing.action, standing.reason), ("rotate", Reason::NearingExpiry));
     assert_eq!(all.map(|op| calls(&drive, op)), before);
 }
 

@@ -13,9 +13,11 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::told::NoDaemon;
-use super::wire::{Ask, Greeting, Problem};
-use super::{PATIENCE, socket_of};
+use super::wire::{Ask, Greeting, Page, Problem};
+use super::{PAGE, PATIENCE, socket_of};
+use crate::admin::looks::LastLook;
 use crate::admin::outcome::Outcome;
+use crate::engine::Report;
 
 /// A daemon that answers.
 #[derive(Debug)]
@@ -89,12 +91,38 @@ impl Daemon {
         self.pid
     }
 
+    /// How each connection stood when it looked last.
+    pub async fn looks(&self) -> Result<Vec<LastLook<Report>>, ClientError> {
+        let all = tokio::time::timeout(PATIENCE * 2, self.pages()).await;
+        all.map_err(|late| ClientError::BrokenOff(late.into()))?
+    }
+
+    async fn pages(&self) -> Result<Vec<LastLook<Report>>, ClientError> {
+        let mut all = Vec::<LastLook<Report>>::new();
+        loop {
+            let after = all.last().map(|look| look.connection.as_str()).unwrap_or_default();
+            let path = format!("/v1/connections?after={after}");
+            let stream = self.connect_again().await?;
+            let Page { connections } = exchange::<Page<Report>>(stream, Method::GET, &path, String::new()).await?;
+            let is_last = connections.len() < PAGE;
+            all.extend(connections);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Has it carry this out. Returns once it has, which may take as long as a rotation takes.
     pub async fn ask(&self, connection: &str, ask: &Ask) -> Result<Outcome, ClientError> {
         let path = format!("/v1/connections/{connection}/{}", ask.name());
+        exchange(self.connect_again().await?, Method::POST, &path, ask.body()).await
+    }
+
+    /// Whoever serves the socket may have changed since the greeting.
+    async fn connect_again(&self) -> Result<UnixStream, ClientError> {
         let stream = self.connect().await.map_err(|error| ClientError::BrokenOff(error.into()))?;
-        self.vet(&stream)?; // Whoever serves the socket may have changed since the greeting.
-        exchange(stream, Method::POST, &path, ask.body()).await
+        self.vet(&stream)?;
+        Ok(stream)
     }
 
     /// The process at the other end, if it may be told a token.

@@ -21,8 +21,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
-use super::wire::{Ask, Greeting, Problem};
-use super::{MOST_BYTES, PATIENCE, socket_of};
+use super::wire::{Ask, Greeting, Page, Problem};
+use super::{MOST_BYTES, PAGE, PATIENCE, socket_of};
+use crate::admin::looks::Looks;
 use crate::admin::outcome::Outcome;
 use crate::domain::Order;
 use crate::engine::{Fleet, Report};
@@ -66,13 +67,13 @@ impl Call {
 impl Control {
     /// Opens the socket of this runtime directory, whose lock the caller holds: what a killed daemon has left is replaced.
     /// Where it cannot be opened the daemon lives on without it: provisioning counts for more than commands.
-    pub fn open(runtime_dir: &Path, clock: Arc<dyn Clock>) -> Self {
+    pub fn open(runtime_dir: &Path, clock: Arc<dyn Clock>, looks: Arc<Looks>) -> Self {
         let socket = socket_of(runtime_dir);
         let (sender, calls) = mpsc::channel(MOST_CONNECTIONS);
         let conversations = TaskTracker::new();
         let accepting = match bind(&socket) {
             Ok(listener) => {
-                let host = Host { calls: sender, clock };
+                let host = Host { calls: sender, clock, looks };
                 Some(tokio::spawn(accept(listener, host, conversations.clone())).abort_handle())
             }
             Err(error) => {
@@ -131,6 +132,7 @@ fn bind(socket: &Path) -> io::Result<UnixListener> {
 struct Host {
     calls: mpsc::Sender<Call>,
     clock: Arc<dyn Clock>,
+    looks: Arc<Looks>,
 }
 
 async fn accept(listener: UnixListener, host: Host, conversations: TaskTracker) {
@@ -187,6 +189,7 @@ impl Host {
         tracing::debug!(%method, path, peer.uid, peer.pid, "a request on the control socket");
         let answered = match (&method, parts.as_slice()) {
             (&Method::GET, ["v1"]) => Ok(ok(&Greeting { version: env!("CARGO_PKG_VERSION").to_owned() })),
+            (&Method::GET, ["v1", "connections"]) => Ok(self.page(request.uri().query())),
             (&Method::POST, ["v1", "connections", connection, ask]) => {
                 self.order(connection, ask, request.into_body(), peer).await
             }
@@ -196,6 +199,12 @@ impl Host {
             tracing::warn!(peer.uid, peer.pid, status = status.as_u16(), "a command was refused: {}", problem.problem);
             json(status, &problem)
         }))
+    }
+
+    /// The names of connections need no escaping in a URL.
+    fn page(&self, query: Option<&str>) -> Answer {
+        let after = query.and_then(|query| query.strip_prefix("after=")).unwrap_or_default();
+        ok(&Page { connections: self.looks.page(after, PAGE) })
     }
 
     async fn order(&self, connection: &str, ask: &str, body: Incoming, peer: Peer) -> Result<Answer, Refusal> {

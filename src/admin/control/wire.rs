@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::admin::looks::LastLook;
 use crate::domain::order::LONGEST_HOLD;
 use crate::domain::{Mode, Order, Timestamp, Token};
 
@@ -136,6 +137,13 @@ pub(super) struct Problem {
 pub(super) struct Greeting {
     /// The version of the daemon.
     pub version: String,
+}
+
+/// The last looks at some connections.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Page<R> {
+    /// In the order of their names; fewer than [`PAGE`](super::PAGE) are the last.
+    pub connections: Vec<LastLook<R>>,
 }
 
 #[cfg(test)]

@@ -10,24 +10,23 @@ use serde::Serialize;
 
 use crate::cli::args::PlanArgs;
 use crate::cli::exit::Exit;
-use crate::cli::look::look;
+use crate::cli::look::{Seen, look};
 use crate::config::{Config, ConnectionConfig};
 use crate::domain::forecast::{self, Rotation};
 use crate::domain::{ExpirySource, Mode, Reason, Timestamp};
-use crate::engine::Report;
 use crate::engine::report::Kind;
 use steps::Step;
 
 /// Shows the plans as text, or as one JSON document. Failed only if a connection could not be seen.
 pub async fn run(config: &Config, args: &PlanArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let reports = look(config).await?;
+    let seen = look(config, &args.look).await?;
     let now = crate::app::clock(config).now();
     let plans: Vec<_> = config
         .connections
         .iter()
-        .zip(&reports)
-        .map(|(connection, report)| Plan::new(connection, report, now, args.horizon))
-        .chain(reports.iter().skip(config.connections.len()).map(Plan::refused))
+        .zip(&seen)
+        .map(|(connection, seen)| Plan::new(connection, seen, now, args.horizon))
+        .chain(seen.iter().skip(config.connections.len()).map(Plan::refused))
         .collect();
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "connections": plans }))?;
@@ -35,9 +34,10 @@ pub async fn run(config: &Config, args: &PlanArgs, out: &mut impl Write) -> anyh
     } else {
         table::write(&plans, args.horizon, out)?;
     }
-    let unseen = reports
+    let unseen = seen
         .iter()
-        .any(|report| report.standing.kind == Kind::Unknown || report.standing.reason == Reason::CannotObserve);
+        .map(|seen| &seen.report.standing)
+        .any(|standing| standing.kind == Kind::Unknown || standing.reason == Reason::CannotObserve);
     Ok(if unseen { Exit::Failed } else { Exit::Done })
 }
 
@@ -51,6 +51,12 @@ struct Plan {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
+    /// When that was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen_at: Option<Timestamp>,
+    /// By whom, where it was not looked at just now.
+    #[serde(skip)]
+    seen_by: Option<String>,
     /// When a running daemon looks next: at the next tick of `check`, or earlier, when something is to happen before that.
     next_look: Option<Timestamp>,
     /// Nobody is asked for a token: a person brings it.
@@ -104,8 +110,10 @@ struct Coming {
 
 impl Plan {
     /// Of a connection whose configuration cannot be used, nothing can be planned.
-    fn refused(report: &Report) -> Self {
+    fn refused(Seen { report, .. }: &Seen) -> Self {
         Self {
+            seen_at: None,
+            seen_by: None,
             connection: report.connection.clone(),
             now: report.standing.sentence(),
             error: report.standing.error.clone(),
@@ -123,15 +131,16 @@ impl Plan {
         }
     }
 
-    fn new(connection: &ConnectionConfig, report: &Report, now: Timestamp, horizon: TimeDelta) -> Self {
+    fn new(connection: &ConnectionConfig, seen: &Seen, now: Timestamp, horizon: TimeDelta) -> Self {
+        let report = &seen.report;
         let policy = &connection.policy;
         let token = report.token.as_ref();
         let until = now.checked_add_signed(horizon).unwrap_or(Timestamp::MAX_UTC);
         let rotations = token.map_or_else(Vec::new, |token| {
-            forecast::rotations(policy, &token.note, report.held_until, now, Timestamp::MAX_UTC.min(until))
+            forecast::rotations(policy, &token.note(), report.held_until, now, Timestamp::MAX_UTC.min(until))
         });
         // The next one is told however far away it is.
-        let next = token.and_then(|token| forecast::next(policy, &token.note, report.held_until, now));
+        let next = token.and_then(|token| forecast::next(policy, &token.note(), report.held_until, now));
         let mode = if token.is_some() { policy.mode } else { Mode::Overlap };
         let begins = (report.standing.action == "rotate").then_some(report.standing.reason);
         let next = match (next, begins) {
@@ -149,6 +158,8 @@ impl Plan {
             now: report.standing.sentence(),
             error: report.standing.error.clone(),
             remedy: report.standing.remedy.clone(),
+            seen_at: report.seen_at,
+            seen_by: seen.by(),
             next_look: report.standing.next.into_iter().chain(tick).min().map(|at| at.max(now)),
             supplied: policy.supplied,
             steps: if policy.supplied { Vec::new() } else { steps::of(policy, mode) },

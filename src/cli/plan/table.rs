@@ -37,6 +37,9 @@ fn details(plan: &Plan, horizon: TimeDelta, out: &mut impl Write) -> io::Result<
     if let Some(remedy) = &plan.remedy {
         writeln!(out, "  to do: {remedy}")?;
     }
+    if let Some(by) = &plan.seen_by {
+        writeln!(out, "  {by}")?;
+    }
     if plan.afterwards.is_empty() {
         return Ok(());
     }

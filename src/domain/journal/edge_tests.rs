@@ -55,6 +55,18 @@ fn the_last_number_that_a_journal_reaches_is_no_damage() {
 }
 
 #[test]
+fn a_retry_of_which_either_moment_is_nobodys_honest_entry_is_as_if_it_were_not_there() {
+    let read = |retry: RetryNote| match Label::parse(&Labels { retry: Some(retry), ..full() }.to_tags()) {
+        Label::Ours(labels) => labels.retry.is_some(),
+        other => panic!("{other:?}"),
+    };
+    let (honest, wild) = (at(4), chrono::DateTime::<chrono::Utc>::MAX_UTC - chrono::TimeDelta::days(9999));
+    let retry = |not_before, in_need| read(RetryNote { attempts: 4, not_before, in_need });
+    assert!(retry(honest, None) && retry(honest, Some(honest)));
+    assert!(!retry(wild, None) && !retry(wild, Some(honest)) && !retry(honest, Some(wild)));
+}
+
+#[test]
 fn only_a_placeholder_and_a_rejected_version_may_hold_no_token() {
     let whole = [Stage::Placeholder, Stage::Rejected, Stage::Pending, Stage::Current].map(|stage| {
         let read = Label::parse(&Labels { token: None, ..labels(stage, 1) }.to_tags());

@@ -1,0 +1,140 @@
+//! The last look of the daemon at each connection, for commands that need none of their own: kept as it is told, in about a
+//! kilobyte each.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::Bound;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::engine::Report;
+use crate::engine::fleet::Identity;
+
+/// What the daemon tends, and how it stood last.
+#[derive(Debug, Default)]
+pub struct Looks {
+    all: Mutex<BTreeMap<Box<str>, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    identity: Identity,
+    /// None before the first look, and while the connection looks and acts: what was so may not be so any more.
+    report: Option<Box<RawValue>>,
+}
+
+/// How a connection stood when the daemon looked last; `R` is its report.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LastLook<R> {
+    /// The connection.
+    pub connection: String,
+    /// As which configuration the daemon tends it: [`told`] of its identity.
+    pub identity: String,
+    /// None while it is being looked at.
+    pub report: Option<R>,
+}
+
+/// An identity as it is told: 64 hexadecimal digits.
+pub fn told(identity: &Identity) -> String {
+    identity.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // A string takes everything.
+        text
+    })
+}
+
+impl Looks {
+    /// A connection is tended from now on, configured like this.
+    pub fn expect(&self, connection: &str, identity: Identity) {
+        self.with(|all| all.insert(connection.into(), Entry { identity, report: None }));
+    }
+
+    /// What is known of it may not be so any more.
+    pub fn begins(&self, connection: &str) {
+        self.with(|all| {
+            if let Some(entry) = all.get_mut(connection) {
+                entry.report = None;
+            }
+        });
+    }
+
+    /// It has been looked at.
+    pub fn saw(&self, report: &Report) {
+        let told = to_raw_value(report).ok();
+        self.with(|all| {
+            if let Some(entry) = all.get_mut(report.connection.as_str()) {
+                entry.report = told;
+            }
+        });
+    }
+
+    /// It is no longer tended.
+    pub fn forget(&self, connection: &str) {
+        self.with(|all| all.remove(connection));
+    }
+
+    /// At most so many connections in the order of their names, from the first whose name comes after this one.
+    pub fn page(&self, after: &str, most: usize) -> Vec<LastLook<Box<RawValue>>> {
+        let told = |(name, entry): (&Box<str>, &Entry)| LastLook {
+            connection: name.to_string(),
+            identity: told(&entry.identity),
+            report: entry.report.clone(),
+        };
+        self.with(|all| all.range::<str, _>((Bound::Excluded(after), Bound::Unbounded)).take(most).map(told).collect())
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<Box<str>, Entry>) -> T) -> T {
+        act(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Identity = [1; 32];
+
+    fn looks(names: &[&str]) -> Looks {
+        let looks = Looks::default();
+        for name in names {
+            looks.expect(name, ONE);
+            looks.saw(&Report::refused(name, format!("{name} cannot be read")));
+        }
+        looks
+    }
+
+    fn errors(looks: &Looks) -> Vec<Option<String>> {
+        let read = |raw: Box<RawValue>| serde_json::from_str::<Report>(raw.get()).unwrap().standing.error.unwrap();
+        looks.page("", 9).into_iter().map(|look| look.report.map(read)).collect()
+    }
+
+    #[test]
+    fn what_was_seen_is_told_until_the_next_look_begins_and_what_that_sees_from_its_end() {
+        let looks = looks(&["a"]);
+        assert_eq!(errors(&looks), [Some("a cannot be read".to_owned())]);
+        looks.begins("a");
+        assert_eq!(errors(&looks), [None]);
+        looks.saw(&Report::refused("a", "still not".to_owned()));
+        assert_eq!(errors(&looks), [Some("still not".to_owned())]);
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_connection_that_is_not_tended_or_has_been_configured_anew() {
+        let looks = looks(&["a", "b"]);
+        looks.forget("a");
+        looks.saw(&Report::refused("a", "its loop was ending".to_owned()));
+        looks.expect("b", [2; 32]);
+        assert_eq!(errors(&looks), [None]);
+        assert_eq!(looks.page("", 9)[0].identity, "02".repeat(32));
+    }
+
+    #[test]
+    fn pages_follow_each_other_by_name_without_gap_or_overlap() {
+        let looks = looks(&["c", "a", "b"]);
+        let names = |after| looks.page(after, 2).into_iter().map(|look| look.connection).collect::<Vec<_>>();
+        assert_eq!(names(""), ["a", "b"]);
+        assert_eq!(names("b"), ["c"]);
+        assert!(names("c").is_empty());
+    }
+}
