@@ -76,12 +76,15 @@ impl Looks {
 
     /// At most so many connections in the order of their names, from the first whose name comes after this one.
     pub fn page(&self, after: &str, most: usize) -> Vec<LastLook<Box<RawValue>>> {
-        let told = |(name, entry): (&Box<str>, &Entry)| LastLook {
-            connection: name.to_string(),
-            identity: told(&entry.identity),
-            report: entry.report.clone(),
-        };
-        self.with(|all| all.range::<str, _>((Bound::Excluded(after), Bound::Unbounded)).take(most).map(told).collect())
+        self.with(|all| {
+            let coming = all.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+            let told = coming.take(most).map(|(name, entry)| LastLook {
+                connection: name.to_string(),
+                identity: told(&entry.identity),
+                report: entry.report.clone(),
+            });
+            told.collect()
+        })
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<Box<str>, Entry>) -> T) -> T {
