@@ -74,13 +74,13 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     if !daemon.clock_is_set(&config, &mut signals).await {
         return Ok(());
     }
-    daemon.apply(&config).await?;
+    let (connections, refused) = (config.connections.len(), config.refused.clone());
+    daemon.apply(config).await?;
     daemon.manager.ready();
-    for refused in &config.refused {
+    for refused in refused {
         daemon.manager.report(&Report::refused(&refused.name, refused.problems.to_string()));
     }
-    tracing::info!(connections = config.connections.len(), "ready");
-    drop(config); // Of many connections it is the larger part of what they take.
+    tracing::info!(connections, "ready");
     daemon.watch(&mut signals).await;
     daemon.control.refuse();
     daemon.end(&mut signals).await;
@@ -110,13 +110,14 @@ impl Daemon {
     }
 
     /// Brings the fleet in step with a configuration: what has not changed is not touched.
-    async fn apply(&mut self, config: &Config) -> anyhow::Result<()> {
-        let app = App::build(config, self.shared.clone())?;
-        // Everything that can fail comes first, so that a configuration that fails changes nothing.
+    async fn apply(&mut self, config: Config) -> anyhow::Result<()> {
+        let app = App::build(&config, self.shared.clone())?;
+        // Everything that can fail comes first, so that a configuration that fails changes nothing. What is told of each
+        // connection is dropped as soon as it is made: of many it takes as much as they do.
         let mut wanted = BTreeMap::new();
-        for connection in &config.connections {
-            let make = counted(&self.loops, app.maker(connection)?);
-            let made = (app.identity(connection), make, connection.check.as_str().to_owned());
+        for connection in config.connections {
+            let make = counted(&self.loops, app.maker(&connection)?);
+            let made = (app.identity(&connection), make, connection.check.as_str().to_owned());
             wanted.insert(connection.name.to_string(), made);
         }
         app.limit_rotations();
@@ -150,7 +151,7 @@ impl Daemon {
 
     /// The same, while the service manager hears that the process lives: a connection that is changed in the middle of a
     /// rotation brings it to a safe point first, which may take minutes.
-    async fn apply_watched(&mut self, config: &Config) -> anyhow::Result<()> {
+    async fn apply_watched(&mut self, config: Config) -> anyhow::Result<()> {
         let manager = Arc::clone(&self.manager);
         let mut interval = tokio::time::interval(manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
         let mut applied = std::pin::pin!(self.apply(config));
@@ -172,17 +173,18 @@ impl Daemon {
                 }
                 false
             }
-            Ok(loaded) => match self.apply_watched(&loaded.config).await {
-                Ok(()) => {
-                    tracing::info!(connections = loaded.config.connections.len(), "the configuration was read again");
-                    true
+            Ok(Loaded { config, .. }) => {
+                let connections = config.connections.len();
+                let applied = self.apply_watched(config).await;
+                match &applied {
+                    Ok(()) => tracing::info!(connections, "the configuration was read again"),
+                    Err(error) => {
+                        let error = crate::engine::chain(error.as_ref());
+                        tracing::error!(%error, "the new configuration cannot be used; the old one stays");
+                    }
                 }
-                Err(error) => {
-                    let error = crate::engine::chain(error.as_ref());
-                    tracing::error!(%error, "the new configuration cannot be used; the old one stays");
-                    false
-                }
-            },
+                applied.is_ok()
+            }
             Err(problems) => {
                 tracing::error!(%problems, "the new configuration is refused; the old one stays");
                 false

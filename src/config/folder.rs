@@ -38,7 +38,7 @@ impl Piece {
         let unreadable =
             |what: &String| vec![Problem { place: Place::File(self.path.clone()), key: None, what: what.clone() }];
         let text = self.text.as_ref().map_err(unreadable)?;
-        let (source, problems) = Source::new(&self.path, text, &Environment::default());
+        let (source, problems) = Source::new(&self.path, text, None, &Environment::default());
         source.ok_or(problems)
     }
 }

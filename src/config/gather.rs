@@ -8,13 +8,13 @@ use super::problem::Problem;
 use super::raw::{Report, Section};
 use super::source::{Key, Source};
 use super::{
-    Config, ConfigErrors, ConnectionConfig, Environment, Folder, Loaded, Refused, azure, connection, cross, folder,
-    http, policy, process, scalar,
+    Config, ConfigErrors, ConnectionConfig, Environment, Folder, Loaded, Refused, apart, azure, connection, cross,
+    folder, http, policy, process, scalar,
 };
 
 /// Reads everything.
 pub(super) fn parse(file: &Path, text: &str, environment: &Environment) -> Result<Loaded, ConfigErrors> {
-    let (source, problems) = Source::new(file, text, environment);
+    let (source, problems) = Source::new(file, text, apart::take(text), environment);
     let Some(source) = source else { return Err(ConfigErrors::new(problems)) };
     let report = Report::new(&source, problems);
     let path = file.parent().unwrap_or(Path::new(""));
@@ -152,7 +152,7 @@ fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> O
     let (suffix, azure) = azure?;
     let base = root.table("policy", policy::Draft::read)?;
     let common = Common { sandboxed: folder.sandboxed, suffix, base };
-    let candidates = root.tables("connections", |section| Some(common.of_table(section, folder.path)));
+    let candidates = root.connections(|section| Some(common.of_table(section, folder.path)));
     let candidates = candidates.into_iter().flatten().collect();
     let config = azure.zip(http).zip(log).zip(rotations).map(|(((azure, http), log), rotations)| {
         let (connections, refused) = (Vec::new(), Vec::new());

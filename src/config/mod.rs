@@ -9,6 +9,7 @@
 //! Lists of tables (`[[connections]]`) can be set in the file only. Relative paths count from the folder of the file that
 //! they stand in.
 
+mod apart;
 mod auth;
 mod azure;
 mod blot;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use ::config::{Map, Value, ValueKind};
 
+use super::apart::CONNECTIONS;
 use super::blot::names_a_secret;
 use super::problem::{Place, Problem};
 use super::source::{Key, Part, Source};
@@ -70,6 +71,13 @@ impl<'a> Report<'a> {
     }
 }
 
+fn table_of(value: &Value) -> Option<&Map<String, Value>> {
+    match &value.kind {
+        ValueKind::Table(table) => Some(table),
+        _ => None,
+    }
+}
+
 fn of_variable(name: &str, what: impl Into<String>) -> Problem {
     Problem { place: Place::Variable(name.to_owned()), key: None, what: what.into() }
 }
@@ -84,11 +92,14 @@ pub(super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// Reads the whole tree.
-    pub fn read_root<T>(report: &'a Report<'a>, read: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
-        match &report.source.tree.kind {
-            ValueKind::Table(table) => Self::read(report, Key::default(), Some(table), read),
-            _ => Self::read(report, Key::default(), None, read),
+    /// Reads the whole tree. None where there is none, which is then reported.
+    pub fn read_root<T>(report: &Report<'_>, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Option<T> {
+        match report.source.tree() {
+            Ok(tree) => Section::read(report, Key::default(), table_of(&tree), read),
+            Err(problem) => {
+                report.problems.borrow_mut().push(problem);
+                None
+            }
         }
     }
 
@@ -178,6 +189,18 @@ impl<'a> Section<'a> {
             Some(ValueKind::Table(table)) => Self::read(self.report, self.key(name), Some(table), read),
             Some(_) => self.refuse(name, "expected a table"),
         }
+    }
+
+    /// Reads the tables of connections, in the root.
+    pub fn connections<T>(&self, read: impl Fn(&Section<'_>) -> Option<T>) -> Vec<Option<T>> {
+        let mut tables = self.tables(CONNECTIONS, &read);
+        // Either all of them are there, or none.
+        let apart = self.report.source.apart().enumerate();
+        tables.extend(apart.map(|(index, value)| {
+            let key = self.key(CONNECTIONS).element(index);
+            Section::read(self.report, key, value.as_ref().and_then(table_of), &read)
+        }));
+        tables
     }
 
     fn is_no_table(&self, name: &'static str) -> bool {

@@ -9,10 +9,11 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-use ::config::{FileFormat, Value};
+use ::config::{FileFormat, Source as _, Value, ValueKind};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::apart::{Apart, CONNECTIONS};
 use super::problem::{Place, Problem};
 
 /// What every variable of ours begins with. Two underscores, so that `SCIM_ROTATOR_CONFIG` is none of them.
@@ -108,24 +109,32 @@ pub(super) enum Part {
     Value,
 }
 
-/// File and environment, merged.
+/// File and environment.
 pub(super) struct Source<'t> {
     file: &'t Path,
     text: &'t str,
+    /// The same text, where its connections can be read one by one.
+    apart: Option<Apart<'t>>,
     /// Where each key stands: made when somebody asks, since with thousands of connections it takes as much as all the rest.
     spans: OnceCell<BTreeMap<Key, Spans>>,
     /// Dotted key → variable.
     variables: BTreeMap<String, String>,
-    /// The merged tree.
-    pub tree: Value,
+    /// Variable → what it holds.
+    values: ::config::Map<String, String>,
 }
 
 impl<'t> Source<'t> {
-    /// Parses `text`, the content of `file`, and lays the environment over it. Nothing can be said of broken TOML beyond
-    /// its syntax: then the second half of the answer is all there is.
-    pub fn new(file: &'t Path, text: &'t str, environment: &Environment) -> (Option<Self>, Vec<Problem>) {
+    /// Looks through `text`, the content of `file`, and the environment; `apart` is the same text, if its connections are to be
+    /// read one by one. Nothing can be said of broken TOML beyond its
+    /// syntax: then the second half of the answer is all there is.
+    pub fn new(
+        file: &'t Path,
+        text: &'t str,
+        apart: Option<Apart<'t>>,
+        environment: &Environment,
+    ) -> (Option<Self>, Vec<Problem>) {
         let mut problems = Vec::new();
-        let (_, mistakes) = DeTable::parse_recoverable(text);
+        let mistakes = if apart.is_some() { Vec::new() } else { DeTable::parse_recoverable(text).1 };
         for mistake in &mistakes {
             let place = mistake.span().map_or(Place::File(file.to_owned()), |span| Place::of_span(file, text, span));
             problems.push(Problem { place, key: None, what: format!("this is no TOML: {}", mistake.message()) });
@@ -147,26 +156,38 @@ impl<'t> Source<'t> {
             };
             problems.push(Problem { place: Place::Variable(variable.clone()), key: Some(key), what: what.to_owned() });
         }
-        if !mistakes.is_empty() {
-            return (None, problems);
-        }
+        let source = Self { file, text, apart, spans: OnceCell::new(), variables, values };
+        (mistakes.is_empty().then_some(source), problems)
+    }
+
+    /// The file with the environment laid over it, without the connections that are [`apart`](Self::apart). Made anew at
+    /// every call: it is large, and read once.
+    pub fn tree(&self) -> Result<Value, Problem> {
+        let text = self.apart.as_ref().map_or(self.text, |apart| &apart.rest);
+        let environment = ::config::Environment::with_prefix("SCIM_ROTATOR")
+            .prefix_separator("__")
+            .separator("__")
+            .source(Some(self.values.clone()));
         let merged = ::config::Config::builder()
             .add_source(::config::File::from_str(text, FileFormat::Toml))
-            .add_source(
-                ::config::Environment::with_prefix("SCIM_ROTATOR")
-                    .prefix_separator("__")
-                    .separator("__")
-                    .source(Some(values)),
-            )
+            .add_source(environment)
             .build();
-        match merged {
-            Ok(merged) => (Some(Self { file, text, spans: OnceCell::new(), variables, tree: merged.cache }), problems),
-            Err(error) => {
-                let what = format!("the file cannot be read as a configuration: {error}");
-                problems.push(Problem { place: Place::File(file.to_owned()), key: None, what });
-                (None, problems)
+        merged.map(|merged| merged.cache).map_err(|error| {
+            let what = format!("the file cannot be read as a configuration: {error}");
+            Problem { place: Place::File(self.file.to_owned()), key: None, what }
+        })
+    }
+
+    /// The connections that are not in the tree, each as it is asked for; nothing where they are all in it.
+    pub fn apart(&self) -> impl Iterator<Item = Option<Value>> {
+        let tables = self.apart.iter().flat_map(|apart| &apart.tables);
+        tables.map(|text| {
+            let mut tree = ::config::File::from_str(text, FileFormat::Toml).collect().ok()?;
+            match tree.remove(CONNECTIONS)?.kind {
+                ValueKind::Array(mut tables) => tables.pop(),
+                _ => None,
             }
-        }
+        })
     }
 
     /// Where `key` was written: a variable, a line, or for what is missing the nearest thing around it.

@@ -1,3 +1,4 @@
+mod apart;
 mod azure;
 mod folder;
 

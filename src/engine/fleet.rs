@@ -12,10 +12,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::errands::Errands;
 use super::herd;
 use super::run::{LAST_CHANCE, LONGEST_NAP};
 use super::{Act, Connection, Progress, Report};
@@ -43,9 +44,6 @@ pub trait Watcher: Send + Sync {
     fn saw(&self, report: &Report);
 }
 
-/// A person's order, and where the outcome is awaited.
-type Errand = Box<(Order, oneshot::Sender<Report>)>;
-
 /// A connection and the loop that tends it.
 pub struct Member {
     /// What tells whether a reload changed it.
@@ -53,7 +51,7 @@ pub struct Member {
     wake: Arc<Notify>,
     progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
     stop: CancellationToken,
-    errands: mpsc::UnboundedSender<Errand>,
+    errands: Arc<Errands>,
     task: JoinHandle<()>,
 }
 
@@ -84,7 +82,7 @@ impl Fleet {
         let wake = Arc::new(Notify::new());
         let stop = CancellationToken::new();
         let progress = Arc::new(Mutex::new(None));
-        let (errands, orders) = mpsc::unbounded_channel();
+        let errands = Arc::<Errands>::default();
         let task = tokio::spawn(tend_for_ever(
             name.clone(),
             (make, after),
@@ -92,7 +90,7 @@ impl Fleet {
             (stop.clone(), self.ending.clone()),
             Arc::clone(&progress),
             Arc::clone(&self.watcher),
-            orders,
+            Arc::clone(&errands),
         ));
         self.members.insert(name, Member { identity, wake: Arc::clone(&wake), progress, stop, errands, task });
         wake
@@ -107,7 +105,7 @@ impl Fleet {
     /// is no such connection; the receiver fails when the connection ends before the order is carried out.
     pub fn order(&self, name: &str, order: Order) -> Option<oneshot::Receiver<Report>> {
         let (outcome, receiver) = oneshot::channel();
-        self.members.get(name)?.errands.send(Box::new((order, outcome))).ok()?;
+        self.members.get(name).filter(|member| !member.task.is_finished())?.errands.add((order, outcome));
         Some(receiver)
     }
 
@@ -152,7 +150,7 @@ async fn tend_for_ever(
     (stop, ending): (CancellationToken, CancellationToken),
     progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
     watcher: Arc<dyn Watcher>,
-    mut orders: mpsc::UnboundedReceiver<Errand>,
+    errands: Arc<Errands>,
 ) {
     loop {
         let connection = Box::new(make(stop.clone()).calm());
@@ -160,7 +158,7 @@ async fn tend_for_ever(
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&doing));
         let tended = tokio::select! {
             biased;
-            tended = AssertUnwindSafe(Box::pin(tend(connection, after, &wake, &stop, &*watcher, &mut orders))).catch_unwind() => tended,
+            tended = AssertUnwindSafe(Box::pin(tend(connection, after, &wake, &stop, &*watcher, &errands))).catch_unwind() => tended,
             () = out_of_time(&ending) => return leave(&name, &doing),
         };
         if tended.is_ok() || stop.is_cancelled() {
@@ -202,13 +200,13 @@ async fn tend(
     wake: &Notify,
     stop: &CancellationToken,
     watcher: &dyn Watcher,
-    orders: &mut mpsc::UnboundedReceiver<Errand>,
+    errands: &Errands,
 ) {
     let mut next: BoxFuture<'static, ()> = Box::pin(herd::wait(after));
     loop {
         let errand = tokio::select! {
             () = stop.cancelled() => break,
-            Some(errand) = orders.recv() => Some(errand),
+            errand = errands.next() => Some(errand),
             () = wake.notified() => None,
             () = connection.called() => None,
             () = &mut next => None,
@@ -216,8 +214,7 @@ async fn tend(
         watcher.begins(&connection.spec().name);
         // What comes of a look is told and not kept: most of the time there are many connections that wait.
         let look = match errand {
-            Some(errand) => {
-                let (order, outcome) = *errand;
+            Some((order, outcome)) => {
                 let look = Box::pin(connection.obey(order)).await;
                 // Whoever asked may have gone; it is done all the same.
                 let _gone = outcome.send(look.report.clone());
@@ -301,7 +298,7 @@ mod tests {
                 pulse.map(|ago| Arc::new(Progress::default().stood_still(Duration::from_secs(ago)))),
             )),
             stop: CancellationToken::new(),
-            errands: mpsc::unbounded_channel().0,
+            errands: Arc::default(),
             task: tokio::spawn(std::future::ready(())),
         };
         let members = pulses.iter().map(member).enumerate().map(|(n, member)| (n.to_string(), member)).collect();

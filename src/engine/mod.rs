@@ -5,6 +5,7 @@
 
 mod adopt;
 mod cutover;
+mod errands;
 mod experiment;
 mod failure;
 mod fence;

@@ -141,3 +141,12 @@ fn the_files_of_the_folder_take_the_defaults_of_the_file_and_their_paths_count_f
     let secret = config.connections[0].issuer.greenlake().unwrap().auth.secret_file().unwrap().path().to_owned();
     assert_eq!(secret, place.folder.path().join("connections.d/s1"));
 }
+
+#[test]
+fn a_file_of_the_folder_that_holds_tables_of_connections_is_refused_for_it() {
+    let place = Place::new(&[("c1.toml", &piece(1)), ("c2.toml", &format!("{}{}", piece(2), connection(3)))]);
+    let loaded = place.load(HEAD).unwrap();
+    assert_eq!(names(&loaded.config), ["c1"]);
+    let refused = refused(&loaded.config);
+    assert!(refused[0].1.contains("connections: is unknown here"), "{refused:?}");
+}
