@@ -26,7 +26,7 @@ use crate::edge::way::HttpWays;
 use crate::engine::fleet::{Identity, Make};
 use crate::engine::{Connection, Limits, Ports, Spec, Tenants, Turns};
 use crate::first_contact;
-use crate::ports::{Clock, Issuer};
+use crate::ports::{Clock, Issuer, Vault};
 use crate::sane_clock::SaneClock;
 
 /// What connections know of each other, across reloads.
@@ -142,18 +142,23 @@ impl App {
     }
 
     fn ports(&self, config: &ConnectionConfig) -> anyhow::Result<Ports> {
-        let ConnectionConfig { issuer, vault, entra, .. } = config;
-        let keyvault = KeyVaultOptions { url: vault.url.clone(), secret: vault.secret.clone() };
+        let ConnectionConfig { issuer, entra, .. } = config;
         let (http, clock) = (&self.http, &self.clock);
         Ok(Ports {
             issuer: self.issuer(issuer)?,
-            vault: Arc::new(KeyVault::new(keyvault, Arc::clone(&self.vaults))?),
+            vault: self.vault(config)?,
             provisioner: Arc::new(self.graph(entra)?),
             probe: Arc::new(ScimProbe::new(ScimOptions { tenant_url: entra.tenant_url.clone() }, http.clone())),
             clock: Arc::clone(clock),
             tenants: Arc::clone(&self.shared.tenants),
             turns: Arc::clone(&self.shared.turns),
         })
+    }
+
+    /// The vault alone: for who only looks back.
+    pub fn vault(&self, config: &ConnectionConfig) -> anyhow::Result<Arc<dyn Vault>> {
+        let options = KeyVaultOptions { url: config.vault.url.clone(), secret: config.vault.secret.clone() };
+        Ok(Arc::new(KeyVault::new(options, Arc::clone(&self.vaults))?))
     }
 
     /// What a first contact is made with; none where nobody can be asked for a token.

@@ -20,6 +20,7 @@ Begin here:
   scim-rotator run                   do it for years (systemd, container)
   scim-rotator status                which token lives how long, and what comes next
   scim-rotator plan                  when each rotates, why then, what it will do, and what a year brings; changes nothing
+  scim-rotator history NAME          what was done, when and why, how long it took; from the vault alone, changes nothing
   scim-rotator doctor NAME --first-contact    learn what HPE and Entra document nowhere, by one rotation; asks first
 
 When a person wants something (each goes through the running daemon, or does it itself where none runs):
@@ -100,6 +101,12 @@ pub enum Command {
     /// of a rotation and what each needs to be allowed to; and all rotations within the horizon. Changes nothing, asks HPE for
     /// nothing.
     Plan(PlanArgs),
+
+    /// Show what was done so far, newest first: when, why, how long it took, and what became of each token.
+    ///
+    /// All of it is read from the versions of the secret and their tags, without any value; only the vault is asked, and
+    /// nothing is changed. Who gave an order and why an attempt failed stands in no tag, but in the log.
+    History(HistoryArgs),
 
     /// Walk every hop of a connection, and say of each whether it is well, by what that is seen, and what mends it.
     ///
@@ -192,6 +199,17 @@ pub struct LookArgs {
     /// Ask Key Vault and Microsoft Graph now, whatever the running daemon saw at its last look.
     #[arg(long)]
     pub fresh: bool,
+}
+
+/// `history NAME`.
+#[derive(Clone, Debug, Args)]
+pub struct HistoryArgs {
+    /// The connection, as the configuration names it.
+    pub name: String,
+
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `doctor [NAME]`.
@@ -328,7 +346,12 @@ impl Cli {
     pub fn verbosity(&self) -> Verbosity {
         let answers = matches!(
             self.command,
-            Command::Check(_) | Command::Status(_) | Command::Plan(_) | Command::Doctor(_) | Command::Config(_)
+            Command::Check(_)
+                | Command::Status(_)
+                | Command::Plan(_)
+                | Command::History(_)
+                | Command::Doctor(_)
+                | Command::Config(_)
         );
         Verbosity::new(self.verbose, self.quiet.max(u8::from(answers && self.verbose == 0)))
     }
@@ -411,6 +434,7 @@ mod tests {
             "check",
             "status",
             "plan",
+            "history",
             "doctor",
             "rotate",
             "adopt",

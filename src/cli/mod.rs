@@ -10,6 +10,7 @@ pub mod config_check;
 mod doctor;
 pub mod exit;
 mod first_contact;
+mod history;
 mod hold;
 mod look;
 mod once;
@@ -28,8 +29,8 @@ use std::path::PathBuf;
 use clap::Parser as _;
 
 pub use args::{
-    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, DoctorArgs, HoldArgs, LookArgs, OnceArgs, PlanArgs, ReleaseArgs,
-    RotateArgs, RunArgs, StatusArgs,
+    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, DoctorArgs, HistoryArgs, HoldArgs, LookArgs, OnceArgs, PlanArgs,
+    ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
 };
 pub use exit::Exit;
 
@@ -105,6 +106,7 @@ fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<
             Command::Check(args) => check::run(&config, &args, &mut out).await,
             Command::Status(args) => status::run(&config, &args, &mut out).await,
             Command::Plan(args) => plan::run(&config, &args, &mut out).await,
+            Command::History(args) => history::run(&config, &args, &mut out).await,
             Command::Doctor(args) => doctor::run(&config, &args, &mut out).await,
             Command::Rotate(args) => rotate::run(&config, &args, &mut out).await,
             Command::Adopt(args) => adopt::run(&config, &args, &mut out).await,

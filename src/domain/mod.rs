@@ -8,6 +8,7 @@ pub mod claims;
 pub mod cron;
 pub mod decide;
 pub mod forecast;
+pub mod history;
 pub mod job;
 pub mod journal;
 pub mod order;

@@ -17,7 +17,7 @@ const LONGEST_LIFE: TimeDelta = TimeDelta::days(3653);
 impl Run<'_> {
     /// A version that somebody else stored becomes a pending one of ours, if it looks like a token that we do not have.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "adopt"))]
-    pub async fn adopt(&self, version: &VersionId, seen: &Observed) -> Result<(), Halt> {
+    pub async fn adopt(&self, version: &VersionId, seen: &Observed, reason: Reason) -> Result<(), Halt> {
         self.progress.enter("take over the token that stands in the vault");
         let token = match self.ports.vault.read(version).await {
             Ok(token) => Some(token),
@@ -37,6 +37,7 @@ impl Run<'_> {
             _ => Stage::Rejected,
         };
         let labels = self.supplied_labels(stage, seen.journal.next_seq(), note);
+        let labels = if stage == Stage::Pending { labels.because(reason) } else { labels };
         let mut record = Record { id: version.clone(), labels: labels.clone() };
         self.write(&mut record, |l| *l = labels).await
     }
@@ -50,6 +51,7 @@ impl Run<'_> {
         let seq = seen.journal.next_seq();
         let rotation = self.rotation_id(seq);
         let labels = Labels { seq, rotation, intent: None, pause: None, hold: None, ..current.labels.clone() };
+        let labels = labels.because(Reason::LatestIsAnother);
         let expires = labels.token.as_ref().and_then(|note| note.expiry).map(|expiry| expiry.at);
         self.store_version(Some(token), &labels, expires, PATIENCE).await.map(drop)
     }
@@ -63,6 +65,7 @@ impl Run<'_> {
         let note = rejected.and_then(|e| e.labels.token.clone());
         let expires = note.as_ref().and_then(|note| note.expiry).map(|expiry| expiry.at);
         let labels = self.supplied_labels(Stage::Pending, seen.journal.next_seq(), note);
+        let labels = labels.because(Reason::TookEffectLate);
         self.store_version(Some(token), &labels, expires, PATIENCE).await.map(drop)
     }
 
@@ -80,7 +83,7 @@ impl Run<'_> {
         }
         let seq = seen.journal.next_seq();
         let expires = note.expiry.map(|expiry| expiry.at);
-        let labels = self.supplied_labels(Stage::Pending, seq, Some(note));
+        let labels = self.supplied_labels(Stage::Pending, seq, Some(note)).because(Reason::Ordered);
         self.store_version(Some(token.clone()), &labels, expires, PATIENCE).await.map(drop)
     }
 

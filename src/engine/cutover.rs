@@ -246,6 +246,7 @@ impl Run<'_> {
         let put = self.provision_and_verify(token, place).await?;
         let again = (reason == Reason::StillUnproven).then_some(put);
         self.write(&mut current, |labels| {
+            labels.proof.first = labels.proof.first.or(labels.proof.provisioned);
             labels.proof.provisioned = Some(put);
             labels.proof.confirmed = None;
             labels.proof.again = labels.proof.again.or(again);
@@ -268,7 +269,7 @@ impl Run<'_> {
     async fn undo(&self, held: &mut Held, old: &Old, fence: Option<&mut Record>) -> Result<(), Halt> {
         self.progress.enter("put the refused token aside");
         if let Some(mut record) = held.record() {
-            self.write(&mut record, |labels| labels.stage = Stage::Rejected).await?;
+            self.write(&mut record, |labels| labels.put_aside(Reason::NewTokenRefused)).await?;
             held.labels = record.labels;
         }
         let Some(last_good) = old.token.as_ref().filter(|_| !old.dead) else {

@@ -402,7 +402,7 @@ impl Connection {
                 let _turn = Turn::at_once(run);
                 run.resume(version, seen).instrument(tracing::error_span!("rotation", %version)).await
             }
-            Decision::Adopt { version, .. } => run.adopt(version, seen).await,
+            Decision::Adopt { version, reason } => run.adopt(version, seen, *reason).await,
             Decision::Reinstate { version, .. } => run.reinstate(version, seen).await,
             Decision::Restate { .. } => run.restate(seen).await,
             Decision::Provision { reason } => run.provision_again(seen, *reason).await,

@@ -300,7 +300,8 @@ impl Run<'_> {
     pub async fn store_last_good(&self, token: &Token, rejected: &Labels) -> Result<Labels, Halt> {
         let journal = self.still_ours(rejected).await?;
         let current = journal.current().ok_or_else(|| self.taken_over())?;
-        let mut labels = Labels { seq: rejected.seq + 1, intent: None, ..current.labels.clone() };
+        let labels = Labels { seq: rejected.seq + 1, intent: None, ..current.labels.clone() };
+        let mut labels = labels.because(Reason::NewTokenRefused);
         labels.stage = Stage::Current;
         (labels.pause, labels.hold) = (None, None);
         labels.rotation = self.rotation_id(labels.seq);
@@ -319,7 +320,7 @@ impl Run<'_> {
         let (reason, error) = (Reason::PendingUnreadable, super::halt::chain(&halt));
         tracing::error!(%version, %reason, error, "{}", reason.sentence());
         let mut record = Record { id: version.clone(), labels: labels.clone() };
-        self.write(&mut record, |labels| labels.stage = Stage::Rejected).await
+        self.write(&mut record, |labels| labels.put_aside(reason)).await
     }
 
     async fn read_pending(&self, version: &VersionId, labels: &Labels) -> Result<Token, Halt> {

@@ -20,6 +20,7 @@ mod federated;
 mod first_contact;
 mod fleet;
 mod folder;
+mod history;
 mod hung;
 mod identity;
 mod kill;

@@ -55,7 +55,7 @@ fn label(world: &mut World) {
     let made = world.now();
     let expiry = Some(Expiry { at: made + LIFE, source: ExpirySource::Field });
     let note = TokenNote::new(&token, made, expiry);
-    let proof = Proof { provisioned: Some(made), again: None, confirmed: Some(made), proven: Some(made) };
+    let proof = Proof { provisioned: Some(made), confirmed: Some(made), proven: Some(made), ..Proof::default() };
     let labels = Labels { proof, ..Labels::new(Stage::Current, 1, "000000000001".to_owned(), Some(note)) };
     let (secret, id) = (world.settings.secret.clone(), world.versions()[0].id.clone());
     let patch = Patch { tags: Some(labels.to_tags()), ..Patch::default() };

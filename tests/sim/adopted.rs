@@ -46,6 +46,10 @@ async fn a_token_that_is_new_to_us_is_taken_over_when_somebody_stores_it() {
     assert_eq!(world.saved_token(), Some(3));
     let stages = world.versions().iter().map(|stored| stored.tags.get("stage").map(String::as_str));
     assert!(stages.clone().all(|stage| stage == Some("current")), "{:?}", stages.collect::<Vec<_>>());
+    assert_eq!(
+        world.versions().last().and_then(|stored| stored.tags.get("why")).map(String::as_str),
+        Some("SuppliedToken")
+    );
 }
 
 #[tokio::test]
@@ -62,6 +66,7 @@ async fn the_current_token_that_is_stored_again_carries_its_proof_and_no_record_
     };
     let [Label::Ours(before), .., Label::Ours(note), Label::Ours(again)] = &labels[2..] else { panic!("{labels:?}") };
     assert_eq!((note.stage, again.stage), (Stage::Rejected, Stage::Current));
+    assert_eq!((note.why.as_deref(), again.why.as_deref()), (None, Some("LatestIsAnother")));
     assert!(again.seq == note.seq + 1 && again.rotation != before.rotation);
     assert_eq!((&again.token, again.proof), (&before.token, before.proof));
     assert!(before.hold.is_some() && again.hold.is_none(), "the hold stands where it was written");

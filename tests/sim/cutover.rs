@@ -151,10 +151,12 @@ async fn a_token_that_stays_unproven_is_written_once_more_after_an_hour_and_then
     let before = calls(&drive, Op::SettingsPut);
     live(&drive, TimeDelta::minutes(70)).await;
     assert_eq!(calls(&drive, Op::SettingsPut), before + 1);
+    let first = proof(&drive, 2).provisioned;
     live(&drive, TimeDelta::hours(10)).await;
     assert_eq!(calls(&drive, Op::SettingsPut), before + 2);
     let proof = proof(&drive, 2);
     assert_eq!((proof.again.is_some(), proof.provisioned), (true, proof.again));
+    assert!(first.is_some() && proof.first == first && proof.again > first, "{proof:?}");
 }
 
 #[tokio::test]

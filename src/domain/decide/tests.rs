@@ -100,7 +100,7 @@ fn version(labels: Labels, created: Timestamp) -> Version {
 }
 
 fn proven() -> Proof {
-    Proof { provisioned: Some(day(0)), again: None, confirmed: Some(day(0)), proven: Some(day(0)) }
+    Proof { provisioned: Some(day(0)), confirmed: Some(day(0)), proven: Some(day(0)), ..Proof::default() }
 }
 
 /// A proven token on day 10: all is well.
@@ -254,7 +254,8 @@ fn a_pending_version_that_is_dead_or_overtaken_is_rejected() {
     overtaken.versions.push(version(labels(Stage::Current, 3, day(2)), day(2)));
     assert!(matches!(
         overtaken.decide(),
-        Decision::Note { labels, reason: Reason::PendingSuperseded, .. } if labels.stage == Stage::Rejected
+        Decision::Note { labels, reason: Reason::PendingSuperseded, .. }
+            if labels.stage == Stage::Rejected && labels.why.as_deref() == Some("PendingSuperseded")
     ));
 }
 

@@ -4,7 +4,7 @@ use super::decision::note;
 use super::{Decision, Facts};
 use crate::domain::Timestamp;
 use crate::domain::attempts::{IssueBound, LONGEST_ASK, issue_bound};
-use crate::domain::journal::{Entry, Stage};
+use crate::domain::journal::Entry;
 use crate::domain::policy::{Bootstrap, Mode};
 use crate::domain::reason::Reason;
 
@@ -20,10 +20,10 @@ pub(super) fn superseded(f: &Facts<'_>) -> Option<Decision> {
     let dead = |e: &Entry<'_>| e.labels.token.as_ref().is_some_and(|token| token.is_over(f.now));
     let disabled = |e: &Entry<'_>| !e.version.enabled;
     if let Some(entry) = f.journal.pending().filter(disabled) {
-        return Some(note(entry, Reason::PendingUnreadable, |labels| labels.stage = Stage::Rejected));
+        return Some(note(entry, Reason::PendingUnreadable, |labels| labels.put_aside(Reason::PendingUnreadable)));
     }
     let entry = f.journal.superseded().or_else(|| f.journal.pending().filter(dead))?;
-    Some(note(entry, Reason::PendingSuperseded, |labels| labels.stage = Stage::Rejected))
+    Some(note(entry, Reason::PendingSuperseded, |labels| labels.put_aside(Reason::PendingSuperseded)))
 }
 
 pub(super) fn backing_off(f: &Facts<'_>) -> Option<Decision> {

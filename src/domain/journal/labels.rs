@@ -1,6 +1,6 @@
 //! What stands on one version, and how it is written as tags.
 //!
-//! Twelve of Key Vault's fifteen tags are used, each at most 256 characters; records of several fields are small JSON
+//! Thirteen of Key Vault's fifteen tags are used, each at most 256 characters; records of several fields are small JSON
 //! objects, so that a person can read them in the portal. A label is never removed, only overwritten: whether a tag write
 //! merges or replaces must not matter.
 
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::notes::{HoldNote, Intent, PauseNote, Proof, RetryNote, Sign, StartNote, TokenNote, is_honest};
-use crate::domain::Timestamp;
+use crate::domain::{Reason, Timestamp};
 
 /// The tags of one version, as the vault keeps them.
 pub type Tags = BTreeMap<String, String>;
@@ -70,6 +70,8 @@ pub struct Labels {
     pub token: Option<TokenNote>,
     /// The rotation that made this version.
     pub rotation: String,
+    /// Why it was stored, where no intent tells; of a rejected version, why it was put aside. The name of a [`Reason`].
+    pub why: Option<String>,
     /// The write-ahead record of a rotation that starts from this version.
     pub intent: Option<Intent>,
     /// The job's pause during that rotation.
@@ -93,6 +95,7 @@ impl Labels {
             seq,
             token,
             rotation,
+            why: None,
             intent: None,
             pause: None,
             retry: None,
@@ -101,6 +104,17 @@ impl Labels {
             hold: None,
             sign: None,
         }
+    }
+
+    /// The same, for this reason.
+    pub fn because(self, reason: Reason) -> Self {
+        Self { why: Some(reason.name().to_owned()), ..self }
+    }
+
+    /// From now on it is never to be used again, for this reason.
+    pub fn put_aside(&mut self, reason: Reason) {
+        self.stage = Stage::Rejected;
+        self.why = Some(reason.name().to_owned());
     }
 
     /// The tags to write. Every tag that this version has ever borne is among them.
@@ -118,6 +132,7 @@ impl Labels {
             }
         };
         put("token", self.token.as_ref().map(json));
+        put("why", self.why.clone());
         put("intent", self.intent.as_ref().map(json));
         put("pause", self.pause.as_ref().map(json));
         put("retry", self.retry.as_ref().map(json));
@@ -158,6 +173,7 @@ impl Labels {
             seq: need("seq")?.parse().map_err(bad("seq"))?,
             token: record(tags, "token")?,
             rotation: need("rotation")?.clone(),
+            why: tags.get("why").cloned(),
             pause: record(tags, "pause")?.or(planned),
             intent,
             retry: lenient(tags, "retry")

@@ -152,6 +152,9 @@ pub struct Sign {
 /// What has been seen of a token at Entra, each once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
+    /// The first PUT, by Graph's clock, where `provisioned` is a later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
     /// The (last) PUT, by Graph's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provisioned: Option<Timestamp>,
@@ -168,7 +171,7 @@ pub struct Proof {
 
 impl Proof {
     pub(super) fn is_honest(&self) -> bool {
-        [self.provisioned, self.again, self.confirmed, self.proven].into_iter().flatten().all(is_honest)
+        [self.first, self.provisioned, self.again, self.confirmed, self.proven].into_iter().flatten().all(is_honest)
     }
 }
 

@@ -25,6 +25,7 @@ fn ours(stage: Stage, seq: u64) -> Version {
 
 fn full() -> Labels {
     Labels {
+        why: Some("PauseOfUnknownOrigin".to_owned()),
         intent: Some(Intent {
             at: at(1),
             mode: Mode::RemoveCurrent,
@@ -34,7 +35,13 @@ fn full() -> Labels {
         }),
         pause: Some(PauseNote { planned: at(1), at: Some(at(2)), ended: Some(at(3)) }),
         retry: Some(RetryNote { attempts: 4, not_before: at(4), in_need: None }),
-        proof: Proof { provisioned: Some(at(5)), again: Some(at(6)), confirmed: Some(at(7)), proven: Some(at(8)) },
+        proof: Proof {
+            first: Some(at(4)),
+            provisioned: Some(at(5)),
+            again: Some(at(6)),
+            confirmed: Some(at(7)),
+            proven: Some(at(8)),
+        },
         started: Some(StartNote { quarantine: at(9), failed: true }),
         hold: Some(HoldNote { until: at(10) }),
         sign: Some(Sign { holder: "a-host-with-quite-a-long-name.example.com-012345/123456".to_owned(), at: at(11) }),

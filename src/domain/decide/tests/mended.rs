@@ -185,7 +185,7 @@ fn a_quarantine_whose_beginning_graph_does_not_tell_is_another_one_once_a_cycle_
 #[test]
 fn an_unproven_token_that_nobody_can_read_is_not_written_once_more_and_puts_no_rotation_off() {
     let mut seen = Seen { now: day(70), ..well() };
-    seen.last().proof = Proof { proven: None, provisioned: Some(day(1)), confirmed: None, again: None };
+    seen.last().proof = Proof { provisioned: Some(day(1)), ..Proof::default() };
     seen.job.last_execution = None;
     assert_eq!(seen.decide(), Decision::Provision { reason: Reason::StillUnproven });
     seen.versions[0].enabled = false;
