@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::config::Config;
 use crate::domain::order::LONGEST_HOLD;
@@ -143,6 +144,18 @@ pub enum Command {
     /// About the configuration itself.
     #[command(subcommand)]
     Config(ConfigCommand),
+
+    /// Print what a shell needs to complete this command line.
+    ///
+    /// Needs no configuration. For bash: `scim-rotator completions bash > /etc/bash_completion.d/scim-rotator`; for zsh into
+    /// `_scim-rotator` in a folder of `fpath`; for fish into `~/.config/fish/completions/scim-rotator.fish`.
+    Completions(CompletionsArgs),
+
+    /// Print the manual page, or write one for each subcommand.
+    ///
+    /// Needs no configuration. `scim-rotator man | man -l -` shows it; `scim-rotator man --dir /usr/local/share/man/man1`
+    /// installs all.
+    Man(ManArgs),
 }
 
 /// `run`.
@@ -294,6 +307,21 @@ pub struct ReleaseArgs {
     pub name: String,
 }
 
+/// `completions SHELL`.
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// `man`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ManArgs {
+    /// Where all pages are written, one for the program and one for each subcommand; the folder is made if need be.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
 fn mode() -> impl TypedValueParser<Value = Mode> {
     PossibleValuesParser::new(["overlap", "remove-current"]).map(|word| match word.as_str() {
         "overlap" => Mode::Overlap,
@@ -441,6 +469,8 @@ mod tests {
             "hold",
             "release",
             "config",
+            "completions",
+            "man",
             "10 due",
             "78 configuration",
             "HUP",

@@ -6,6 +6,7 @@ mod adopt;
 mod args;
 mod check;
 mod columns;
+mod completions;
 pub mod config_check;
 mod doctor;
 pub mod exit;
@@ -13,6 +14,7 @@ mod first_contact;
 mod history;
 mod hold;
 mod look;
+mod man;
 mod once;
 mod order;
 mod plan;
@@ -29,8 +31,8 @@ use std::path::PathBuf;
 use clap::Parser as _;
 
 pub use args::{
-    AdoptArgs, CheckArgs, Cli, Command, ConfigCommand, DoctorArgs, HistoryArgs, HoldArgs, LookArgs, OnceArgs, PlanArgs,
-    ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
+    AdoptArgs, CheckArgs, Cli, Command, CompletionsArgs, ConfigCommand, DoctorArgs, HistoryArgs, HoldArgs, LookArgs,
+    ManArgs, OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
 };
 pub use exit::Exit;
 
@@ -57,6 +59,15 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
+    // What is about the command line itself needs no configuration.
+    let about_itself = match &cli.command {
+        Command::Completions(args) => Some(completions::run(args, &mut io::stdout())),
+        Command::Man(args) => Some(man::run(args, &mut io::stdout())),
+        _ => None,
+    };
+    if let Some(result) = about_itself {
+        return concluded(result);
+    }
     let loaded = match Config::load(&cli.config, &Environment::of_process()) {
         Ok(loaded) => loaded,
         Err(problems) => return complain(Exit::Config, &problems),
@@ -80,6 +91,10 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         }
         command => carry_out(cli.config, loaded.config, command),
     };
+    concluded(result)
+}
+
+fn concluded(result: anyhow::Result<Exit>) -> Exit {
     result.unwrap_or_else(|error| complain(Exit::Failed, &crate::engine::chain(error.as_ref())))
 }
 
@@ -112,7 +127,7 @@ fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<
             Command::Adopt(args) => adopt::run(&config, &args, &mut out).await,
             Command::Hold(args) => hold::run(&config, &args, &mut out).await,
             Command::Release(args) => release::run(&config, &args, &mut out).await,
-            Command::Config(_) => Ok(Exit::Usage),
+            Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::Usage),
         }
     });
     // Whoever asked for the end twice does not wait for a resolver that hangs.

@@ -38,6 +38,7 @@ mod refused_login;
 mod reload;
 mod rotate;
 mod runtime_dir;
+mod shell;
 mod signals;
 mod sigterm;
 mod somebody;
