@@ -66,7 +66,8 @@ pub fn start(log: &Log, verbosity: Verbosity) -> Result<(), TryInitError> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let said = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let colours = terminal && said("NO_COLOR").is_none() && said("TERM").is_none_or(|term| term != "dumb");
     let filter = EnvFilter::new(verbosity.directives(&log.filter));
     subscriber(filter, json, colours, Arc::new(Stderr::new(json))).try_init()?;
     std::panic::set_hook(Box::new(|panic| {

@@ -44,5 +44,6 @@ mod sigterm;
 mod somebody;
 mod stderr;
 mod strangers;
+mod terminal;
 mod turns;
 mod two;
