@@ -123,7 +123,8 @@ pub enum Command {
     ///
     /// At most four tokens are issued in 24 hours, a minute apart, whoever asks. The provisioning job is paused around the
     /// cutover as the policy says. A running daemon carries it out, and goes on with it when this command is ended;
-    /// without one this command takes the lock and does it itself, and SIGTERM ends it as it ends `once`.
+    /// without one this command takes the lock and does it itself, and SIGTERM ends it as it ends `once`. Either way each step
+    /// is told as it begins: at a terminal by one line that is written over, elsewhere by a line each, with `-q` not at all.
     Rotate(RotateArgs),
 
     /// Take over a token that was made by hand.
@@ -370,7 +371,7 @@ pub enum ConfigCommand {
 }
 
 impl Cli {
-    /// How much is logged. A command that answers on standard output logs warnings only, unless asked for more.
+    /// How much is logged. A command that answers on standard output, or tells its steps there, logs warnings only, unless asked for more.
     pub fn verbosity(&self) -> Verbosity {
         let answers = matches!(
             self.command,
@@ -379,6 +380,8 @@ impl Cli {
                 | Command::Plan(_)
                 | Command::History(_)
                 | Command::Doctor(_)
+                | Command::Rotate(_)
+                | Command::Adopt(_)
                 | Command::Config(_)
         );
         Verbosity::new(self.verbose, self.quiet.max(u8::from(answers && self.verbose == 0)))

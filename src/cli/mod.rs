@@ -11,6 +11,7 @@ pub mod config_check;
 mod doctor;
 pub mod exit;
 mod first_contact;
+mod follow;
 mod history;
 mod hold;
 mod look;
@@ -36,6 +37,7 @@ pub use args::{
 };
 pub use exit::Exit;
 
+use self::follow::Follow;
 use crate::config::{Config, Environment, Refused};
 use crate::sane_clock;
 
@@ -89,7 +91,7 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         Command::Config(ConfigCommand::Check) => {
             config_check::report(&loaded, &mut io::stdout()).map_err(anyhow::Error::from)
         }
-        command => carry_out(cli.config, loaded.config, command),
+        command => carry_out(cli.config, loaded.config, command, Follow::choose(cli.quiet > 0)),
     };
     concluded(result)
 }
@@ -99,7 +101,7 @@ fn concluded(result: anyhow::Result<Exit>) -> Exit {
 }
 
 /// The subcommands that look or act, on the one thread that everything runs on.
-fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<Exit> {
+fn carry_out(file: PathBuf, config: Config, command: Command, follow: Follow) -> anyhow::Result<Exit> {
     // The daemon waits for its clock, a command says so and ends.
     if let Some(what) = sane_clock::complaint(crate::app::clock(&config).now()) {
         match &command {
@@ -123,8 +125,8 @@ fn carry_out(file: PathBuf, config: Config, command: Command) -> anyhow::Result<
             Command::Plan(args) => plan::run(&config, &args, &mut out).await,
             Command::History(args) => history::run(&config, &args, &mut out).await,
             Command::Doctor(args) => doctor::run(&config, &args, &mut out).await,
-            Command::Rotate(args) => rotate::run(&config, &args, &mut out).await,
-            Command::Adopt(args) => adopt::run(&config, &args, &mut out).await,
+            Command::Rotate(args) => rotate::run(&config, &args, follow, &mut out).await,
+            Command::Adopt(args) => adopt::run(&config, &args, follow, &mut out).await,
             Command::Hold(args) => hold::run(&config, &args, &mut out).await,
             Command::Release(args) => release::run(&config, &args, &mut out).await,
             Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::Usage),

@@ -3,43 +3,65 @@
 
 use anyhow::{Context as _, anyhow};
 use std::io::Write;
+use std::sync::Arc;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::control::{Ask, Daemon};
+use crate::admin::control::{Ask, Daemon, Step};
 use crate::admin::lock::Lock;
 use crate::admin::outcome::Outcome;
 use crate::app::{App, Shared};
 use crate::cli::exit::Exit;
+use crate::cli::follow::Follow;
 use crate::cli::look::no_such_connection;
 use crate::cli::signals;
 use crate::config::{Config, ConnectionConfig};
 use crate::engine::Report;
 
 /// Has `ask` carried out for the connection of this name, and says what came of it.
-pub async fn carry_out(config: &Config, name: &str, ask: Ask, out: &mut impl Write) -> anyhow::Result<Exit> {
+pub async fn carry_out(
+    config: &Config,
+    name: &str,
+    ask: Ask,
+    follow: Follow,
+    out: &mut impl Write,
+) -> anyhow::Result<Exit> {
     let Some(connection) = config.connections.iter().find(|connection| connection.name.as_str() == name) else {
         return Err(no_such_connection(config, name));
     };
-    let outcome = match Daemon::find(&config.runtime_dir).await? {
-        Some(daemon) => {
-            let pid = daemon.pid();
-            tracing::info!(pid, "the daemon carries it out, and goes on with it even if this command is ended");
-            daemon.ask(name, &ask).await?
+    let daemon = Daemon::find(&config.runtime_dir).await?;
+    if let Some(daemon) = daemon.as_ref().filter(|_| follow != Follow::Silent) {
+        let process = daemon.pid().map(|pid| format!(" (process {pid})")).unwrap_or_default();
+        // Whether or not anybody reads it.
+        let _unread =
+            writeln!(out, "the daemon{process} carries it out, and goes on with it even if this command is ended");
+    }
+    let (told, steps) = mpsc::unbounded_channel();
+    let work = async {
+        match daemon {
+            Some(daemon) => Ok(daemon.ask(name, &ask, &told).await?),
+            None => alone(config, connection, ask, told).await,
         }
-        None => alone(config, connection, ask).await?,
     };
+    let outcome: Outcome = follow.show(&*crate::app::clock(config), steps, work).await?;
     for line in &outcome.says {
         writeln!(out, "{line}")?;
     }
     Ok(if outcome.carried_out { Exit::Done } else { Exit::Failed })
 }
 
-async fn alone(config: &Config, connection: &ConnectionConfig, ask: Ask) -> anyhow::Result<Outcome> {
+async fn alone(
+    config: &Config,
+    connection: &ConnectionConfig,
+    ask: Ask,
+    told: UnboundedSender<Step>,
+) -> anyhow::Result<Outcome> {
     let _lock = Lock::take(&config.runtime_dir).context("no daemon answers, and the work cannot be done here")?;
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
     let app = App::build(config, Shared::default())?;
     let mut connection = app.connection(connection, &shutdown)?;
+    connection.progress().tell(Step::listener(told, Arc::clone(connection.clock())));
     let order = ask.order(connection.clock().now()).map_err(|problem| anyhow!(problem))?;
     let mut report = connection.obey(order.clone()).await.report;
     if let Some(last) = connection.store_unsaved().await {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::errands::Errands;
 use super::herd;
+use super::progress::Listener;
 use super::run::{LAST_CHANCE, LONGEST_NAP};
 use super::{Act, Connection, Progress, Report};
 use crate::domain::{Order, Timestamp};
@@ -107,6 +108,14 @@ impl Fleet {
         let (outcome, receiver) = oneshot::channel();
         self.members.get(name).filter(|member| !member.task.is_finished())?.errands.add((order, outcome));
         Some(receiver)
+    }
+
+    /// Tells somebody of the steps of a connection from now on, if there is such a one.
+    pub fn tell(&self, name: &str, listener: Listener) {
+        let progress = self.members.get(name).map(|member| Arc::clone(&member.progress));
+        if let Some(progress) = progress.and_then(|it| it.lock().unwrap_or_else(PoisonError::into_inner).clone()) {
+            progress.tell(listener);
+        }
     }
 
     /// Every connection looks again, one after the other.

@@ -1,6 +1,7 @@
 //! What the engine is doing, for those who watch: the loop's pulse, the step it is in, and what it did last.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,23 @@ use crate::domain::{Reason, Timestamp};
 #[derive(Debug)]
 pub struct Progress {
     state: Mutex<State>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+/// Told of each step as it begins, until it answers that it has heard enough.
+pub struct Listener(Box<dyn Fn(&'static str) -> bool + Send>);
+
+impl Listener {
+    /// `heard` gets the step's name, and answers whether it wants to hear of the next one. It must not wait.
+    pub fn new(heard: impl Fn(&'static str) -> bool + Send + 'static) -> Self {
+        Self(Box::new(heard))
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -44,7 +62,7 @@ impl Default for Progress {
     fn default() -> Self {
         let pulse = Instant::now();
         let state = State { pulse, step: None, last: None, told_to_end: None, in_memory_only: false };
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), listeners: Mutex::default() }
     }
 }
 
@@ -66,6 +84,12 @@ impl Progress {
             state.step = Some(step);
         });
         tracing::info!(step, "{step}");
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).retain(|listener| (listener.0)(step));
+    }
+
+    /// Tells somebody of the steps from now on.
+    pub fn tell(&self, listener: Listener) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
     /// An action has ended.
@@ -134,6 +158,17 @@ mod tests {
         let progress = Progress::default().stood_still(LONG);
         progress.enter("preflight");
         assert!(progress.since_beat() < LONG);
+    }
+
+    #[test]
+    fn a_listener_hears_of_each_step_until_it_has_heard_enough() {
+        let (sender, heard) = std::sync::mpsc::channel();
+        let progress = Progress::default();
+        progress.enter("before");
+        progress.tell(Listener::new(move |step| sender.send(step).is_ok() && step != "enough"));
+        ["first", "enough", "more"].into_iter().for_each(|step| progress.enter(step));
+        assert_eq!(heard.iter().collect::<Vec<_>>(), ["first", "enough"]);
+        assert!(progress.listeners.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod federated;
 mod first_contact;
 mod fleet;
 mod folder;
+mod follow;
 mod history;
 mod hung;
 mod identity;

@@ -88,6 +88,7 @@ async fn q_and_v_move_what_is_logged_and_never_what_is_answered() {
         (&["check"], 2),
         (&["check", "-v"], 4),
         (&["check", "-vvv"], 5),
+        (&["rotate", "prod"], 2),
         (&["hold", "prod", "--for", "1h", "-qq"], 0),
         (&["hold", "prod", "--for", "1h", "-q"], 2),
         (&["hold", "prod", "--for", "1h"], 3),

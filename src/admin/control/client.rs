@@ -5,13 +5,16 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Method, Request, StatusCode};
+use hyper::header::ACCEPT;
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
+use tokio::sync::mpsc::UnboundedSender;
 
+use super::steps::{self, Step};
 use super::told::NoDaemon;
 use super::wire::{Ask, Greeting, Page, Problem};
 use super::{PAGE, PATIENCE, socket_of};
@@ -112,10 +115,16 @@ impl Daemon {
         }
     }
 
-    /// Has it carry this out. Returns once it has, which may take as long as a rotation takes.
-    pub async fn ask(&self, connection: &str, ask: &Ask) -> Result<Outcome, ClientError> {
+    /// Has it carry this out, and hands on each step as it begins. Returns once it has, which may take as long as a rotation
+    /// takes.
+    pub async fn ask(&self, connection: &str, ask: &Ask, told: &UnboundedSender<Step>) -> Result<Outcome, ClientError> {
         let path = format!("/v1/connections/{connection}/{}", ask.name());
-        exchange(self.connect_again().await?, Method::POST, &path, ask.body()).await
+        let stream = self.connect_again().await?;
+        converse(stream, Method::POST, &path, ask.body(), async |answer| match steps::are_told(answer.headers()) {
+            true => steps::read(answer.into_body(), told).await,
+            false => whole(answer).await, // A refusal, or a daemon of an older release.
+        })
+        .await
     }
 
     /// Whoever serves the socket may have changed since the greeting.
@@ -146,16 +155,32 @@ async fn exchange<T: DeserializeOwned>(
     path: &str,
     body: String,
 ) -> Result<T, ClientError> {
-    let broken = |error: Box<dyn std::error::Error + Send + Sync>| ClientError::BrokenOff(error);
-    let request = Request::builder().method(method).uri(path).header("host", "scim-rotator");
+    converse(stream, method, path, body, whole).await
+}
+
+/// One request, and an answer that is read by `read`.
+async fn converse<T>(
+    stream: UnixStream,
+    method: Method,
+    path: &str,
+    body: String,
+    read: impl AsyncFnOnce(Response<Incoming>) -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
+    let request =
+        Request::builder().method(method).uri(path).header("host", "scim-rotator").header(ACCEPT, steps::LINES);
     let request = request.body(Full::new(Bytes::from(body))).map_err(|error| broken(error.into()))?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(error.into()))?;
     let driven = tokio::spawn(connection);
     let answer = sender.send_request(request).await.map_err(|error| broken(error.into()))?;
+    let result = read(answer).await;
+    driven.abort();
+    result
+}
+
+async fn whole<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T, ClientError> {
     let status = answer.status();
     let body = answer.into_body().collect().await.map_err(|error| broken(error.into()))?.to_bytes();
-    driven.abort();
     match status {
         StatusCode::OK => serde_json::from_slice(&body).map_err(|error| broken(error.into())),
         _ => Err(ClientError::Refused(match serde_json::from_slice(&body) {
@@ -163,6 +188,10 @@ async fn exchange<T: DeserializeOwned>(
             Err(_) => format!("the daemon answered {status}"),
         })),
     }
+}
+
+fn broken(error: Box<dyn std::error::Error + Send + Sync>) -> ClientError {
+    ClientError::BrokenOff(error)
 }
 
 /// In a directory such as `/tmp` anybody may be first to make ours and to listen in it. There, only our own user and root

@@ -9,11 +9,17 @@
 //! POST /v1/connections/NAME/hold      {"seconds": 7200}
 //! POST /v1/connections/NAME/release   {}
 //! ```
-//! An order is answered, once it has been carried out, by 200 and an [`Outcome`](super::outcome::Outcome); what cannot be
+//! To who accepts `application/x-ndjson` an order is answered by a line for each step as it begins, and one for how it ended:
+//! ```text
+//! {"step": {"at": "2027-01-01T00:00:00Z", "name": "preflight"}}
+//! {"outcome": {…}} | {"problem": "…"}
+//! ```
+//! To others it is answered, once it has been carried out, by 200 and an [`Outcome`](super::outcome::Outcome); what cannot be
 //! taken up, by a `Problem`.
 
 mod client;
 mod server;
+mod steps;
 mod told;
 mod wire;
 
@@ -22,6 +28,7 @@ use std::time::Duration;
 
 pub use client::{ClientError, Daemon};
 pub use server::{Call, Control};
+pub use steps::Step;
 pub use told::NoDaemon;
 pub use wire::Ask;
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -21,12 +22,13 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
+use super::steps::{self, Course};
 use super::wire::{Ask, Greeting, Page, Problem};
 use super::{MOST_BYTES, PAGE, PATIENCE, socket_of};
 use crate::admin::looks::Looks;
 use crate::admin::outcome::Outcome;
 use crate::domain::Order;
-use crate::engine::{Fleet, Report};
+use crate::engine::{Fleet, Listener, Report};
 use crate::ports::Clock;
 
 /// So many commands are served at a time; further ones wait in the socket.
@@ -48,6 +50,7 @@ pub struct Control {
 pub struct Call {
     connection: String,
     order: Order,
+    listener: Option<Listener>,
     passed: oneshot::Sender<Passed>,
 }
 
@@ -57,6 +60,9 @@ type Passed = Result<oneshot::Receiver<Report>, Vec<String>>;
 impl Call {
     /// Gives it to the connection that is meant. Waits for nothing.
     pub fn pass_to(self, fleet: &Fleet) {
+        if let Some(listener) = self.listener {
+            fleet.tell(&self.connection, listener);
+        }
         let receiver = fleet.order(&self.connection, self.order);
         let passed = receiver.ok_or_else(|| fleet.members().keys().cloned().collect());
         // Whoever asked may have gone.
@@ -180,7 +186,7 @@ impl Peer {
     }
 }
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 impl Host {
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Answer, Infallible> {
@@ -191,7 +197,8 @@ impl Host {
             (&Method::GET, ["v1"]) => Ok(ok(&Greeting { version: env!("CARGO_PKG_VERSION").to_owned() })),
             (&Method::GET, ["v1", "connections"]) => Ok(self.page(request.uri().query())),
             (&Method::POST, ["v1", "connections", connection, ask]) => {
-                self.order(connection, ask, request.into_body(), peer).await
+                let wants_steps = steps::are_wanted(request.headers());
+                self.order(connection, ask, request.into_body(), wants_steps, peer).await
             }
             _ => Err(refusal(StatusCode::NOT_FOUND, "there is nothing of this kind here")),
         };
@@ -207,7 +214,14 @@ impl Host {
         ok(&Page { connections: self.looks.page(after, PAGE) })
     }
 
-    async fn order(&self, connection: &str, ask: &str, body: Incoming, peer: Peer) -> Result<Answer, Refusal> {
+    async fn order(
+        &self,
+        connection: &str,
+        ask: &str,
+        body: Incoming,
+        wants_steps: bool,
+        peer: Peer,
+    ) -> Result<Answer, Refusal> {
         let body = Limited::new(body, MOST_BYTES).collect();
         let body = match tokio::time::timeout(PATIENCE, body).await {
             Ok(Ok(body)) => body.to_bytes(),
@@ -220,7 +234,8 @@ impl Host {
         tracing::info!(connection, order = order.name(), peer.uid, peer.pid, "a command has come");
         let ending = |_| refusal(StatusCode::SERVICE_UNAVAILABLE, "the daemon is ending and takes no commands");
         let (sender, passed) = oneshot::channel();
-        let call = Call { connection: connection.to_owned(), order: order.clone(), passed: sender };
+        let (listener, steps) = wants_steps.then(|| steps::listen(&self.clock)).unzip();
+        let call = Call { connection: connection.to_owned(), order: order.clone(), listener, passed: sender };
         self.calls.send(call).await.map_err(|_| ()).map_err(ending)?;
         let outcome = passed.await.map_err(|_| ()).map_err(ending)?.map_err(|names| {
             refusal(
@@ -231,13 +246,14 @@ impl Host {
                 ),
             )
         })?;
-        match outcome.await {
-            Ok(report) => Ok(ok(&Outcome::of(&order, &report))),
-            Err(_) => Err(refusal(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the connection ended before this was carried out, by a reload, an end of the daemon, or a fault: its log says which",
-            )),
+        let ended = refusal(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the connection ended before this was carried out, by a reload, an end of the daemon, or a fault: its log says which",
+        );
+        if let Some(steps) = steps {
+            return Ok(Course { order, steps, outcome, ended: ended.1 }.answer());
         }
+        outcome.await.map(|report| ok(&Outcome::of(&order, &report))).map_err(|_| ended)
     }
 }
 
@@ -253,7 +269,7 @@ fn ok(body: &impl Serialize) -> Answer {
 
 fn json(status: StatusCode, body: &impl Serialize) -> Answer {
     let text = serde_json::to_vec(body).unwrap_or_else(|_| b"{}".to_vec());
-    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    let mut answer = Response::new(Full::new(Bytes::from(text)).boxed_unsync());
     *answer.status_mut() = status;
     answer
         .headers_mut()
