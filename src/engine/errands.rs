@@ -53,7 +53,7 @@ mod tests {
         assert!(errands.next().now_or_never().is_none());
         errands.add(errand(Order::Release));
         errands.add(errand(Order::Rotate { mode: None, compromised: false }));
-        let mut taken = || errands.next().now_or_never().map(|(order, _)| order.name());
+        let taken = || errands.next().now_or_never().map(|(order, _)| order.name());
         assert_eq!([taken(), taken(), taken()], [Some("release"), Some("rotate"), None]);
     }
 

@@ -120,6 +120,22 @@ async fn a_service_principal_for_which_graph_hangs_delays_only_its_own_connectio
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_hangs_while_only_one_may_rotate_holds_the_others_up_for_no_longer_than_its_request_is_waited_for() {
+    let bend = |text: String| format!("[rotations]\nat_once = 1\n\n{}", impatient(&text));
+    for service in [Service::HpeAuth, Service::Hpe] {
+        let place = Place::new(about_to_be_due(|_| ()).await, SPEED, bend).await;
+        let tokens = [OVERLAP, REMOVE_CURRENT].map(|n| place.sandbox.world(n).saved_token().expect("a token"));
+        hangs(&place, OVERLAP, service);
+        let daemon = place.daemon(&[]);
+        rotates(&place, REMOVE_CURRENT, tokens[REMOVE_CURRENT]).await;
+        judge(&place.sandbox.world(REMOVE_CURRENT), 2)
+            .unwrap_or_else(|why| panic!("{service:?}: {why}\n{}", daemon.log()));
+        assert_eq!(place.sandbox.world(OVERLAP).saved_token(), Some(tokens[OVERLAP]), "{service:?} hangs still");
+        ends_in_time(daemon).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_one_hangs_others_are_added_changed_and_removed_by_reloads_that_do_not_touch_it() {
     let place = Place::new(about_to_be_due(|_| ()).await, SPEED, |text| impatient(&text)).await;
     let both = text(&place);
