@@ -200,7 +200,7 @@ impl<'a> Judge<'a> {
         self.unknown_pause |= reason == Some(Reason::PauseOfUnknownOrigin);
         if reason == Some(Reason::IssueBudgetSpent) {
             // For up to a day, by design; then it goes on by itself. A slack of less than a day does not outlast it.
-            self.calm = now;
+            self.calm = self.calm.max(now); // A process that is away says so for longer.
             self.taken = self.taken.max(TimeDelta::hours(24));
         }
         let calm = now - self.calm;
