@@ -21,7 +21,8 @@ pub struct Looks {
 #[derive(Debug)]
 struct Entry {
     identity: Identity,
-    /// None before the first look, and while the connection looks and acts: what was so may not be so any more.
+    /// None before the first look, while the connection looks and acts, and after what has failed: what was so before may
+    /// not be so any more.
     report: Option<Box<RawValue>>,
 }
 
@@ -59,9 +60,11 @@ impl Looks {
         });
     }
 
-    /// It has been looked at.
+    /// It has been looked at. Of a look or an act that failed there is nothing to keep: its report is of before.
     pub fn saw(&self, report: &Report) {
-        let told = to_raw_value(report).ok();
+        let holds = report.standing.error.is_none() && matches!(&*report.standing.action, "wait" | "needs-human");
+        // Whoever gave an order has been answered.
+        let told = holds.then(|| to_raw_value(&Report { obeyed: None, ..report.clone() }).ok()).flatten();
         self.with(|all| {
             if let Some(entry) = all.get_mut(report.connection.as_str()) {
                 entry.report = told;
@@ -102,33 +105,54 @@ mod tests {
         let looks = Looks::default();
         for name in names {
             looks.expect(name, ONE);
-            looks.saw(&Report::refused(name, format!("{name} cannot be read")));
+            looks.saw(&report(name, "seen"));
         }
         looks
     }
 
-    fn errors(looks: &Looks) -> Vec<Option<String>> {
-        let read = |raw: Box<RawValue>| serde_json::from_str::<Report>(raw.get()).unwrap().standing.error.unwrap();
+    /// A report of a connection with this warning.
+    fn report(name: &str, warning: &str) -> Report {
+        let mut report = Report::refused(name, String::new());
+        report.standing.error = None;
+        report.warnings = vec![warning.to_owned()];
+        report
+    }
+
+    fn warnings(looks: &Looks) -> Vec<Option<String>> {
+        let read = |raw: Box<RawValue>| serde_json::from_str::<Report>(raw.get()).unwrap().warnings.concat();
         looks.page("", 9).into_iter().map(|look| look.report.map(read)).collect()
     }
 
     #[test]
     fn what_was_seen_is_told_until_the_next_look_begins_and_what_that_sees_from_its_end() {
         let looks = looks(&["a"]);
-        assert_eq!(errors(&looks), [Some("a cannot be read".to_owned())]);
+        assert_eq!(warnings(&looks), [Some("seen".to_owned())]);
         looks.begins("a");
-        assert_eq!(errors(&looks), [None]);
-        looks.saw(&Report::refused("a", "still not".to_owned()));
-        assert_eq!(errors(&looks), [Some("still not".to_owned())]);
+        assert_eq!(warnings(&looks), [None]);
+        looks.saw(&report("a", "seen again"));
+        assert_eq!(warnings(&looks), [Some("seen again".to_owned())]);
+    }
+
+    #[test]
+    fn nothing_is_told_after_a_look_or_an_act_that_failed_nor_of_what_was_seen_before_an_act() {
+        for change in [
+            |report: &mut Report| report.standing.error = Some("Graph is away".to_owned()),
+            |report: &mut Report| report.standing.action = "rotate".into(),
+        ] {
+            let (looks, mut report) = (looks(&["a"]), report("a", "of before"));
+            change(&mut report);
+            looks.saw(&report);
+            assert_eq!(warnings(&looks), [None]);
+        }
     }
 
     #[test]
     fn nothing_is_told_of_a_connection_that_is_not_tended_or_has_been_configured_anew() {
         let looks = looks(&["a", "b"]);
         looks.forget("a");
-        looks.saw(&Report::refused("a", "its loop was ending".to_owned()));
+        looks.saw(&report("a", "its loop was ending"));
         looks.expect("b", [2; 32]);
-        assert_eq!(errors(&looks), [None]);
+        assert_eq!(warnings(&looks), [None]);
         assert_eq!(looks.page("", 9)[0].identity, "02".repeat(32));
     }
 

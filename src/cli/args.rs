@@ -89,7 +89,7 @@ pub enum Command {
 
     /// Look and decide, and change nothing.
     ///
-    /// Asks HPE for nothing and writes nowhere. Exit codes: 0 nothing due, 10 due, 11 a rotation is
+    /// Asks HPE for nothing and writes nowhere; beside a running daemon it goes by the daemon's last look. Exit codes: 0 nothing due, 10 due, 11 a rotation is
     /// unfinished, 12 needs a human, 1 cannot tell.
     Check(CheckArgs),
 

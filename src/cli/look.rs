@@ -13,6 +13,7 @@ use crate::cli::args::LookArgs;
 use crate::cli::exit::Exit;
 use crate::config::Config;
 use crate::domain::Timestamp;
+use crate::domain::cron::Cron;
 use crate::engine::{Act, Connection, Report, herd, report::Kind};
 use crate::words::span;
 
@@ -78,17 +79,23 @@ async fn told(config: &Config, app: &App) -> Result<BTreeMap<String, Seen>, Clie
     let now = crate::app::clock(config).now();
     let seen = config.connections.iter().filter_map(|connection| {
         let name = connection.name.to_string();
-        let report = looks.remove(&(name.clone(), looks::told(&app.identity(connection))))??;
-        let ago = age(&report, now)?;
+        let Some(look) = looks.remove(&(name.clone(), looks::told(&app.identity(connection)))) else {
+            tracing::debug!(connection = name, "the daemon does not tend it as it is configured here");
+            return None;
+        };
+        let report = look?;
+        let ago = age(&report, &connection.check, now)?;
         Some((name, Seen { report: report.at(now), ago: Some(ago) }))
     });
     Ok(seen.collect())
 }
 
-/// How old a report is that still holds.
-fn age(report: &Report, now: Timestamp) -> Option<TimeDelta> {
-    let is_due = report.standing.next.is_none_or(|next| next <= now);
-    report.seen_at.map(|at| now - at).filter(|ago| !is_due && *ago >= TimeDelta::zero())
+/// How old a report is that still holds: until something is to be done, and no longer than until the daemon looks by its cron.
+fn age(report: &Report, check: &Cron, now: Timestamp) -> Option<TimeDelta> {
+    let seen_at = report.seen_at.filter(|at| *at <= now)?;
+    let tick = check.find_next_occurrence(&seen_at, false).ok()? + TimeDelta::from_std(herd::SPREAD).ok()?;
+    let is_over = report.standing.next.is_none_or(|next| next <= now) || tick <= now;
+    (!is_over).then(|| now - seen_at)
 }
 
 /// How the connections stand that are not looked at, because their configuration cannot be used.

@@ -61,7 +61,7 @@ fn section(part: &str, page: &mut Vec<u8>) -> io::Result<()> {
     let head = head.trim_end_matches(':');
     let (title, remark) =
         head.split_once(" (").map_or((head, None), |(title, remark)| (title, remark.strip_suffix(')')));
-    writeln!(page, ".SH \"{}\"", escaped(&title.to_uppercase()))?;
+    writeln!(page, ".SH \"{}\"", escaped(&title.replace('`', "").to_uppercase()))?;
     if let Some(remark) = remark {
         writeln!(page, "{}", escaped(remark))?;
     }

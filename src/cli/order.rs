@@ -33,8 +33,10 @@ pub async fn carry_out(
     if let Some(daemon) = daemon.as_ref().filter(|_| follow != Follow::Silent) {
         let process = daemon.pid().map(|pid| format!(" (process {pid})")).unwrap_or_default();
         // Whether or not anybody reads it.
-        let _unread =
-            writeln!(out, "the daemon{process} carries it out, and goes on with it even if this command is ended");
+        let _unread = writeln!(
+            out,
+            "the daemon{process} is asked to carry it out, and goes on with it even if this command is ended"
+        );
     }
     let (told, steps) = mpsc::unbounded_channel();
     let work = async {

@@ -10,7 +10,7 @@ pub(super) const CONNECTIONS: &str = "connections";
 pub(super) struct Apart<'t> {
     /// Everything else, in its order.
     pub rest: String,
-    /// A list of one table each.
+    /// The text of each, which is that of a list of one table.
     pub tables: Vec<&'t str>,
 }
 
@@ -39,8 +39,14 @@ pub(super) fn take(text: &str) -> Option<Apart<'_>> {
     tables.extend(begin.map(|begin| &text[begin..]));
     let is_whole = !tables.is_empty()
         && tables.iter().all(|table| DeTable::parse(table).is_ok())
-        && DeTable::parse(&rest).is_ok_and(|rest| !rest.get_ref().contains_key(CONNECTIONS));
+        && DeTable::parse(&rest).is_ok_and(|rest| !rest.get_ref().keys().any(|key| is_below(key.get_ref())));
     is_whole.then_some(Apart { rest, tables })
+}
+
+/// Whether a key of the rest is, or is read as, one of a connection: what merges the rest with the environment takes a key for a
+/// path.
+fn is_below(key: &str) -> bool {
+    key.strip_prefix(CONNECTIONS).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// What a line that begins with a bracket begins.
@@ -88,6 +94,7 @@ mod tests {
             "a = '''\n[[connections]]\ny = 1\n[log]\n'''",
             "connections = []\n[[connections]]",
             "connections.a = 1\n[[connections]]",
+            "\"connections[0].name\" = \"x\"\n[[connections]]",
             "[connections.issuer]\n[[connections]]",
             "[[connections]]\n[\"connections\".issuer]",
             "[[connections]]\n[connections]",

@@ -198,7 +198,13 @@ impl<'a> Section<'a> {
         let apart = self.report.source.apart().enumerate();
         tables.extend(apart.map(|(index, value)| {
             let key = self.key(CONNECTIONS).element(index);
-            Section::read(self.report, key, value.as_ref().and_then(table_of), &read)
+            match value {
+                Ok(value) => Section::read(self.report, key, table_of(&value), &read),
+                Err(what) => {
+                    self.report.problem(&key, what);
+                    None
+                }
+            }
         }));
         tables
     }

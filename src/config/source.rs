@@ -124,9 +124,9 @@ pub(super) struct Source<'t> {
 }
 
 impl<'t> Source<'t> {
-    /// Looks through `text`, the content of `file`, and the environment; `apart` is the same text, if its connections are to be
-    /// read one by one. Nothing can be said of broken TOML beyond its
-    /// syntax: then the second half of the answer is all there is.
+    /// Looks through `text`, the content of `file`, and the environment; `apart` is the same text, if its connections are to
+    /// be read one by one. Nothing can be said of broken TOML beyond its syntax: then the second half of the answer is all
+    /// there is.
     pub fn new(
         file: &'t Path,
         text: &'t str,
@@ -144,7 +144,9 @@ impl<'t> Source<'t> {
         for (variable, value) in environment.0.iter().filter(|(name, _)| is_ours(name)) {
             let key = variable[PREFIX.len()..].to_ascii_lowercase().replace("__", ".");
             let what = match value {
-                _ if key == "connections" || key.starts_with("connections.") => {
+                _ if key == CONNECTIONS
+                    || ["connections.", "connections["].iter().any(|list| key.starts_with(list)) =>
+                {
                     "a connection cannot be set from the environment: write it into the file"
                 }
                 None => "its value is no UTF-8 text",
@@ -172,21 +174,22 @@ impl<'t> Source<'t> {
             .add_source(::config::File::from_str(text, FileFormat::Toml))
             .add_source(environment)
             .build();
-        merged.map(|merged| merged.cache).map_err(|error| {
-            let what = format!("the file cannot be read as a configuration: {error}");
-            Problem { place: Place::File(self.file.to_owned()), key: None, what }
+        merged.map(|merged| merged.cache).map_err(|error| Problem {
+            place: Place::File(self.file.to_owned()),
+            key: None,
+            what: unreadable(error),
         })
     }
 
     /// The connections that are not in the tree, each as it is asked for; nothing where they are all in it.
-    pub fn apart(&self) -> impl Iterator<Item = Option<Value>> {
+    /// An error says why one cannot be read.
+    pub fn apart(&self) -> impl Iterator<Item = Result<Value, String>> {
         let tables = self.apart.iter().flat_map(|apart| &apart.tables);
         tables.map(|text| {
-            let mut tree = ::config::File::from_str(text, FileFormat::Toml).collect().ok()?;
-            match tree.remove(CONNECTIONS)?.kind {
-                ValueKind::Array(mut tables) => tables.pop(),
-                _ => None,
-            }
+            let mut tree = ::config::File::from_str(text, FileFormat::Toml).collect().map_err(unreadable)?;
+            let list = tree.remove(CONNECTIONS).map(|list| list.kind);
+            let Some(ValueKind::Array(mut tables)) = list else { return Err("expected a table".to_owned()) };
+            tables.pop().ok_or_else(|| "expected a table".to_owned())
         })
     }
 
@@ -231,6 +234,10 @@ impl<'t> Source<'t> {
         let Spans { key, value } = spans.get(key)?;
         Some(if part == Part::Key { key.clone() } else { value.clone() })
     }
+}
+
+fn unreadable(error: ::config::ConfigError) -> String {
+    format!("this cannot be read as a configuration: {error}")
 }
 
 /// The bytes of a key and of its value. An element of a list has no key but its value.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::journal::{Entry, Intent, IntentEnd, Journal, Label, Labels, Proof, Stage, Version};
-use super::{ExpirySource, Fingerprint, Mode, Timestamp};
+use super::{ExpirySource, Fingerprint, Mode, Reason, Timestamp};
 
 /// What became of a rotation, or how else a version came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -164,7 +164,8 @@ fn ours(journal: &Journal, entries: &[Entry<'_>], newest: Entry<'_>) -> Deed {
     // What a copy is seen to do, the first one was given for.
     let proof = made.filter(|_| what != What::StoredAgain).map_or(Proof::default(), |e| proof(journal, e.labels));
     let rejected = labels.stage == Stage::Rejected;
-    let asked = intent.filter(|intent| intent.end != IntentEnd::Planned).map(|intent| intent.at);
+    // Of one that came to nothing no label tells whether anybody was asked.
+    let asked = intent.filter(|intent| intent.end == IntentEnd::Open).map(|intent| intent.at);
     let given = proof.first.or(proof.provisioned);
     let took = given.map(|given| given - asked.unwrap_or(newest.version.created));
     let pause = entries.iter().find_map(|e| e.labels.pause);
@@ -213,10 +214,16 @@ fn what(journal: &Journal, intent: Option<&Intent>, made: Option<Entry<'_>>) -> 
             None => What::Brought,
             Some(_) if made.labels.stage == Stage::Rejected => What::Brought,
             Some(before) if before.labels.stage == Stage::Rejected => What::TakenBack,
-            Some(_) => What::StoredAgain,
+            Some(_) if made.labels.why.as_deref().is_none_or(is_ours_again) => What::StoredAgain,
+            Some(_) => What::Brought,
         },
         (None, None) => What::Planned,
     }
+}
+
+/// The reasons for which we store a token once more that is current anyway.
+fn is_ours_again(why: &str) -> bool {
+    [Reason::LatestIsAnother, Reason::NewTokenRefused].iter().any(|reason| reason.name() == why)
 }
 
 /// The newest version before this one that holds the same token.
@@ -235,7 +242,9 @@ fn id(labels: &Labels) -> Option<&Fingerprint> {
 
 /// What was seen of its token. A copy that is current carries it on, and is written onto in its place.
 fn proof(journal: &Journal, labels: &Labels) -> Proof {
-    let last = holding(journal, labels).map(|e| e.labels.proof).find(|proof| *proof != Proof::default());
+    // What was seen before this version came was seen of another one.
+    let since = holding(journal, labels).filter(|e| e.labels.seq >= labels.seq);
+    let last = since.map(|e| e.labels.proof).find(|proof| *proof != Proof::default());
     let own = labels.proof;
     last.map_or(own, |last| Proof { first: own.first.or(last.first).or(own.provisioned), ..last })
 }

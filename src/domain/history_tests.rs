@@ -92,11 +92,31 @@ fn what_is_seen_of_a_copy_is_told_of_its_token_and_a_copy_is_no_rotation() {
 }
 
 #[test]
+fn a_token_that_was_there_before_is_brought_by_a_person_and_only_by_us_stored_again() {
+    for (why, what) in [
+        (Reason::Ordered, What::Brought),
+        (Reason::LatestIsAnother, What::StoredAgain),
+        (Reason::NewTokenRefused, What::StoredAgain),
+    ] {
+        let again = labels(Stage::Pending, 4, "r3", Some(note("the-first", 0))).because(why);
+        assert_eq!(told([rotated(), vec![ours(20, again)]].concat())[0].what, what, "{why}");
+    }
+}
+
+#[test]
+fn what_was_seen_of_a_token_before_is_not_told_of_its_double_that_was_put_aside() {
+    let double = labels(Stage::Rejected, 4, "r3", Some(note("the-second", 20)));
+    let told = told([rotated(), vec![ours(20, double)]].concat());
+    assert_eq!((told[0].aside.as_deref(), told[0].given, told[0].took_seconds), (Some("known-already"), None, None));
+    assert_eq!(told[1].given, Some(at(13)));
+}
+
+#[test]
 fn an_intent_without_a_token_tells_whether_anybody_was_asked() {
     for (end, what, asked) in [
         (IntentEnd::Planned, What::Planned, None),
         (IntentEnd::Open, What::Asked, Some(at(20))),
-        (IntentEnd::NotIssued, What::NotIssued, Some(at(20))),
+        (IntentEnd::NotIssued, What::NotIssued, None),
     ] {
         let copy = Labels { intent: intent(20, end), ..labels(Stage::Current, 4, "r3", Some(note("the-second", 11))) };
         let told = told([rotated(), vec![ours(20, copy)]].concat());

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 /// So far apart connections begin to look: fifty in a second.
 const APART: Duration = Duration::from_millis(20);
 /// All of them have begun within this time, however many there are.
-const SPREAD: Duration = Duration::from_secs(200);
+pub const SPREAD: Duration = Duration::from_secs(200);
 
 /// How far apart so many connections begin.
 pub fn apart(number: usize) -> Duration {

@@ -29,7 +29,7 @@ async fn an_assumed_end_is_shown_as_assumed_by_log_order_status_and_plan() {
     let place = place(assumes).await;
     let name = ["overlap"];
     let run = async |arguments: &[&str]| said(place.setup.command(BINARY), arguments).await;
-    let rotated = run(&["rotate", name[0]]).await;
+    let rotated = run(&["rotate", name[0], "-v"]).await;
     assert!(rotated.contains("UTC, which is assumed)"), "{rotated}");
     assert!(rotated.contains("expiry_source") && rotated.contains("assumed"), "{rotated}");
     for (arguments, words) in [

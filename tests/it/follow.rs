@@ -90,7 +90,10 @@ async fn each_step_is_a_line_as_it_begins_with_and_without_a_daemon() {
         assert_eq!(told.last().map(String::as_str), Some("promote the new token to current"), "{out}");
         let (before, after) = out.split_once("promote the new token to current\n").expect("both");
         assert!(after.contains("done: Entra holds a new token"), "{out}");
-        assert_eq!(before.contains("carries it out, and goes on with it even if this command is ended"), with_daemon);
+        assert_eq!(
+            before.contains("is asked to carry it out, and goes on with it even if this command is ended"),
+            with_daemon
+        );
     }
     assert!(daemon.is_some_and(|daemon| daemon.log().contains("a command has come")));
 }

@@ -94,14 +94,17 @@ impl Daemon {
         self.pid
     }
 
-    /// How each connection stood when it looked last.
+    /// How each connection stood when it looked last: as many of them as come in time.
     pub async fn looks(&self) -> Result<Vec<LastLook<Report>>, ClientError> {
-        let all = tokio::time::timeout(PATIENCE * 2, self.pages()).await;
-        all.map_err(|late| ClientError::BrokenOff(late.into()))?
+        let mut all = Vec::new();
+        let pages = tokio::time::timeout(PATIENCE * 2, self.pages(&mut all)).await;
+        match pages.map_err(|late| ClientError::BrokenOff(late.into())).flatten() {
+            Err(error) if all.is_empty() => Err(error),
+            _ => Ok(all),
+        }
     }
 
-    async fn pages(&self) -> Result<Vec<LastLook<Report>>, ClientError> {
-        let mut all = Vec::<LastLook<Report>>::new();
+    async fn pages(&self, all: &mut Vec<LastLook<Report>>) -> Result<(), ClientError> {
         loop {
             let after = all.last().map(|look| look.connection.as_str()).unwrap_or_default();
             let path = format!("/v1/connections?after={after}");
@@ -110,7 +113,7 @@ impl Daemon {
             let is_last = connections.len() < PAGE;
             all.extend(connections);
             if is_last {
-                return Ok(all);
+                return Ok(());
             }
         }
     }

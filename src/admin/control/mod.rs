@@ -60,7 +60,9 @@ mod tests {
         let names: Vec<_> = (0..2 * PAGE).map(|n| format!("c-{n:04}")).collect();
         for name in &names {
             looks.expect(name, [0; 32]);
-            looks.saw(&Report::refused(name, "why".to_owned()));
+            let mut report = Report::refused(name, String::new());
+            report.standing.error = None;
+            looks.saw(&report);
         }
         let _control = Control::open(folder.path(), Arc::new(SystemClock), looks);
         let daemon = Daemon::find(folder.path()).await.unwrap().unwrap();

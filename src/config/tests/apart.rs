@@ -16,3 +16,10 @@ fn connections_that_are_read_one_by_one_are_read_and_refused_as_in_a_text_that_i
         assert_eq!(apart, whole);
     }
 }
+
+#[test]
+fn a_connection_with_a_number_that_nothing_holds_is_refused_for_that() {
+    let text = format!("{}[connections.policy]\nmax_age = 99999999999999999999\n{}", plain(), connection(2));
+    let (key, what) = problem(&text, &[]);
+    assert!(key == "connections[0]" && what.contains("number too large"), "{key}: {what}");
+}
