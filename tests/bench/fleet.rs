@@ -1,6 +1,6 @@
 //! One, a hundred, a thousand and ten thousand connections of one process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -61,7 +61,7 @@ async fn idle(binary: &Path, count: usize) -> anyhow::Result<String> {
     }
     let (all, cpu, own) = (daemon.begun.elapsed(), daemon.cpu()?, own_cpu()? - sandbox_before);
     let done = looked.iter().map(BTreeSet::len).min().unwrap_or_default();
-    let (failed, short) = (seen.failed, if done < count { format!(" ({done} of them)") } else { String::new() });
+    let (failures, short) = (seen.failures(), if done < count { format!(" ({done} of them)") } else { String::new() });
     // What the first looks have left to do is done by then.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let before = daemon.cpu()?;
@@ -71,7 +71,6 @@ async fn idle(binary: &Path, count: usize) -> anyhow::Result<String> {
     keep_log(&setup, "idle", count);
     let ready = daemon.ready.as_secs_f64();
     daemon.end().await?;
-    let failures = if failed > 0 { format!(", {failed} calls failed") } else { String::new() };
     Ok(format!(
         "{ready:.2} s | {:.2} s{short}{failures} | {cpu:.1} s ({own:.1}) | {resident:.1} MB ({peak:.1}) | {used:.2} %",
         all.as_secs_f64()
@@ -113,9 +112,7 @@ async fn rotating(binary: &Path, count: usize) -> anyhow::Result<String> {
     if given.len() < count {
         notes = format!(" ({} of them, {issued} issued)", given.len());
     }
-    if seen.failed > 0 {
-        notes += &format!(", {} calls failed", seen.failed);
-    }
+    notes += &seen.failures();
     Ok(format!("{rate:.0} | {took:.2} s{notes} | {cpu:.1} s ({own:.1}) | {resident:.1} MB ({peak:.1})"))
 }
 
@@ -123,7 +120,8 @@ async fn rotating(binary: &Path, count: usize) -> anyhow::Result<String> {
 #[derive(Default)]
 struct Progress {
     place: usize,
-    failed: usize,
+    /// How many of each kind, and with which status; none where the connection broke.
+    failed: BTreeMap<(Option<Op>, Option<u16>), usize>,
 }
 
 impl Progress {
@@ -134,8 +132,21 @@ impl Progress {
         let (good, bad): (Vec<_>, Vec<_>) =
             calls.into_iter().partition(|call| call.status.is_some_and(|status| status < 400));
         // A challenge is no failure, and it is of no world.
-        self.failed += bad.iter().filter(|call| call.world.is_some()).count();
+        for call in bad.iter().filter(|call| call.world.is_some()) {
+            *self.failed.entry((call.op, call.status)).or_default() += 1;
+        }
         good.into_iter().filter_map(|call| Some((call.world?, call.op?, call.at))).collect()
+    }
+}
+
+impl Progress {
+    fn failures(&self) -> String {
+        let told = |((op, status), number): (&(Option<Op>, Option<u16>), &usize)| {
+            let op = op.map_or("other".to_owned(), |op| format!("{op:?}"));
+            let status = status.map_or("broken off".to_owned(), |status| status.to_string());
+            format!(", failed: {number} {op} ({status})")
+        };
+        self.failed.iter().map(told).collect()
     }
 }
 
