@@ -54,7 +54,7 @@ pub struct Deed {
     pub at: Timestamp,
     /// What it was.
     pub what: What,
-    /// The name of the [`Reason`](super::Reason) for it, where a label keeps it.
+    /// The name of the [`Reason`] for it, where a label keeps it.
     pub reason: Option<String>,
     /// The mode of a rotation.
     pub mode: Option<Mode>,
@@ -64,7 +64,7 @@ pub struct Deed {
     pub standing: Option<Standing>,
     /// Whether any version that holds the token can be read; of a version without one, whether it can be.
     pub enabled: bool,
-    /// Why it was put aside: the name of the [`Reason`](super::Reason), where a label keeps it; `no-token` or `known-already`,
+    /// Why it was put aside: the name of the [`Reason`], where a label keeps it; `no-token` or `known-already`,
     /// where the journal shows that.
     pub aside: Option<String>,
     /// When the token dies.
