@@ -214,6 +214,7 @@ async fn tend(
     let mut next: BoxFuture<'static, ()> = Box::pin(herd::wait(after));
     loop {
         let errand = tokio::select! {
+            biased; // Whoever is told to end begins nothing, whatever else has come.
             () = stop.cancelled() => break,
             errand = errands.next() => Some(errand),
             () = wake.notified() => None,

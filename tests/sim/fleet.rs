@@ -128,6 +128,18 @@ async fn a_connection_that_is_removed_is_tended_no_more_and_neither_is_any_after
     assert_eq!((fleet.members().len(), Arc::strong_count(&place.make)), (0, 1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_is_told_to_end_begins_no_look_that_is_asked_for_in_the_same_moment() {
+    let mut place = Place::new(TimeDelta::seconds(1)).await;
+    let mut fleet = place.fleet();
+    let add = |n: u32| fleet.add(format!("{n}"), [0; 32], Arc::clone(&place.make), Duration::ZERO);
+    let wakes: Vec<_> = (0..16).map(add).collect();
+    assert_eq!(place.settle().await, 16);
+    wakes.iter().for_each(|wake| wake.notify_one());
+    fleet.stop().await;
+    assert_eq!(place.settle().await, 0);
+}
+
 /// A fleet whose `n`-th report is met by a fault in the program, whenever `faulty` says so.
 fn failing(place: &Place, faulty: impl Fn(usize) -> bool + Send + Sync + 'static) -> Fleet {
     let (told, tell) = (AtomicUsize::new(0), place.tell.clone());
