@@ -79,7 +79,12 @@ async fn no_piece_of_a_secret_shows_in_any_log_error_file_argument_or_environmen
     let place = Place::new(about_to_be_due(|_| ()).await, SPEED, |text| text).await;
     let tokens = [OVERLAP, REMOVE_CURRENT].map(|n| place.sandbox.world(n).saved_token().expect("a token"));
     let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
-    for arguments in [["check", "-vvv"].as_slice(), &["status", "--json", "-vvv"], &["config", "check", "-vvv"]] {
+    for arguments in [
+        ["check", "-vvv"].as_slice(),
+        &["status", "--json", "-vvv"],
+        &["history", "overlap", "--json", "-vvv"],
+        &["config", "check", "-vvv"],
+    ] {
         let output = place.run(arguments).await;
         texts.push((format!("{arguments:?} out"), output.stdout));
         texts.push((format!("{arguments:?} err"), output.stderr));
