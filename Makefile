@@ -9,13 +9,13 @@ CARGO ?= cargo
 # Where cargo builds, wherever it has been told to.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test soak mutants messages lint docs nextest network-tools faketime strangers cargo-mutants bench release
+.PHONY: demo test soak mutants messages lint docs nextest network-tools faketime promtool strangers cargo-mutants bench release
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
 	$(TARGET)/debug/examples/demo $(TARGET)/debug/scim-rotator $(DEMO_SECONDS)
 
-test: nextest network-tools faketime strangers lint docs
+test: nextest network-tools faketime promtool strangers lint docs
 	$(CARGO) build --quiet --bins
 	$(CARGO) nextest run --no-fail-fast
 
@@ -48,6 +48,10 @@ network-tools:
 # What shows the real binary another time (tests/it/leap.rs).
 faketime:
 	@ls /usr/lib*/faketime/libfaketime.so.1 /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null | grep -q . || (apt-get update && apt-get install -y --no-install-recommends libfaketime)
+
+# What reads the alert rules as Prometheus does (tests/it/monitoring.rs).
+promtool:
+	@command -v promtool >/dev/null || (apt-get update && apt-get install -y --no-install-recommends prometheus)
 
 # Microsoft's own clients for Python (tests/it/strangers.rs), in a place of their own under target/: those that
 # tests/strangers/requirements.txt names to the byte, and no others. Anew whenever that file changes.
