@@ -28,6 +28,7 @@ mod kill;
 mod leap;
 mod looks;
 mod messages;
+mod monitoring;
 mod namespace;
 mod network;
 mod once;
