@@ -14,6 +14,7 @@ mod clouds;
 mod commands;
 mod connections;
 mod control;
+mod docs;
 mod doctor;
 mod far_side;
 mod federated;
