@@ -3,13 +3,14 @@
 # make soak    years at random for as long as you like: SEEDS=from..to lives of each kind, in release mode
 # make mutants what is decided and done, each line bent once: which of it do the fast tests notice? FILES=src/domain/attempts.rs for one
 # make messages docs/messages.md anew, of the tables in the code
+# make reference docs/configuration.md and the JSON Schemas in config/ anew, of the tables in the code
 # make bench   what it costs, as tables, in some minutes; PART=fleet measures one part (one, fleet, far, year, cost)
 
 CARGO ?= cargo
 # Where cargo builds, wherever it has been told to.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test soak mutants messages lint docs nextest network-tools faketime promtool strangers cargo-mutants bench release
+.PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers cargo-mutants bench release
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
@@ -33,6 +34,9 @@ mutants: nextest cargo-mutants
 
 messages: nextest
 	WRITE_MESSAGES=1 $(CARGO) nextest run it::messages
+
+reference: nextest
+	WRITE_REFERENCE=1 $(CARGO) nextest run it::reference
 
 cargo-mutants:
 	@$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants

@@ -23,6 +23,7 @@ mod policy;
 mod problem;
 mod process;
 mod raw;
+pub mod reference;
 mod room;
 mod scalar;
 mod source;

@@ -36,6 +36,7 @@ mod once;
 mod place;
 mod plan;
 mod proxy;
+mod reference;
 mod refuse;
 mod refused_login;
 mod reload;
