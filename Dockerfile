@@ -16,6 +16,8 @@ RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
  && cargo build --release --locked --bin scim-rotator \
  && rm -r src
 COPY src ./src
+# Compiled in, for `config schema`.
+COPY config/*.schema.json ./config/
 # Newer than what was built above, whatever time the files came with.
 RUN find src -name '*.rs' -exec touch {} + && cargo build --release --locked --bin scim-rotator
 

@@ -26,6 +26,7 @@ use crate::edge::way::HttpWays;
 use crate::engine::fleet::{Identity, Make};
 use crate::engine::{Connection, Limits, Ports, Spec, Tenants, Turns};
 use crate::first_contact;
+use crate::init::Lookup;
 use crate::ports::{Clock, Issuer, Vault};
 use crate::sane_clock::SaneClock;
 
@@ -159,6 +160,11 @@ impl App {
     pub fn vault(&self, config: &ConnectionConfig) -> anyhow::Result<Arc<dyn Vault>> {
         let options = KeyVaultOptions { url: config.vault.url.clone(), secret: config.vault.secret.clone() };
         Ok(Arc::new(KeyVault::new(options, Arc::clone(&self.vaults))?))
+    }
+
+    /// What `init` looks up; the application of the connection is of no account.
+    pub fn lookup(&self, config: &ConnectionConfig) -> anyhow::Result<Arc<dyn Lookup>> {
+        Ok(Arc::new(self.graph(&config.entra)?))
     }
 
     /// What a first contact is made with; none where nobody can be asked for a token.

@@ -12,6 +12,7 @@ pub mod domain;
 pub mod edge;
 pub mod engine;
 pub mod first_contact;
+pub mod init;
 pub mod logging;
 pub mod loud;
 pub mod messages;

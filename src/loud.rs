@@ -394,6 +394,36 @@ messages! {
             means: "where no daemon runs a command takes the lock, and cannot have it",
             remedy: "do what stands behind it",
         }
+        /// Of `init`.
+        NoAnswers {
+            shows: "…; nothing was written",
+            means: "the terminal or the pipe was closed in the middle of `init`'s questions",
+            remedy: "run it again; what is said by options is not asked",
+        }
+        /// Of `init`.
+        DoNotGoTogether {
+            shows: "nothing was written, since the answers do not go together:…",
+            means: "each answer of `init` can be used, but not beside the others, for the reasons that are listed",
+            remedy: "run it again with other answers; without --non-interactive it asks",
+        }
+        /// Of `init`.
+        NoFolder {
+            shows: "there is no folder …: make it, or name another file with --output",
+            means: "`init` makes a file, and no folder",
+            remedy: "do what stands behind it",
+        }
+        /// Of `init`.
+        IsFolder {
+            shows: "… is a folder: name a file with --output",
+            means: "`init` writes one file",
+            remedy: "do what stands behind it",
+        }
+        /// Of `init`.
+        IsThere {
+            shows: "… is there already, and stays as it is: name another file with --output, or write over it with --force",
+            means: "`init` writes over no file unless it is told to",
+            remedy: "do what stands behind it",
+        }
         /// Of `adopt`.
         NoToken {
             shows: "secret file … holds no token",

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::init_args::{ConfigCommand, InitArgs};
 use crate::config::Config;
 use crate::domain::order::LONGEST_HOLD;
 use crate::domain::{Mode, Timestamp};
@@ -14,6 +15,7 @@ use crate::logging::Verbosity;
 
 const EXAMPLES: &str = "\
 Begin here:
+  scim-rotator init                  asks, looks things up, and writes a configuration
   scim-rotator config check          is the configuration right? every problem at once
   scim-rotator doctor                does every hop work (network, tokens, roles, vault, Entra, HPE)? changes nothing
   scim-rotator check                 what would be done now, and why? changes nothing
@@ -141,6 +143,14 @@ pub enum Command {
 
     /// End a hold now.
     Release(ReleaseArgs),
+
+    /// Write a configuration, of a few answers and of what can be looked up.
+    ///
+    /// Asks at a terminal, takes a line for each answer from a pipe, and with `--non-interactive` takes everything from the
+    /// options. Looks up the application, its job and its tenant URL in Entra, and the secret in the vault. Asks for no
+    /// secret, only for the files that hold them; changes nothing but the one file that it writes. Exit codes: 0 written,
+    /// 1 not written, 64 something is missing or wrong, and all of it is listed.
+    Init(Box<InitArgs>),
 
     /// About the configuration itself.
     #[command(subcommand)]
@@ -361,15 +371,6 @@ fn watch_time(text: &str) -> Result<TimeDelta, String> {
     }
 }
 
-/// `config …`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub enum ConfigCommand {
-    /// Read the configuration, say everything that is wrong with it, and what each connection will do.
-    ///
-    /// Contacts nobody and reads no secret. Exit codes: 0 usable (there may be warnings), 78 not usable.
-    Check,
-}
-
 impl Cli {
     /// How much is logged. A command that answers on standard output, or tells its steps there, logs warnings only, unless asked for more.
     pub fn verbosity(&self) -> Verbosity {
@@ -383,6 +384,7 @@ impl Cli {
                 | Command::Rotate(_)
                 | Command::Adopt(_)
                 | Command::Config(_)
+                | Command::Init(_)
         );
         Verbosity::new(self.verbose, self.quiet.max(u8::from(answers && self.verbose == 0)))
     }

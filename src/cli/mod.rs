@@ -14,6 +14,8 @@ mod first_contact;
 mod follow;
 mod history;
 mod hold;
+mod init;
+mod init_args;
 mod look;
 mod man;
 mod once;
@@ -22,6 +24,7 @@ mod plan;
 mod release;
 mod rotate;
 mod run;
+mod schema;
 mod signals;
 mod status;
 
@@ -32,10 +35,11 @@ use std::path::PathBuf;
 use clap::Parser as _;
 
 pub use args::{
-    AdoptArgs, CheckArgs, Cli, Command, CompletionsArgs, ConfigCommand, DoctorArgs, HistoryArgs, HoldArgs, LookArgs,
-    ManArgs, OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
+    AdoptArgs, CheckArgs, Cli, Command, CompletionsArgs, DoctorArgs, HistoryArgs, HoldArgs, LookArgs, ManArgs,
+    OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
 };
 pub use exit::Exit;
+pub use init_args::{Answers, ConfigCommand, InitArgs};
 
 use self::follow::Follow;
 use crate::config::{Config, Environment, Refused};
@@ -61,10 +65,12 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
-    // What is about the command line itself needs no configuration.
+    // What is about the command line itself, or comes before a configuration, needs none.
     let about_itself = match &cli.command {
         Command::Completions(args) => Some(completions::run(args, &mut io::stdout())),
         Command::Man(args) => Some(man::run(args, &mut io::stdout())),
+        Command::Config(ConfigCommand::Schema { connection }) => Some(schema::run(*connection, &mut io::stdout())),
+        Command::Init(args) => Some(init::run(&cli.config, args, cli.verbosity())),
         _ => None,
     };
     if let Some(result) = about_itself {
@@ -129,7 +135,7 @@ fn carry_out(file: PathBuf, config: Config, command: Command, follow: Follow) ->
             Command::Adopt(args) => adopt::run(&config, &args, follow, &mut out).await,
             Command::Hold(args) => hold::run(&config, &args, &mut out).await,
             Command::Release(args) => release::run(&config, &args, &mut out).await,
-            Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::Usage),
+            Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Init(_) => Ok(Exit::Usage),
         }
     });
     // Whoever asked for the end twice does not wait for a resolver that hangs.

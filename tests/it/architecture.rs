@@ -111,6 +111,15 @@ fn the_doctor_and_the_first_contact_know_no_edge_either_and_write_nothing_themse
 }
 
 #[test]
+fn init_knows_no_edge_and_changes_nothing_far_away() {
+    for (file, code) in sources("src/init") {
+        for word in ["crate::edge", "crate::cli", "reqwest", "azure_", ".store(", ".label(", ".provision(", "std::fs"] {
+            assert!(!code.contains(word), "{} must not know of {word}", file.display());
+        }
+    }
+}
+
+#[test]
 fn only_one_file_names_the_concrete_edges() {
     let names = ["GreenLake::new", "KeyVault::new", "Graph::new", "ScimProbe::new", "AzureLogin::new", "Http::build"];
     for (file, code) in sources("src").into_iter().filter(|(f, _)| !f.starts_with("src/edge") && !f.ends_with("app.rs"))

@@ -142,7 +142,7 @@ fn is_clean(roff: &str, page: &str) {
 fn the_page_of_the_program_goes_to_standard_output_with_examples_and_exit_codes_in_their_columns() {
     let page = answer(&["man"]).replace("\\-", "-");
     for part in [
-        ".SH \"BEGIN HERE\"\n.nf\n  scim-rotator config check          is",
+        ".SH \"BEGIN HERE\"\n.nf\n  scim-rotator init                  asks",
         ".SH \"WHEN A PERSON WANTS SOMETHING\"\neach goes through the running daemon",
         ".SH \"EXIT CODES\"\n.nf\n  0 done",
         "scim-rotator-history(1)",

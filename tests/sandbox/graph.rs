@@ -14,24 +14,18 @@ pub fn route(state: &State, call: &Call) -> Routed {
     let Some((&"v1.0", path)) = path.split_first() else {
         return Routed::Answer(no(400, "BadRequest", "Invalid version"));
     };
+    if let ("GET", ["servicePrincipals"]) = (method, path) {
+        return list(state, call);
+    }
     let Some((world, rest)) = principal(state, path) else {
         return Routed::Answer(no(404, "Request_ResourceNotFound", "Resource does not exist."));
     };
-    let audience = call.bearer().and_then(|token| state.world(world).audience(token));
-    // What access tokens for Graph are made out to is its own URL; a port is of no account.
-    if audience.is_none_or(|audience| without_port(&audience) != format!("https://{}", call.host)) {
+    if !knows(state, world, call) {
         return Routed::Answer(no(401, "InvalidAuthenticationToken", "Access token is missing or not valid."));
     }
     let body = call.json();
     match (method, rest) {
-        ("GET", []) => Routed::deed(world, Op::PrincipalRead, |world| {
-            let settings = &world.settings;
-            let name = "HPE GreenLake";
-            Reply::json(
-                200,
-                &json!({ "id": settings.service_principal, "appId": settings.app_id, "displayName": name }),
-            )
-        }),
+        ("GET", []) => Routed::deed(world, Op::PrincipalRead, |world| Reply::json(200, &principal_json(world))),
         ("GET", ["owners"]) => Routed::deed(world, Op::PrincipalRead, |world| {
             let kind = "#microsoft.graph.directoryObject";
             let owners: Vec<_> = world.owners().iter().map(|id| json!({ "@odata.type": kind, "id": id })).collect();
@@ -78,6 +72,34 @@ pub fn route(state: &State, call: &Call) -> Routed {
         ("POST", ["synchronization", "jobs", id, verb]) => post(world, id, verb, body),
         _ => Routed::Answer(no(404, "ResourceNotFound", "no such resource")),
     }
+}
+
+/// Whether the call's bearer is one of this world, made out to Graph: that is its own URL, and a port is of no account.
+fn knows(state: &State, world: usize, call: &Call) -> bool {
+    let audience = call.bearer().and_then(|token| state.world(world).audience(token));
+    audience.is_some_and(|audience| without_port(&audience) == format!("https://{}", call.host))
+}
+
+fn principal_json(world: &World) -> Value {
+    let settings = &world.settings;
+    json!({ "id": settings.service_principal, "appId": settings.app_id, "displayName": settings.application })
+}
+
+/// All service principals of one name, which whoever is known may list.
+fn list(state: &State, call: &Call) -> Routed {
+    let Some(known) = (0..state.worlds.len()).find(|world| knows(state, *world, call)) else {
+        return Routed::Answer(no(401, "InvalidAuthenticationToken", "Access token is missing or not valid."));
+    };
+    let filter = call.query.get("$filter").map(String::as_str).unwrap_or_default();
+    let name = filter.strip_prefix("displayName eq '").and_then(|rest| rest.strip_suffix('\''));
+    // A quote within is written twice.
+    let Some(name) = name.filter(|name| !name.replace("''", "").contains('\'')) else {
+        return Routed::Answer(no(400, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause."));
+    };
+    let name = name.replace("''", "'");
+    let all = (0..state.worlds.len()).map(|world| principal_json(&state.world(world)));
+    let all: Vec<_> = all.filter(|one| one["displayName"] == name.as_str()).collect();
+    Routed::deed(known, Op::PrincipalRead, move |_| Reply::json(200, &json!({ "value": all })))
 }
 
 /// A job's schema: its mappings, and what is said of both directories, which is long.

@@ -198,6 +198,8 @@ pub struct Settings {
     pub service_principal: String,
     /// Its app id.
     pub app_id: String,
+    /// Its name in the portal.
+    pub application: String,
     /// Whether the caller may manage it; otherwise Graph answers 401 `UnknownError` with an empty message.
     pub owns_service_principal: bool,
     /// The ids of its provisioning jobs.
@@ -278,6 +280,7 @@ impl Default for Settings {
             access_life: TimeDelta::minutes(60),
             service_principal: "5c2f1ab0-0000-4000-8000-000000000003".to_owned(),
             app_id: "5c2f1ab0-0000-4000-8000-000000000004".to_owned(),
+            application: "HPE GreenLake".to_owned(),
             owns_service_principal: true,
             jobs: vec!["scim.5c2f1ab0.job1".to_owned()],
             user_flows: "Add, Delete".to_owned(),

@@ -77,7 +77,7 @@ fn id(value: &Value) -> Option<Uuid> {
     Uuid::try_parse(value.as_str()?).ok()
 }
 
-fn principal(json: &Value) -> Option<Principal> {
+pub(super) fn principal(json: &Value) -> Option<Principal> {
     let name = Redactor::default().clean(json["displayName"].as_str().unwrap_or_default());
     Some(Principal { id: id(&json["id"])?, app_id: id(&json["appId"]), name })
 }

@@ -4,6 +4,7 @@
 
 mod directory;
 mod errors;
+mod lookup;
 mod refused;
 mod validation;
 mod wire;
