@@ -10,13 +10,13 @@ CARGO ?= cargo
 # Where cargo builds, wherever it has been told to.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers cargo-mutants bench release
+.PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers browser cargo-mutants bench release
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
 	$(TARGET)/debug/examples/demo $(TARGET)/debug/scim-rotator $(DEMO_SECONDS)
 
-test: nextest network-tools faketime promtool strangers lint docs
+test: nextest network-tools faketime promtool strangers browser lint docs
 	$(CARGO) build --quiet --bins
 	$(CARGO) nextest run --no-fail-fast
 
@@ -70,6 +70,13 @@ $(STRANGERS):
 	python3 -m venv --clear $(STRANGERS)
 	$(STRANGERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $(WHO)
 	cp $(WHO) $(STRANGERS)/requirements.txt
+
+# What looks at the status page (tests/it/page.rs): Debian's Chromium, and what drives it, as the lock file names it.
+BROWSER := target/browser
+browser:
+	@command -v chromium >/dev/null || (apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core)
+	@command -v npm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nodejs npm)
+	@cmp -s tests/browser/package-lock.json $(BROWSER)/package-lock.json || (mkdir -p $(BROWSER) && cp tests/browser/package.json tests/browser/package-lock.json tests/browser/.npmrc $(BROWSER) && npm ci --prefix $(BROWSER) --silent)
 
 lint:
 	$(CARGO) fmt --check

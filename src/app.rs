@@ -17,7 +17,7 @@ use crate::edge::azure::{Application, AzureCredential, AzureLogin, AzureOptions,
 use crate::edge::clock::{SandboxClock, SystemClock};
 use crate::edge::graph::{Graph, GraphOptions};
 use crate::edge::greenlake::{Auth, BearerCommand, ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
-use crate::edge::http::{Http, HttpOptions};
+use crate::edge::http::{Http, HttpOptions, Tally};
 use crate::edge::keyvault::{Clients, KeyVault, KeyVaultOptions};
 use crate::edge::login::{Login, LoginBearer};
 use crate::edge::scim::{ScimOptions, ScimProbe};
@@ -30,13 +30,38 @@ use crate::init::Lookup;
 use crate::ports::{Clock, Issuer, Vault};
 use crate::sane_clock::SaneClock;
 
-/// What connections know of each other, across reloads.
+/// What outlives a reload: what connections know of each other, and what is counted.
 #[derive(Clone, Debug, Default)]
 pub struct Shared {
     /// Who speaks for which tenant of the issuer.
     pub tenants: Arc<Tenants>,
     /// Who may rotate at the same time.
     pub turns: Arc<Turns>,
+    /// How the requests to each service have ended.
+    pub calls: Calls,
+}
+
+/// A tally of each service, called as its errors call it.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    hpe: Arc<Tally>,
+    vault: Arc<Tally>,
+    graph: Arc<Tally>,
+    login: Arc<Tally>,
+    scim: Arc<Tally>,
+}
+
+impl Calls {
+    /// Every service.
+    pub fn services(&self) -> [(&'static str, &Tally); 5] {
+        [
+            ("HPE", &self.hpe),
+            ("Key Vault", &self.vault),
+            ("Microsoft Graph", &self.graph),
+            ("Entra login", &self.login),
+            ("SCIM endpoint", &self.scim),
+        ]
+    }
 }
 
 /// What all connections of a process are made of.
@@ -84,7 +109,7 @@ impl App {
                 credential: azure_credential(credential),
                 metadata: config.sandbox.as_ref().and_then(|sandbox| sandbox.metadata),
             };
-            AzureLogin::new(options, &http, Arc::clone(&clock), Arc::new(SystemClock))
+            AzureLogin::new(options, &http.counted_by(&shared.calls.login), Arc::clone(&clock), Arc::new(SystemClock))
                 .map(|login| Arc::new(login) as Arc<dyn Login>)
                 .context("[azure] cannot be used")
         };
@@ -93,7 +118,7 @@ impl App {
             Credentials::Two { graph, vault } => (log_in(graph)?, log_in(vault)?),
         };
         Ok(Self {
-            vaults: Arc::new(Clients::new(http.clone(), Arc::clone(&vault_login))),
+            vaults: Arc::new(Clients::new(http.counted_by(&shared.calls.vault), Arc::clone(&vault_login))),
             http,
             graph_login,
             vault_login,
@@ -144,12 +169,15 @@ impl App {
 
     fn ports(&self, config: &ConnectionConfig) -> anyhow::Result<Ports> {
         let ConnectionConfig { issuer, entra, .. } = config;
-        let (http, clock) = (&self.http, &self.clock);
+        let (http, clock, calls) = (&self.http, &self.clock, &self.shared.calls);
         Ok(Ports {
             issuer: self.issuer(issuer)?,
             vault: self.vault(config)?,
             provisioner: Arc::new(self.graph(entra)?),
-            probe: Arc::new(ScimProbe::new(ScimOptions { tenant_url: entra.tenant_url.clone() }, http.clone())),
+            probe: Arc::new(ScimProbe::new(
+                ScimOptions { tenant_url: entra.tenant_url.clone() },
+                http.counted_by(&calls.scim),
+            )),
             clock: Arc::clone(clock),
             tenants: Arc::clone(&self.shared.tenants),
             turns: Arc::clone(&self.shared.turns),
@@ -231,7 +259,7 @@ impl App {
             tenant_url: entra.tenant_url.to_string(),
         };
         let (login, clock) = (Arc::clone(&self.graph_login), Arc::clone(&self.clock));
-        Ok(Graph::new(options, self.http.clone(), login, clock)?)
+        Ok(Graph::new(options, self.http.counted_by(&self.shared.calls.graph), login, clock)?)
     }
 
     fn issuer(&self, issuer: &Issuing) -> anyhow::Result<Arc<dyn Issuer>> {
@@ -251,7 +279,7 @@ impl App {
                 assumed_lifetime: issuer.assumed_lifetime,
             },
         };
-        Ok(GreenLake::new(options, self.http.clone(), Arc::clone(&self.clock))?)
+        Ok(GreenLake::new(options, self.http.counted_by(&self.shared.calls.hpe), Arc::clone(&self.clock))?)
     }
 }
 

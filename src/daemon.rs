@@ -10,15 +10,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::task::TaskTracker;
 
 use crate::admin::control::Control;
+use crate::admin::counts::Counts;
 use crate::admin::lock::Lock;
 use crate::admin::looks::Looks;
 use crate::admin::service_manager::ServiceManager;
+use crate::admin::web::{self, Web};
 use crate::app::{App, Shared};
 use crate::config::{Config, Environment, Loaded, Refused};
 use crate::engine::fleet::{Identity, Make, Watcher};
 use crate::engine::herd;
 use crate::engine::ticker::Ticker;
-use crate::engine::{Fleet, Report};
+use crate::engine::{Course, Fleet, Progress, Report};
 use crate::sane_clock;
 
 /// How often the loops are watched where systemd does not ask for more.
@@ -35,22 +37,25 @@ struct Daemon {
     manager: Arc<ServiceManager>,
     looks: Arc<Looks>,
     control: Control,
+    web: Web,
 }
 
 /// Those who are told of every look.
 struct Watchers {
     manager: Arc<ServiceManager>,
     looks: Arc<Looks>,
+    counts: Arc<Counts>,
 }
 
 impl Watcher for Watchers {
-    fn begins(&self, connection: &str) {
-        self.looks.begins(connection);
+    fn begins(&self, connection: &str, doing: &Arc<Progress>) {
+        self.looks.begins(connection, doing);
     }
 
-    fn saw(&self, report: &Report) {
+    fn saw(&self, report: &Report, course: &Course) {
         self.manager.report(report);
-        self.looks.saw(report);
+        let before = self.looks.saw(report);
+        self.counts.saw(before.as_ref(), report, course);
     }
 }
 
@@ -60,17 +65,30 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals cannot be listened to")?;
     let manager = Arc::new(ServiceManager::default());
     let looks = Arc::new(Looks::default());
-    let watchers = Watchers { manager: Arc::clone(&manager), looks: Arc::clone(&looks) };
+    let (counts, shared) = (Arc::new(Counts::default()), Shared::default());
+    let watchers = Watchers { manager: Arc::clone(&manager), looks: Arc::clone(&looks), counts: Arc::clone(&counts) };
+    let clock = crate::app::clock(&config);
+    let shown = web::Host {
+        looks: Arc::clone(&looks),
+        counts,
+        calls: shared.calls.clone(),
+        manager: Arc::clone(&manager),
+        started: clock.now(),
+        clock: Arc::clone(&clock),
+        sandboxed: config.sandbox.is_some(),
+    };
     let mut daemon = Daemon {
         config_file,
         fleet: Fleet::new(Arc::new(watchers)),
         loops: TaskTracker::new(),
         ticker: Ticker::start().await.context("the cron cannot be started")?,
-        shared: Shared::default(),
+        shared,
+        control: Control::open(&config.runtime_dir, clock, Arc::clone(&looks), Arc::clone(&manager)),
         manager,
-        control: Control::open(&config.runtime_dir, crate::app::clock(&config), Arc::clone(&looks)),
         looks,
+        web: Web::new(shown),
     };
+    daemon.web.listen(config.admin);
     if !daemon.clock_is_set(&config, &mut signals).await {
         return Ok(());
     }
@@ -84,6 +102,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     daemon.watch(&mut signals).await;
     daemon.control.refuse();
     daemon.end(&mut signals).await;
+    daemon.web.close();
     daemon.control.close().await;
     Ok(())
 }
@@ -121,6 +140,9 @@ impl Daemon {
             wanted.insert(connection.name.to_string(), made);
         }
         app.limit_rotations();
+        self.web.listen(config.admin);
+        let refused = config.refused.iter().map(|one| Report::refused(&one.name, one.problems.to_string()));
+        self.looks.refuse(refused.collect());
         let changed = |name: &str, identity: &Identity| wanted.get(name).is_none_or(|(new, ..)| new != identity);
         let gone = self.fleet.members().iter().filter(|(name, member)| changed(name, &member.identity));
         let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
@@ -166,33 +188,28 @@ impl Daemon {
     /// SIGHUP: a good configuration is taken over, a bad one refused; everybody looks.
     async fn reload(&mut self) {
         self.manager.reloading();
-        let is_applied = match Config::load(&self.config_file, &Environment::of_process()) {
-            Ok(Loaded { config: Config { refused, .. }, .. }) if !refused.is_empty() => {
-                for Refused { name, problems } in &refused {
-                    tracing::error!(connection = %name, %problems, "the new configuration is refused; the old one stays");
-                }
-                false
-            }
-            Ok(Loaded { config, .. }) => {
-                let connections = config.connections.len();
-                let applied = self.apply_watched(config).await;
-                match &applied {
-                    Ok(()) => tracing::info!(connections, "the configuration was read again"),
-                    Err(error) => {
-                        let error = crate::engine::chain(error.as_ref());
-                        tracing::error!(%error, "the new configuration cannot be used; the old one stays");
-                    }
-                }
-                applied.is_ok()
-            }
-            Err(problems) => {
-                tracing::error!(%problems, "the new configuration is refused; the old one stays");
-                false
-            }
-        };
-        self.manager.refused(!is_applied);
+        let problems = self.read_again().await.err();
+        if let Some(problems) = &problems {
+            tracing::error!(%problems, "the new configuration is refused; the old one stays");
+        }
+        self.manager.refused(problems.is_some());
+        self.looks.reloaded(problems);
         self.fleet.wake_all();
         self.manager.ready();
+    }
+
+    /// Fails with all that is wrong with it.
+    async fn read_again(&mut self) -> Result<(), String> {
+        let loaded = Config::load(&self.config_file, &Environment::of_process());
+        let Loaded { config, .. } = loaded.map_err(|problems| problems.to_string())?;
+        if !config.refused.is_empty() {
+            let told = config.refused.iter().map(|Refused { name, problems }| format!("connection {name}: {problems}"));
+            return Err(told.collect::<Vec<_>>().join("\n"));
+        }
+        let connections = config.connections.len();
+        self.apply_watched(config).await.map_err(|error| crate::engine::chain(error.as_ref()).to_string())?;
+        tracing::info!(connections, "the configuration was read again");
+        Ok(())
     }
 
     /// Until the end is asked for: signals, and the watchdog, which is fed only while every loop turns.

@@ -18,6 +18,7 @@ pub mod loud;
 pub mod messages;
 pub mod ports;
 pub mod proxy;
+pub mod runbook;
 pub mod sane_clock;
 pub mod secret_file;
 mod stderr;

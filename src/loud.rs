@@ -18,6 +18,18 @@ messages! {
             means: "this host's clock shows a year before 2020, so nobody has set it yet: `run` waits for it, commands end with 1 (`check --due`: with 0, for doubt)",
             remedy: "start this host's time service (timedatectl set-ntp true), or set the clock",
         }
+        /// The page's own port.
+        PageUnserved {
+            shows: "the status page cannot be served here; tokens are tended all the same, and it is tried again",
+            means: "the address of `[admin]` is taken or not one of this host's; page, health and metrics cannot be read",
+            remedy: "see who has the port (ss -ltnp), or set listen under [admin] to another one, or to \"none\"",
+        }
+        /// One who wanted to read.
+        PageCallerUnheard {
+            shows: "a caller of the status page could not be let in",
+            means: "the process has no file descriptors left, most likely",
+            remedy: "raise LimitNOFILE of the service",
+        }
         /// One of several.
         Refused {
             shows: "this connection is refused; the others are tended",
@@ -154,12 +166,6 @@ messages! {
             remedy: "start it again; the step that is named with it says what took so long",
         }
         /// SIGHUP.
-        ReloadUnusable {
-            shows: "the new configuration cannot be used; the old one stays",
-            means: "a reload found problems, which are listed",
-            remedy: "scim-rotator config check, then reload again",
-        }
-        /// SIGHUP.
         ReloadRefused {
             shows: "the new configuration is refused; the old one stays",
             means: "something in it can only be had by a restart, or cannot be built",
@@ -291,6 +297,18 @@ messages! {
 messages! {
     /// What ends a run, or refuses a command, without a service having said so.
     pub enum Stopped {
+        /// `health`.
+        NobodyAnswers {
+            shows: "no daemon answers in …: start it, or name the runtime directory that it has",
+            means: "`health` asks the daemon of the runtime directory, and there is none, or it does not answer",
+            remedy: "systemctl status scim-rotator; runtime_dir must be the same for daemon and command",
+        }
+        /// `explain`.
+        NoPage {
+            shows: "the runbook has no page …… `scim-rotator explain` shows what there is",
+            means: "a page is named as a reason or an alert is, letter by letter",
+            remedy: "scim-rotator explain",
+        }
         /// Disabled or deleted.
         Unreadable {
             shows: "the vault's current version can no longer be read, and Entra does not accept what it has saved",

@@ -1,29 +1,53 @@
-//! The last look of the daemon at each connection, for commands that need none of their own: kept as it is told, in about a
-//! kilobyte each.
+//! The last look of the daemon at each connection: for commands that need none of their own, for the page, for metrics and for
+//! health. Kept as it is told, in about a kilobyte each.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Bound;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::engine::Report;
+use crate::domain::Timestamp;
 use crate::engine::fleet::Identity;
+use crate::engine::report::Kind;
+use crate::engine::{Progress, Report};
 
 /// What the daemon tends, and how it stood last.
 #[derive(Debug, Default)]
 pub struct Looks {
     all: Mutex<BTreeMap<Box<str>, Entry>>,
+    configured: Mutex<Configured>,
 }
 
 #[derive(Debug)]
 struct Entry {
     identity: Identity,
-    /// None before the first look, while the connection looks and acts, and after what has failed: what was so before may
-    /// not be so any more.
+    /// None before the first look.
     report: Option<Box<RawValue>>,
+    /// Whether it may be shown in place of a look: not while the connection looks and acts, nor after what has failed, since
+    /// what was so before may not be so any more.
+    holds: bool,
+    /// What is being done, while something is.
+    doing: Option<Arc<Progress>>,
+    times: Times,
+}
+
+/// What the reports of one connection show only together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// The last look that has seen the connection.
+    pub seen_well: Option<Timestamp>,
+    /// Since when each look has found something unfinished or has not seen it; none, if the last one did not.
+    pub astray_since: Option<Timestamp>,
+}
+
+/// What the last reading of the configuration has left behind.
+#[derive(Clone, Debug, Default)]
+struct Configured {
+    refused: Vec<Report>,
+    reload_problems: Option<String>,
 }
 
 /// How a connection stood when the daemon looked last; `R` is its report.
@@ -37,6 +61,19 @@ pub struct LastLook<R> {
     pub report: Option<R>,
 }
 
+/// A connection as the page, metrics and health see it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Its name.
+    pub connection: String,
+    /// How it stood last. What a look that failed did not see is of the one before. None before the first look.
+    pub report: Option<Report>,
+    /// The step that it is in; empty between two, none while nothing is done.
+    pub step: Option<&'static str>,
+    /// What its reports show only together.
+    pub times: Times,
+}
+
 /// An identity as it is told: 64 hexadecimal digits.
 pub fn told(identity: &Identity) -> String {
     identity.iter().fold(String::with_capacity(64), |mut text, byte| {
@@ -48,28 +85,33 @@ pub fn told(identity: &Identity) -> String {
 impl Looks {
     /// A connection is tended from now on, configured like this.
     pub fn expect(&self, connection: &str, identity: Identity) {
-        self.with(|all| all.insert(connection.into(), Entry { identity, report: None }));
+        let entry = Entry { identity, report: None, holds: false, doing: None, times: Times::default() };
+        self.with(|all| all.insert(connection.into(), entry));
     }
 
     /// What is known of it may not be so any more.
-    pub fn begins(&self, connection: &str) {
+    pub fn begins(&self, connection: &str, doing: &Arc<Progress>) {
         self.with(|all| {
             if let Some(entry) = all.get_mut(connection) {
-                entry.report = None;
+                (entry.holds, entry.doing) = (false, Some(Arc::clone(doing)));
             }
         });
     }
 
-    /// It has been looked at. Of a look or an act that failed there is nothing to keep: its report is of before.
-    pub fn saw(&self, report: &Report) {
-        let holds = report.standing.error.is_none() && matches!(&*report.standing.action, "wait" | "needs-human");
-        // Whoever gave an order has been answered.
-        let told = holds.then(|| to_raw_value(&Report { obeyed: None, ..report.clone() }).ok()).flatten();
+    /// It has been looked at. Answers with how it stood before, as far as that is known.
+    pub fn saw(&self, report: &Report) -> Option<Report> {
         self.with(|all| {
-            if let Some(entry) = all.get_mut(report.connection.as_str()) {
-                entry.report = told;
-            }
-        });
+            let entry = all.get_mut(report.connection.as_str())?;
+            let before = entry.report.as_deref().and_then(read);
+            let now = completed(report, before.as_ref());
+            // Of a look or an act that failed there is nothing to show in place of one: its report is of before.
+            let failed = report.standing.error.is_some();
+            entry.holds = !failed && matches!(&*report.standing.action, "wait" | "needs-human");
+            entry.doing = None;
+            entry.times = entry.times.after(report);
+            entry.report = to_raw_value(&now).ok();
+            before
+        })
     }
 
     /// It is no longer tended.
@@ -77,91 +119,110 @@ impl Looks {
         self.with(|all| all.remove(connection));
     }
 
+    /// These connections are not tended, since their configuration cannot be used.
+    pub fn refuse(&self, refused: Vec<Report>) {
+        self.configured().refused = refused;
+    }
+
+    /// A reload was refused for these problems, or taken over where there are none.
+    pub fn reloaded(&self, problems: Option<String>) {
+        self.configured().reload_problems = problems;
+    }
+
+    /// Why the last reload was refused.
+    pub fn reload_problems(&self) -> Option<String> {
+        self.configured().reload_problems.clone()
+    }
+
+    /// Those that are not tended, since their configuration cannot be used.
+    pub fn refused(&self) -> Vec<Seen> {
+        let seen = |report: &Report| Seen {
+            connection: report.connection.clone(),
+            report: Some(report.clone()),
+            step: None,
+            times: Times::default(),
+        };
+        self.configured().refused.iter().map(seen).collect()
+    }
+
+    /// How many are tended.
+    pub fn count(&self) -> usize {
+        self.with(|all| all.len())
+    }
+
     /// At most so many connections in the order of their names, from the first whose name comes after this one.
     pub fn page(&self, after: &str, most: usize) -> Vec<LastLook<Box<RawValue>>> {
+        self.take(after, most, |name, entry| LastLook {
+            connection: name.to_owned(),
+            identity: told(&entry.identity),
+            report: entry.report.clone().filter(|_| entry.holds),
+        })
+    }
+
+    /// The same as [`page`](Self::page), as seen for the page, metrics and health.
+    pub fn seen(&self, after: &str, most: usize) -> Vec<Seen> {
+        self.take(after, most, see)
+    }
+
+    /// One of them.
+    pub fn one(&self, connection: &str) -> Option<Seen> {
+        let tended = self.with(|all| all.get(connection).map(|entry| see(connection, entry)));
+        tended.or_else(|| self.refused().into_iter().find(|seen| seen.connection == connection))
+    }
+
+    fn take<T>(&self, after: &str, most: usize, tell: impl Fn(&str, &Entry) -> T) -> Vec<T> {
         self.with(|all| {
             let coming = all.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
-            let told = coming.take(most).map(|(name, entry)| LastLook {
-                connection: name.to_string(),
-                identity: told(&entry.identity),
-                report: entry.report.clone(),
-            });
-            told.collect()
+            coming.take(most).map(|(name, entry)| tell(name, entry)).collect()
         })
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<Box<str>, Entry>) -> T) -> T {
         act(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn configured(&self) -> std::sync::MutexGuard<'_, Configured> {
+        self.configured.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn see(connection: &str, entry: &Entry) -> Seen {
+    Seen {
+        connection: connection.to_owned(),
+        report: entry.report.as_deref().and_then(read),
+        step: entry.doing.as_ref().map(|doing| doing.step().unwrap_or_default()),
+        times: entry.times,
+    }
+}
+
+fn read(raw: &RawValue) -> Option<Report> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// The report of a look that saw nothing, with what the one before it saw. Whoever gave an order has been answered.
+fn completed(report: &Report, before: Option<&Report>) -> Report {
+    let mut report = Report { obeyed: None, ..report.clone() };
+    let blind = report.standing.error.is_some() && report.token.is_none() && report.job.is_none();
+    if let Some(before) = before.filter(|_| blind) {
+        report.token.clone_from(&before.token);
+        report.job.clone_from(&before.job);
+        report.recent.clone_from(&before.recent);
+        report.held_until = before.held_until;
+    }
+    report
+}
+
+impl Times {
+    fn after(self, report: &Report) -> Self {
+        let Report { seen_at, standing, .. } = report;
+        let astray = matches!(standing.kind, Kind::Unfinished | Kind::Unknown);
+        Self {
+            seen_well: seen_at.filter(|_| standing.error.is_none()).or(self.seen_well),
+            astray_since: if astray { self.astray_since.or(*seen_at) } else { None },
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ONE: Identity = [1; 32];
-
-    fn looks(names: &[&str]) -> Looks {
-        let looks = Looks::default();
-        for name in names {
-            looks.expect(name, ONE);
-            looks.saw(&report(name, "seen"));
-        }
-        looks
-    }
-
-    /// A report of a connection with this warning.
-    fn report(name: &str, warning: &str) -> Report {
-        let mut report = Report::refused(name, String::new());
-        report.standing.error = None;
-        report.warnings = vec![warning.to_owned()];
-        report
-    }
-
-    fn warnings(looks: &Looks) -> Vec<Option<String>> {
-        let read = |raw: Box<RawValue>| serde_json::from_str::<Report>(raw.get()).unwrap().warnings.concat();
-        looks.page("", 9).into_iter().map(|look| look.report.map(read)).collect()
-    }
-
-    #[test]
-    fn what_was_seen_is_told_until_the_next_look_begins_and_what_that_sees_from_its_end() {
-        let looks = looks(&["a"]);
-        assert_eq!(warnings(&looks), [Some("seen".to_owned())]);
-        looks.begins("a");
-        assert_eq!(warnings(&looks), [None]);
-        looks.saw(&report("a", "seen again"));
-        assert_eq!(warnings(&looks), [Some("seen again".to_owned())]);
-    }
-
-    #[test]
-    fn nothing_is_told_after_a_look_or_an_act_that_failed_nor_of_what_was_seen_before_an_act() {
-        for change in [
-            |report: &mut Report| report.standing.error = Some("Graph is away".to_owned()),
-            |report: &mut Report| report.standing.action = "rotate".into(),
-        ] {
-            let (looks, mut report) = (looks(&["a"]), report("a", "of before"));
-            change(&mut report);
-            looks.saw(&report);
-            assert_eq!(warnings(&looks), [None]);
-        }
-    }
-
-    #[test]
-    fn nothing_is_told_of_a_connection_that_is_not_tended_or_has_been_configured_anew() {
-        let looks = looks(&["a", "b"]);
-        looks.forget("a");
-        looks.saw(&report("a", "its loop was ending"));
-        looks.expect("b", [2; 32]);
-        assert_eq!(warnings(&looks), [None]);
-        assert_eq!(looks.page("", 9)[0].identity, "02".repeat(32));
-    }
-
-    #[test]
-    fn pages_follow_each_other_by_name_without_gap_or_overlap() {
-        let looks = looks(&["c", "a", "b"]);
-        let names = |after| looks.page(after, 2).into_iter().map(|look| look.connection).collect::<Vec<_>>();
-        assert_eq!(names(""), ["a", "b"]);
-        assert_eq!(names("b"), ["c"]);
-        assert!(names("c").is_empty());
-    }
-}
+#[path = "looks_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
@@ -12,7 +12,12 @@ use crate::engine::{Report, report::Kind};
 #[derive(Debug, Default)]
 pub struct ServiceManager {
     connections: Mutex<Connections>,
+    /// When the loops were last seen to turn.
+    pulse: Mutex<Option<Instant>>,
 }
+
+/// The loops are looked at twice a minute at least.
+const STILL: Duration = Duration::from_secs(120);
 
 /// How all of them stood last. One word of each is kept, since there may be thousands.
 #[derive(Debug, Default)]
@@ -104,7 +109,13 @@ impl ServiceManager {
 
     /// The loops turn.
     pub fn alive(&self) {
+        *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         tell(&[NotifyState::Watchdog]);
+    }
+
+    /// Whether they were seen to turn within the last two minutes.
+    pub fn is_alive(&self) -> bool {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|pulse| pulse.elapsed() < STILL)
     }
 
     /// How often [`Self::alive`] is to be said: half of what systemd allows.

@@ -152,6 +152,17 @@ pub enum Command {
     /// 1 not written, 64 something is missing or wrong, and all of it is listed.
     Init(Box<InitArgs>),
 
+    /// Say whether the daemon of this host lives and whether all is well: for container checks and monitors.
+    ///
+    /// Only the daemon is asked, over its control socket. Exit codes: 0 it lives, with `--ready` also nothing is wrong with any
+    /// connection; 1 otherwise, and where no daemon answers.
+    Health(HealthArgs),
+
+    /// Print what a reason or an alert means and what to do: a page of the runbook.
+    ///
+    /// Needs no configuration. Without a name, the index.
+    Explain(ExplainArgs),
+
     /// About the configuration itself.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -318,6 +329,25 @@ pub struct ReleaseArgs {
     pub name: String,
 }
 
+/// `health`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct HealthArgs {
+    /// Exit 1 also when something is wrong with a connection: slack gone, a person needed, stuck, unconfirmed, not seen.
+    #[arg(long)]
+    pub ready: bool,
+
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `explain [PAGE]`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ExplainArgs {
+    /// A reason, as it stands in brackets, or the name of an alert.
+    pub page: Option<String>,
+}
+
 /// `completions SHELL`.
 #[derive(Clone, Debug, Args)]
 pub struct CompletionsArgs {
@@ -380,6 +410,7 @@ impl Cli {
                 | Command::Status(_)
                 | Command::Plan(_)
                 | Command::History(_)
+                | Command::Health(_)
                 | Command::Doctor(_)
                 | Command::Rotate(_)
                 | Command::Adopt(_)

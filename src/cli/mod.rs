@@ -10,8 +10,10 @@ mod completions;
 pub mod config_check;
 mod doctor;
 pub mod exit;
+mod explain;
 mod first_contact;
 mod follow;
+mod health;
 mod history;
 mod hold;
 mod init;
@@ -35,8 +37,8 @@ use std::path::PathBuf;
 use clap::Parser as _;
 
 pub use args::{
-    AdoptArgs, CheckArgs, Cli, Command, CompletionsArgs, DoctorArgs, HistoryArgs, HoldArgs, LookArgs, ManArgs,
-    OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
+    AdoptArgs, CheckArgs, Cli, Command, CompletionsArgs, DoctorArgs, ExplainArgs, HealthArgs, HistoryArgs, HoldArgs,
+    LookArgs, ManArgs, OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
 };
 pub use exit::Exit;
 pub use init_args::{Answers, ConfigCommand, InitArgs};
@@ -71,6 +73,7 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         Command::Man(args) => Some(man::run(args, &mut io::stdout())),
         Command::Config(ConfigCommand::Schema { connection }) => Some(schema::run(*connection, &mut io::stdout())),
         Command::Init(args) => Some(init::run(&cli.config, args, cli.verbosity())),
+        Command::Explain(args) => Some(explain::run(args, &mut io::stdout())),
         _ => None,
     };
     if let Some(result) = about_itself {
@@ -130,12 +133,15 @@ fn carry_out(file: PathBuf, config: Config, command: Command, follow: Follow) ->
             Command::Status(args) => status::run(&config, &args, &mut out).await,
             Command::Plan(args) => plan::run(&config, &args, &mut out).await,
             Command::History(args) => history::run(&config, &args, &mut out).await,
+            Command::Health(args) => health::run(&config, &args, &mut out).await,
             Command::Doctor(args) => doctor::run(&config, &args, &mut out).await,
             Command::Rotate(args) => rotate::run(&config, &args, follow, &mut out).await,
             Command::Adopt(args) => adopt::run(&config, &args, follow, &mut out).await,
             Command::Hold(args) => hold::run(&config, &args, &mut out).await,
             Command::Release(args) => release::run(&config, &args, &mut out).await,
-            Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Init(_) => Ok(Exit::Usage),
+            Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Init(_) | Command::Explain(_) => {
+                Ok(Exit::Usage)
+            }
         }
     });
     // Whoever asked for the end twice does not wait for a resolver that hangs.

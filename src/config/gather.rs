@@ -8,8 +8,8 @@ use super::problem::Problem;
 use super::raw::{Report, Section};
 use super::source::{Key, Source};
 use super::{
-    Config, ConfigErrors, ConnectionConfig, Environment, Folder, Loaded, Refused, apart, azure, connection, cross,
-    folder, http, policy, process, scalar,
+    Config, ConfigErrors, ConnectionConfig, Environment, Folder, Loaded, Refused, admin, apart, azure, connection,
+    cross, folder, http, policy, process, scalar,
 };
 
 /// Reads everything.
@@ -147,6 +147,7 @@ fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> O
     let http = root.table("http", |section| http::read(section, folder, environment));
     let log = root.table("log", process::read_log);
     let rotations = root.table("rotations", process::read_rotations);
+    let admin = root.table("admin", |section| Some(admin::read(section)));
     let runtime_dir = process::read_runtime_dir(root, folder, environment);
     let connections_dir = root.get("connections_dir", scalar::path(folder.path));
     let (suffix, azure) = azure?;
@@ -154,9 +155,10 @@ fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> O
     let common = Common { sandboxed: folder.sandboxed, suffix, base };
     let candidates = root.connections(|section| Some(common.of_table(section, folder.path)));
     let candidates = candidates.into_iter().flatten().collect();
-    let config = azure.zip(http).zip(log).zip(rotations).map(|(((azure, http), log), rotations)| {
-        let (connections, refused) = (Vec::new(), Vec::new());
-        Config { azure, http, log, rotations, sandbox, runtime_dir, connections, refused }
-    });
+    let config =
+        azure.zip(http).zip(log).zip(rotations).zip(admin).map(|((((azure, http), log), rotations), admin)| {
+            let (connections, refused) = (Vec::new(), Vec::new());
+            Config { azure, http, log, rotations, admin, sandbox, runtime_dir, connections, refused }
+        });
     Some(Read { config, candidates, folder: connections_dir, common })
 }

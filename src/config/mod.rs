@@ -9,6 +9,7 @@
 //! Lists of tables (`[[connections]]`) can be set in the file only. Relative paths count from the folder of the file that
 //! they stand in.
 
+mod admin;
 mod apart;
 mod auth;
 mod azure;
@@ -28,6 +29,7 @@ mod room;
 mod scalar;
 mod source;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use auth::{ApiClient, BearerCommand, HpeAuth, TokenService};
@@ -54,6 +56,8 @@ pub struct Config {
     pub log: Log,
     /// How many rotations are made at the same time.
     pub rotations: Rotations,
+    /// Where the status page, health and metrics are served; none means nowhere.
+    pub admin: Option<SocketAddr>,
     /// Set when nothing here is production.
     pub sandbox: Option<Sandbox>,
     /// Where the advisory lock is kept. Losing it is always safe.

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::journal::{Entry, Intent, IntentEnd, Journal, Label, Labels, Proof, Stage, Version};
 use super::{ExpirySource, Fingerprint, Mode, Reason, Timestamp};
 
 /// What became of a rotation, or how else a version came to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
     /// The issuer made a token, and it was stored.

@@ -41,6 +41,20 @@ pub enum JobState {
     Unknown,
 }
 
+impl JobState {
+    /// As Graph names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotConfigured => "NotConfigured",
+            Self::NotRun => "NotRun",
+            Self::Active => "Active",
+            Self::Paused => "Paused",
+            Self::Quarantine => "Quarantine",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
 /// Why and since when Entra keeps the job in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantine {
@@ -95,6 +109,17 @@ pub enum ExecutionState {
     Failed,
     /// Single users or groups failed; the token was accepted.
     EntryLevelErrors,
+}
+
+impl ExecutionState {
+    /// What is said of a cycle.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::EntryLevelErrors => "succeeded but for single users or groups",
+        }
+    }
 }
 
 impl Job {

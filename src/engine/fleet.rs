@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::errands::Errands;
 use super::herd;
-use super::progress::Listener;
+use super::progress::{Course, Listener};
 use super::run::{LAST_CHANCE, LONGEST_NAP};
 use super::{Act, Connection, Progress, Report};
 use crate::domain::{Order, Timestamp};
@@ -38,11 +38,11 @@ pub type Make = Arc<dyn Fn(CancellationToken) -> Connection + Send + Sync>;
 
 /// Whoever watches the connections of a process.
 pub trait Watcher: Send + Sync {
-    /// The connection looks, and does what it decides: what was last told of it may not be so any more.
-    fn begins(&self, _connection: &str) {}
+    /// The connection looks, and does what it decides: what was last told of it may not be so any more. `doing` tells what.
+    fn begins(&self, _connection: &str, _doing: &Arc<Progress>) {}
 
-    /// How it stands now.
-    fn saw(&self, report: &Report);
+    /// How it stands now, and what was done on the way.
+    fn saw(&self, report: &Report, course: &Course);
 }
 
 /// A connection and the loop that tends it.
@@ -221,7 +221,7 @@ async fn tend(
             () = connection.called() => None,
             () = &mut next => None,
         };
-        watcher.begins(&connection.spec().name);
+        watcher.begins(&connection.spec().name, connection.progress());
         // What comes of a look is told and not kept: most of the time there are many connections that wait.
         let look = match errand {
             Some((order, outcome)) => {
@@ -232,11 +232,11 @@ async fn tend(
             }
             None => connection.look(Act::CarryOut).await,
         };
-        watcher.saw(&look.report);
+        watcher.saw(&look.report, &connection.progress().take_course());
         next = Box::pin(connection.until(look.next));
     }
     if let Some(report) = Box::pin(connection.store_unsaved()).await {
-        watcher.saw(&report);
+        watcher.saw(&report, &connection.progress().take_course());
     }
 }
 
@@ -296,7 +296,7 @@ mod tests {
     struct Nobody;
 
     impl Watcher for Nobody {
-        fn saw(&self, _: &Report) {}
+        fn saw(&self, _: &Report, _: &Course) {}
     }
 
     /// A fleet of connections that have last turned so many seconds ago; none stands for one that begins anew.

@@ -40,7 +40,7 @@ use self::issue::Held;
 use self::memory::Memory;
 use self::observe::{Observed, Values};
 use self::others::Others;
-pub use self::progress::{LastAction, Listener, Progress};
+pub use self::progress::{Course, LastAction, Listener, Progress};
 pub use self::report::{Report, Standing};
 use self::run::{Record, Run};
 pub use self::tenants::Tenants;

@@ -33,10 +33,20 @@ impl fmt::Debug for Listener {
     }
 }
 
-#[derive(Clone, Debug)]
+/// What has been done since somebody last asked for it.
+#[derive(Debug, Default)]
+pub struct Course {
+    /// Each step that has ended, and how long it took by the clock of this host that nobody sets.
+    pub steps: Vec<(&'static str, Duration)>,
+    /// Each action that has ended, and how.
+    pub actions: Vec<LastAction>,
+}
+
+#[derive(Debug)]
 struct State {
     pulse: Instant,
-    step: Option<&'static str>,
+    step: Option<(&'static str, Instant)>,
+    course: Course,
     last: Option<LastAction>,
     told_to_end: Option<TimeDelta>,
     in_memory_only: bool,
@@ -58,10 +68,19 @@ pub struct LastAction {
     pub error: Option<String>,
 }
 
+impl State {
+    fn end_step(&mut self) {
+        if let Some((step, began)) = self.step.take() {
+            self.course.steps.push((step, began.elapsed()));
+        }
+    }
+}
+
 impl Default for Progress {
     fn default() -> Self {
         let pulse = Instant::now();
-        let state = State { pulse, step: None, last: None, told_to_end: None, in_memory_only: false };
+        let course = Course::default();
+        let state = State { pulse, step: None, course, last: None, told_to_end: None, in_memory_only: false };
         Self { state: Mutex::new(state), listeners: Mutex::default() }
     }
 }
@@ -81,7 +100,8 @@ impl Progress {
     pub fn enter(&self, step: &'static str) {
         self.with(|state| {
             state.pulse = Instant::now();
-            state.step = Some(step);
+            state.end_step();
+            state.step = Some((step, state.pulse));
         });
         tracing::info!(step, "{step}");
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).retain(|listener| (listener.0)(step));
@@ -95,14 +115,20 @@ impl Progress {
     /// An action has ended.
     pub fn ended(&self, last: LastAction) {
         self.with(|state| {
-            state.step = None;
+            state.end_step();
+            state.course.actions.push(last.clone());
             state.last = Some(last);
         });
     }
 
+    /// What has been done since this was last called.
+    pub fn take_course(&self) -> Course {
+        self.with(|state| std::mem::take(&mut state.course))
+    }
+
     /// The step that is being carried out.
     pub fn step(&self) -> Option<&'static str> {
-        self.with(|state| state.step)
+        self.with(|state| state.step.map(|(step, _)| step))
     }
 
     /// The last thing done.
@@ -181,5 +207,19 @@ mod tests {
         progress.ended(LastAction { at, action: "rotate".into(), reason, succeeded: true, error: None });
         assert!(progress.step().is_none());
         assert!(progress.last().is_some_and(|last| last.succeeded && last.reason == reason));
+    }
+
+    #[test]
+    fn the_course_holds_each_step_and_action_that_has_ended_since_it_was_last_asked_for() {
+        let progress = Progress::default();
+        progress.enter("first");
+        progress.enter("second");
+        let steps = |course: &Course| course.steps.iter().map(|(step, _)| *step).collect::<Vec<_>>();
+        assert_eq!(steps(&progress.take_course()), ["first"]);
+        let (at, reason) = (Timestamp::UNIX_EPOCH, Reason::Rotated);
+        progress.ended(LastAction { at, action: "rotate".into(), reason, succeeded: true, error: None });
+        let course = progress.take_course();
+        assert_eq!((steps(&course), course.actions.len()), (vec!["second"], 1));
+        assert!(progress.take_course().actions.is_empty());
     }
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Spec;
 use super::observe::Observed;
 use super::progress::{LastAction, Progress};
+use crate::domain::history::{Deed, What, deeds};
 use crate::domain::journal::{Entry, Proof, Stage, TokenNote};
-use crate::domain::{Decision, Expiry, ExpirySource, Fingerprint, JobState, Reason, Timestamp};
+use crate::domain::{Decision, Expiry, ExpirySource, Fingerprint, JobState, Mode, Reason, Timestamp};
 use crate::ports::Class;
 
 /// One connection, as last seen.
@@ -30,6 +31,9 @@ pub struct Report {
     /// What came of a person's order, in the report that answers it; none when it was not taken up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub obeyed: Option<LastAction>,
+    /// The last few tokens, newest first: rotated, brought, or under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<Recent>,
     /// A person has put rotations by policy off until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Timestamp>,
@@ -72,6 +76,19 @@ pub enum Kind {
     Unknown,
 }
 
+impl Kind {
+    /// As scripts and metrics name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Due => "due",
+            Self::Unfinished => "unfinished",
+            Self::NeedsHuman => "needs-human",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The current token, without its value.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TokenReport {
@@ -85,16 +102,49 @@ pub struct TokenReport {
     pub expires: Option<Timestamp>,
     /// Who says so.
     pub expiry_source: Option<ExpirySource>,
+    /// When the rotation is wanted, before windows, jitter and deadline have their say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Timestamp>,
+    /// The window that it falls into: open from then until just before then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<(Timestamp, Timestamp)>,
     /// When it is to be rotated.
     pub due: Option<Timestamp>,
+    /// Why then: `NearingExpiry`, `MaxAgeReached` or `LastSafeMoment`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_reason: Option<Reason>,
+    /// The end of the token before it, which may live until then beside it: in overlap, where that end is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_expires: Option<Timestamp>,
     /// Expiry minus `min_slack`.
     pub last_safe_moment: Option<Timestamp>,
     /// The time left until then; negative once it has passed.
     pub slack_seconds: Option<i64>,
+    /// When it was given to Entra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioned: Option<Timestamp>,
+    /// No cycle has succeeded with it although one should have by now: since when, by `confirm_within`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed_since: Option<Timestamp>,
     /// When a cycle had succeeded with it.
     pub confirmed: Option<Timestamp>,
     /// When it had been proven.
     pub proven: Option<Timestamp>,
+}
+
+/// How a token came, as the vault's versions and tags tell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recent {
+    /// When it was issued, asked for or brought.
+    pub at: Timestamp,
+    /// Which of these.
+    pub what: What,
+    /// The name of the [`Reason`] for it, where a tag keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// From the asking until Entra was given it, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_seconds: Option<i64>,
 }
 
 /// The provisioning job.
@@ -202,6 +252,7 @@ impl Report {
             token: None,
             job: None,
             last_action: None,
+            recent: Vec::new(),
             obeyed: None,
             held_until: None,
             warnings: Vec::new(),
@@ -251,6 +302,7 @@ impl Report {
             token: token_report(spec, seen, now),
             job: Some(job_report(seen)),
             last_action: progress.last().or_else(|| last_from_journal(seen)),
+            recent: recent(seen),
             held_until: seen.journal.hold().filter(|until| *until > now),
             ..Self::unseen(spec)
         };
@@ -286,12 +338,37 @@ fn token_report(spec: &Spec, seen: &Observed, now: Timestamp) -> Option<TokenRep
         issued: note.issued,
         expires: note.expiry.map(|e| e.at),
         expiry_source: note.expiry.map(|e| e.source),
+        wanted: due.map(|due| due.wanted),
+        window: due.and_then(|due| due.window),
         due: due.map(|due| due.at),
+        due_reason: due.map(|due| due.reason),
+        previous_expires: previous_expires(seen, note),
         last_safe_moment: last_safe,
         slack_seconds: last_safe.map(|safe| (safe - now).num_seconds()),
+        provisioned: entry.labels.proof.provisioned,
+        unconfirmed_since: unconfirmed_since(spec, entry.labels.proof, now),
         confirmed: entry.labels.proof.confirmed,
         proven: entry.labels.proof.proven,
     })
+}
+
+/// The end of the token that `note` has taken the place of, if that may live beside it.
+fn previous_expires(seen: &Observed, note: &TokenNote) -> Option<Timestamp> {
+    let removed = |mode| mode == Some(Mode::RemoveCurrent);
+    let mut deeds = deeds(&seen.journal).into_iter().skip_while(|deed| deed.token.as_ref() != Some(&note.id));
+    if removed(deeds.next()?.mode) {
+        return None;
+    }
+    deeds
+        .find(|deed| deed.token.as_ref().is_some_and(|token| *token != note.id))?
+        .expires
+        .filter(|end| *end > note.issued)
+}
+
+/// Since when a cycle should have succeeded with it, if none has.
+fn unconfirmed_since(spec: &Spec, proof: Proof, now: Timestamp) -> Option<Timestamp> {
+    let waited = proof.provisioned.filter(|_| proof.confirmed.is_none())? + spec.policy.confirm_within;
+    (now > waited).then_some(waited)
 }
 
 fn stage(seen: &Observed, proof: Proof) -> &'static str {
@@ -322,6 +399,17 @@ fn job_report(seen: &Observed) -> JobReport {
         last_cycle: job.last_execution.as_ref().map(|e| e.state),
         last_cycle_ended: job.last_execution.as_ref().map(|e| e.ended),
     }
+}
+
+/// So many of the last tokens are told with every look. All of them are told by `history`.
+const RECENT: usize = 3;
+
+fn recent(seen: &Observed) -> Vec<Recent> {
+    let came = |what| matches!(what, What::Rotated | What::Asked | What::Brought | What::TakenBack);
+    let deeds = deeds(&seen.journal).into_iter().filter(|deed| came(deed.what)).take(RECENT);
+    let recent =
+        |deed: Deed| Recent { at: deed.at, what: deed.what, reason: deed.reason, took_seconds: deed.took_seconds };
+    deeds.map(recent).collect()
 }
 
 /// What the vault tells of the last rotation, where this process has done nothing yet.
@@ -428,9 +516,7 @@ fn warnings(
         ));
     }
     let proof = entry.labels.proof;
-    if let Some(put) =
-        proof.provisioned.filter(|put| proof.confirmed.is_none() && now - *put > spec.policy.confirm_within)
-    {
+    if let Some(put) = proof.provisioned.filter(|_| unconfirmed_since(spec, proof, now).is_some()) {
         warnings.push(format!("{}: {put}", Reason::Unconfirmed.sentence()));
     }
     if !(spec.policy.accept_supplied || spec.policy.supplied)

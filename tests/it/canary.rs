@@ -10,6 +10,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use rustix::process::Signal;
 
+use super::page::get;
 use super::place::{
     BINARY, OVERLAP, PATIENCE, Place, REMOVE_CURRENT, SPEED, about_to_be_due, is_at_rest_with_newer, only,
 };
@@ -112,6 +113,14 @@ async fn no_piece_of_a_secret_shows_in_any_log_error_file_argument_or_environmen
     }
     for part in ["cmdline", "environ"] {
         texts.push((part.to_owned(), fs::read(format!("/proc/{}/{part}", daemon.id())).expect("our own process")));
+    }
+    let page = daemon.page().await;
+    for path in ["/", "/connections/overlap", "/readyz", "/metrics"] {
+        texts.push((path.to_owned(), get(&format!("{page}{path}")).await.text.into_bytes()));
+    }
+    for arguments in [["status", "--json", "-vvv"], ["health", "--json", "-vvv"], ["check", "--fresh", "-vvv"]] {
+        let output = place.run(&arguments).await;
+        texts.push((format!("{arguments:?} beside the daemon"), [output.stdout, output.stderr].concat()));
     }
     daemon.kill();
     for entry in files(&place.setup.folder) {

@@ -9,7 +9,7 @@ use std::process::Command;
 use scim_rotator::domain::Reason;
 
 /// Whatever a rule or a panel may ask for, as Prometheus names it; of a histogram the name that its samples begin with.
-const METRICS: &[&str] = &[
+pub const METRICS: &[&str] = &[
     "scim_rotator_token_slack_seconds",
     "scim_rotator_token_issued_timestamp_seconds",
     "scim_rotator_token_expiry_timestamp_seconds",

@@ -167,6 +167,15 @@ impl Daemon {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Where its status page is: the URL without a path.
+    pub async fn page(&self) -> String {
+        const SAYS: &str = "the status page is served at ";
+        self.says(SAYS).await;
+        let log = self.log();
+        let (_, url) = log.rsplit_once(SAYS).expect("it has just been said");
+        url.chars().take_while(|c| !matches!(c, '"' | ' ' | '\n')).collect::<String>().trim_end_matches('/').to_owned()
+    }
+
     /// Returns once the log holds `text`.
     pub async fn says(&self, text: &str) {
         self.says_after(0, text).await;

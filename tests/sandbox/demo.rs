@@ -42,7 +42,7 @@ async fn tell(binary: &Path, limit: Option<Duration>) -> anyhow::Result<()> {
         .stdout(Stdio::null())
         .spawn()
         .with_context(|| format!("{} cannot be started", binary.display()))?;
-    let mut narrator = Narrator { started: sandbox.clock().anchor, told: [0, 0] };
+    let mut narrator = Narrator { started: sandbox.clock().anchor, told: [0, 0], page: None };
     let mut interval = tokio::time::interval(Duration::from_millis(200));
     let limit = limit.unwrap_or(Duration::MAX);
     let end = tokio::time::sleep(limit);
@@ -51,7 +51,10 @@ async fn tell(binary: &Path, limit: Option<Duration>) -> anyhow::Result<()> {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => break,
             () = &mut end => break,
-            _ = interval.tick() => narrator.go_on(&sandbox),
+            _ = interval.tick() => {
+                narrator.look_for_page(&log);
+                narrator.go_on(&sandbox);
+            }
         }
         if let Some(status) = daemon.try_wait()? {
             anyhow::bail!("the daemon ended ({status}); its log:\n{}", std::fs::read_to_string(&log)?);
@@ -89,9 +92,22 @@ Ctrl-C ends it.
 struct Narrator {
     started: Timestamp,
     told: [usize; 2],
+    page: Option<String>,
 }
 
 impl Narrator {
+    /// Tells once where the status page is.
+    fn look_for_page(&mut self, log: &Path) {
+        if self.page.is_none() {
+            let log = std::fs::read_to_string(log).unwrap_or_default();
+            let url = log.split_once("the status page is served at ").and_then(|(_, rest)| rest.split('"').next());
+            self.page = url.map(|url| {
+                println!("  its status page      {url}\n");
+                url.to_owned()
+            });
+        }
+    }
+
     fn go_on(&mut self, sandbox: &Sandbox) {
         let mut lines = Vec::new();
         for (number, name) in CONNECTIONS.into_iter().enumerate() {

@@ -108,6 +108,7 @@ impl Setup {
             .env_clear()
             .env("SCIM_ROTATOR_CONFIG", &self.config)
             .env("SCIM_ROTATOR__RUNTIME_DIR", self.folder.join("run"))
+            .env("SCIM_ROTATOR__ADMIN__LISTEN", "127.0.0.1:0")
             .env("SCIM_ROTATOR__SANDBOX__CLOCK_ANCHOR", &self.anchor)
             .env("SCIM_ROTATOR__SANDBOX__CLOCK_SPEED", &self.speed);
         command

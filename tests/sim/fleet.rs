@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
 use scim_rotator::engine::fleet::{Make, Watcher};
-use scim_rotator::engine::{Fleet, Report};
+use scim_rotator::engine::{Course, Fleet, Report};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ use crate::world::{Event, Fault, Op, Who, World};
 struct Told<F>(F);
 
 impl<F: Fn(&Report) + Send + Sync> Watcher for Told<F> {
-    fn saw(&self, report: &Report) {
+    fn saw(&self, report: &Report, _: &Course) {
         self.0(report);
     }
 }

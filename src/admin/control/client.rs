@@ -18,6 +18,7 @@ use super::steps::{self, Step};
 use super::told::NoDaemon;
 use super::wire::{Ask, Greeting, Page, Problem};
 use super::{PAGE, PATIENCE, socket_of};
+use crate::admin::health::Health;
 use crate::admin::looks::LastLook;
 use crate::admin::outcome::Outcome;
 use crate::engine::Report;
@@ -92,6 +93,12 @@ impl Daemon {
     /// Its process number.
     pub fn pid(&self) -> Option<i32> {
         self.pid
+    }
+
+    /// Whether all is well.
+    pub async fn health(&self) -> Result<Health, ClientError> {
+        let asked = async { exchange(self.connect_again().await?, Method::GET, "/v1/health", String::new()).await };
+        tokio::time::timeout(PATIENCE * 2, asked).await.map_err(|late| ClientError::BrokenOff(late.into())).flatten()
     }
 
     /// How each connection stood when it looked last: as many of them as come in time.

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! GET  /v1                            who is there
+//! GET  /v1/health                     whether all is well: a Health
 //! GET  /v1/connections?after=NAME     how they stood when the daemon looked last: so many of them, by name, after this one
 //! POST /v1/connections/NAME/rotate    {"mode": "overlap" | "remove-current" | null, "compromised": false}
 //! POST /v1/connections/NAME/adopt     {"token": "…", "expires": "2027-01-01T00:00:00Z" | null}
@@ -64,7 +65,7 @@ mod tests {
             report.standing.error = None;
             looks.saw(&report);
         }
-        let _control = Control::open(folder.path(), Arc::new(SystemClock), looks);
+        let _control = Control::open(folder.path(), Arc::new(SystemClock), looks, Arc::default());
         let daemon = Daemon::find(folder.path()).await.unwrap().unwrap();
         let told = daemon.looks().await.unwrap();
         assert!(

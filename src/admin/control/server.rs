@@ -25,8 +25,10 @@ use tokio_util::task::TaskTracker;
 use super::steps::{self, Course};
 use super::wire::{Ask, Greeting, Page, Problem};
 use super::{MOST_BYTES, PAGE, PATIENCE, socket_of};
+use crate::admin::health::Health;
 use crate::admin::looks::Looks;
 use crate::admin::outcome::Outcome;
+use crate::admin::service_manager::ServiceManager;
 use crate::domain::Order;
 use crate::engine::{Fleet, Listener, Report};
 use crate::ports::Clock;
@@ -73,13 +75,13 @@ impl Call {
 impl Control {
     /// Opens the socket of this runtime directory, whose lock the caller holds: what a killed daemon has left is replaced.
     /// Where it cannot be opened the daemon lives on without it: provisioning counts for more than commands.
-    pub fn open(runtime_dir: &Path, clock: Arc<dyn Clock>, looks: Arc<Looks>) -> Self {
+    pub fn open(runtime_dir: &Path, clock: Arc<dyn Clock>, looks: Arc<Looks>, manager: Arc<ServiceManager>) -> Self {
         let socket = socket_of(runtime_dir);
         let (sender, calls) = mpsc::channel(MOST_CONNECTIONS);
         let conversations = TaskTracker::new();
         let accepting = match bind(&socket) {
             Ok(listener) => {
-                let host = Host { calls: sender, clock, looks };
+                let host = Host { calls: sender, clock, looks, manager };
                 Some(tokio::spawn(accept(listener, host, conversations.clone())).abort_handle())
             }
             Err(error) => {
@@ -139,6 +141,7 @@ struct Host {
     calls: mpsc::Sender<Call>,
     clock: Arc<dyn Clock>,
     looks: Arc<Looks>,
+    manager: Arc<ServiceManager>,
 }
 
 async fn accept(listener: UnixListener, host: Host, conversations: TaskTracker) {
@@ -195,6 +198,9 @@ impl Host {
         tracing::debug!(%method, path, peer.uid, peer.pid, "a request on the control socket");
         let answered = match (&method, parts.as_slice()) {
             (&Method::GET, ["v1"]) => Ok(ok(&Greeting { version: env!("CARGO_PKG_VERSION").to_owned() })),
+            (&Method::GET, ["v1", "health"]) => {
+                Ok(ok(&Health::of(&self.looks, self.manager.is_alive(), self.clock.now()).await))
+            }
             (&Method::GET, ["v1", "connections"]) => Ok(self.page(request.uri().query())),
             (&Method::POST, ["v1", "connections", connection, ask]) => {
                 let wants_steps = steps::are_wanted(request.headers());

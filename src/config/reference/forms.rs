@@ -140,6 +140,11 @@ forms! {
         r"^(127\.[0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$",
         wrong: ["127.0.0.1", "10.0.0.1:80", "localhost:80"],
     }
+    LISTEN {
+        "address and port, or `none`",
+        r"^(none|[0-9]{1,3}(\.[0-9]{1,3}){3}:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5})$",
+        wrong: ["127.0.0.1", "localhost:8642", "8642"]
+    }
     FILTER { "directives of tracing", r"\S", wrong: [""], says: "`\"info,scim_rotator=debug\"`" }
     PURPOSE { "the words `this is not production`", r"^this is not production$", wrong: ["production", ""] }
 }

@@ -1,9 +1,9 @@
-//! What is about the process: the root, `[http]`, `[log]`, `[rotations]`, `[sandbox]`.
+//! What is about the process: the root, `[http]`, `[admin]`, `[log]`, `[rotations]`, `[sandbox]`.
 
 use super::Type::{List, Number, Table as One, Tables, Text, Time, Word};
 use super::azure::AZURE;
 use super::connection::CONNECTION;
-use super::forms::{DIRECT, FILTER, LOOPBACK, LOOPBACK_PORT, MOMENT, PATH, PROXY, PURPOSE, SECRET_FILE, USER};
+use super::forms::{DIRECT, FILTER, LISTEN, LOOPBACK, LOOPBACK_PORT, MOMENT, PATH, PROXY, PURPOSE, SECRET_FILE, USER};
 use super::policy::POLICY;
 use super::{Key, Table};
 use crate::config::process::{LogFilter, SANDBOX_PURPOSE};
@@ -33,6 +33,7 @@ pub const ROOT: Table = Table::new(
         ),
         Key::new("azure", One(&AZURE), "", "Which cloud, and who the daemon is there."),
         Key::new("http", One(&HTTP), "", "How every request is made."),
+        Key::new("admin", One(&ADMIN), "", "Where the status page, health and metrics are served."),
         Key::new("log", One(&LOG), "", "What is logged."),
         Key::new("rotations", One(&ROTATIONS), "", "How many rotations are made at the same time."),
         Key::new("policy", One(&POLICY), "", "When and how tokens are rotated, unless a connection says otherwise."),
@@ -108,6 +109,21 @@ const HTTP: Table = Table::new(
             "How long a connection that nobody uses is kept: less than it takes a firewall on the way to forget it.",
         )
         .or("15s"),
+    ],
+);
+
+const ADMIN: Table = Table::new(
+    "admin",
+    "Where the status page, `/livez`, `/readyz` and `/metrics` are served, by plain HTTP and for reading only.",
+    &[
+        Key::new(
+            "listen",
+            Text(&LISTEN),
+            "0.0.0.0:8642",
+            "The address and port, or `\"none\"` for nowhere. Whoever can reach it reads names, dates and errors, and no secret. If the \
+             port is taken the daemon goes on without, and tries again.",
+        )
+        .or("127.0.0.1:8642"),
     ],
 );
 

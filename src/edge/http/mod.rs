@@ -16,6 +16,7 @@ mod failure;
 mod names;
 mod redact;
 mod sdk;
+mod tally;
 mod tls;
 mod walk;
 mod words;
@@ -30,6 +31,7 @@ pub use redact::{Redactor, shorten};
 pub use reqwest::Method;
 use reqwest::{Request, RequestBuilder};
 pub use sdk::{Reach, SdkTransport, retry_after_of};
+pub use tally::{Ending, Tally};
 use url::{Host, Url};
 pub use walk::Shown;
 pub use words::Unreached;
@@ -41,11 +43,18 @@ use crate::proxy::Proxy;
 #[derive(Clone, Debug)]
 pub struct Http {
     clients: Arc<Clients>,
+    tally: Arc<Tally>,
 }
 
 impl Http {
     fn of(clients: Clients) -> Self {
-        Self { clients: Arc::new(clients) }
+        Self { clients: Arc::new(clients), tally: Arc::default() }
+    }
+
+    /// The same, whose requests are counted here.
+    #[must_use]
+    pub fn counted_by(&self, tally: &Arc<Tally>) -> Self {
+        Self { clients: Arc::clone(&self.clients), tally: Arc::clone(tally) }
     }
 
     /// How every request is made.
@@ -65,6 +74,10 @@ impl Http {
 
     /// The same, for an answer of up to `most` bytes.
     pub async fn send_within(&self, request: RequestBuilder, most: usize) -> Result<Answer, Failure> {
+        self.tally.counted(self.exchange(request, most).await)
+    }
+
+    async fn exchange(&self, request: RequestBuilder, most: usize) -> Result<Answer, Failure> {
         let (request, target) = self.checked(request)?;
         let client = self.clients.lasting().map_err(|why| Failure::clientless(&target, &why))?;
         let proxy = self.proxy_for(request.url()).cloned();
@@ -76,6 +89,10 @@ impl Http {
     /// As [`send`](Self::send), down a new connection that nothing else uses, and with certain knowledge of whether it
     /// has ever stood. For what must not be done twice.
     pub async fn send_once(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        self.tally.counted(self.exchange_once(request).await)
+    }
+
+    async fn exchange_once(&self, request: RequestBuilder) -> Result<Answer, Failure> {
         let (request, target) = self.checked(request)?;
         let single = self.clients.single().map_err(|why| Failure::clientless(&target, &why))?;
         let proxy = self.proxy_for(request.url()).cloned();

@@ -12,7 +12,7 @@ use url::{Host, Origin, Url};
 use super::answer::{http_date, wait};
 use super::client::NoClient;
 use super::words::NO_ANSWER;
-use super::{Failure, Http, MAX_BODY, Sent, Unreached};
+use super::{Ending, Failure, Http, MAX_BODY, Sent, Unreached};
 use crate::proxy::Proxy;
 
 /// Where the SDK may go.
@@ -55,6 +55,15 @@ impl SdkTransport {
 #[async_trait]
 impl HttpClient for SdkTransport {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let answer = self.exchange(request).await;
+        let ending = answer.as_ref().map_or(Ending::Lost, |answer| Ending::of_status(u16::from(answer.status())));
+        self.http.tally.count(ending);
+        answer
+    }
+}
+
+impl SdkTransport {
+    async fn exchange(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let url = request.url();
         if !self.reach.allows(url) {
             let why = "the SDK was led to another host, and no request was made";

@@ -1,0 +1,222 @@
+//! Whether all is well, as a machine asks: `/livez`, `/readyz` and `scim-rotator health`.
+//!
+//! *Live* is the process: its loops turn. *Ready* is what it is there for: Entra holds a working token, and will go on doing so
+//! without anybody's help.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::looks::{Looks, Seen};
+use crate::domain::{Reason, Timestamp};
+use crate::engine::report::Kind;
+
+/// A rotation takes minutes; the longest wait of one that goes as it should is an hour.
+const STUCK: TimeDelta = TimeDelta::hours(1);
+/// Nothing of an outage of a day is lost: every policy rides out more.
+const UNSEEN: TimeDelta = TimeDelta::days(1);
+/// So many connections are judged at a time: in between, others have their turn.
+const AT_A_TIME: usize = 256;
+
+/// Why a connection is not well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The current token is past its end.
+    Expired,
+    /// The last safe moment has passed.
+    SlackGone,
+    /// Only a person can go on.
+    NeedsHuman,
+    /// Something was begun over an hour ago and is not finished.
+    Stuck,
+    /// No cycle has succeeded with the token within `confirm_within`.
+    Unconfirmed,
+    /// It could not be seen for a day.
+    Unseen,
+}
+
+impl Why {
+    /// As a sentence.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Expired => "the token is past its end",
+            Self::SlackGone => "the last safe moment has passed, and the token has not been replaced",
+            Self::NeedsHuman => "a person has to act",
+            Self::Stuck => "what was begun has not been finished for over an hour",
+            Self::Unconfirmed => "no provisioning cycle has succeeded with the token in time",
+            Self::Unseen => "it could not be looked at for a day",
+        }
+    }
+}
+
+/// One thing that is not well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The connection.
+    pub connection: String,
+    /// What is wrong with it.
+    pub why: Why,
+    /// The same as a sentence.
+    pub sentence: String,
+    /// The stable reason that stands behind it, and has a page in the runbook.
+    pub reason: Reason,
+    /// What failed, with its causes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What a person can do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// Whether all is well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// Every loop turns.
+    pub live: bool,
+    /// There is no fault.
+    pub ready: bool,
+    /// How many connections were judged, refused ones included.
+    pub connections: usize,
+    /// Why it is not ready.
+    pub faults: Vec<Fault>,
+}
+
+impl Health {
+    /// Judges every connection.
+    pub async fn of(looks: &Looks, live: bool, now: Timestamp) -> Self {
+        let (mut connections, mut faults, mut after) = (0, Vec::new(), String::new());
+        let refused = looks.refused();
+        loop {
+            let some = looks.seen(&after, AT_A_TIME);
+            let Some(last) = some.last() else { break };
+            after.clone_from(&last.connection);
+            connections += some.len();
+            faults.extend(some.iter().flat_map(|seen| faults_of(seen, now)));
+            tokio::task::yield_now().await;
+        }
+        connections += refused.len();
+        faults.extend(refused.iter().flat_map(|seen| faults_of(seen, now)));
+        Self { live, ready: faults.is_empty(), connections, faults }
+    }
+}
+
+/// What is wrong with one connection.
+pub fn faults_of(seen: &Seen, now: Timestamp) -> Vec<Fault> {
+    let Some(report) = &seen.report else { return Vec::new() };
+    let fault = |why: Why| Fault {
+        connection: seen.connection.clone(),
+        why,
+        sentence: why.sentence().to_owned(),
+        reason: report.standing.reason,
+        error: report.standing.error.clone(),
+        remedy: report.standing.remedy.clone(),
+    };
+    whys(seen, now).into_iter().map(fault).collect()
+}
+
+/// The same without words. Nothing is known to be wrong with what has not been looked at yet.
+pub fn whys(seen: &Seen, now: Timestamp) -> Vec<Why> {
+    let Some(report) = &seen.report else { return Vec::new() };
+    let token = report.token.as_ref();
+    let passed = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+    let (kind, times) = (report.standing.kind, seen.times);
+    let astray = |since: Option<Timestamp>, limit| since.is_some_and(|since| now - since > limit);
+    [
+        (Why::Expired, passed(token.and_then(|token| token.expires))),
+        (Why::SlackGone, passed(token.and_then(|token| token.last_safe_moment))),
+        (Why::NeedsHuman, kind == Kind::NeedsHuman),
+        (Why::Stuck, kind == Kind::Unfinished && astray(times.astray_since, STUCK)),
+        (Why::Unconfirmed, token.is_some_and(|token| token.unconfirmed_since.is_some())),
+        (Why::Unseen, kind == Kind::Unknown && astray(times.seen_well.or(times.astray_since), UNSEEN)),
+    ]
+    .into_iter()
+    .filter_map(|(why, holds)| holds.then_some(why))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::looks::Times;
+    use crate::engine::Report;
+    use crate::engine::report::TokenReport;
+
+    fn hour(hour: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + TimeDelta::hours(hour)
+    }
+
+    /// A connection that is well, with a token of 100 hours whose last safe moment is at 80.
+    fn well() -> Seen {
+        let mut report = Report::refused("a", String::new());
+        (report.standing.kind, report.standing.error) = (Kind::Idle, None);
+        let token = serde_json::json!({
+            "id": "0123456789ab", "stage": "proven", "issued": hour(0), "expires": hour(100),
+            "last_safe_moment": hour(80),
+        });
+        report.token = Some(serde_json::from_value::<TokenReport>(token).unwrap());
+        let times = Times { seen_well: Some(hour(0)), astray_since: None };
+        Seen { connection: "a".to_owned(), report: Some(report), step: None, times }
+    }
+
+    fn judged(change: impl FnOnce(&mut Report, &mut Times), at: Timestamp) -> Vec<Why> {
+        let mut seen = well();
+        change(seen.report.as_mut().unwrap(), &mut seen.times);
+        whys(&seen, at)
+    }
+
+    #[test]
+    fn a_connection_is_well_until_its_last_safe_moment_and_not_from_then_on() {
+        assert_eq!(judged(|_, _| (), hour(80) - TimeDelta::seconds(1)), []);
+        assert_eq!(judged(|_, _| (), hour(80)), [Why::SlackGone]);
+        assert_eq!(judged(|_, _| (), hour(100)), [Why::Expired, Why::SlackGone]);
+    }
+
+    #[test]
+    fn a_connection_is_not_well_while_it_needs_a_person_or_is_unconfirmed() {
+        assert_eq!(judged(|report, _| report.standing.kind = Kind::NeedsHuman, hour(1)), [Why::NeedsHuman]);
+        let unconfirmed = |report: &mut Report, _: &mut Times| {
+            report.token.as_mut().unwrap().unconfirmed_since = Some(hour(0));
+        };
+        assert_eq!(judged(unconfirmed, hour(1)), [Why::Unconfirmed]);
+    }
+
+    #[test]
+    fn what_is_unfinished_may_take_an_hour_and_what_cannot_be_seen_a_day() {
+        let unfinished = |report: &mut Report, times: &mut Times| {
+            (report.standing.kind, times.astray_since) = (Kind::Unfinished, Some(hour(1)));
+        };
+        assert_eq!(judged(unfinished, hour(2)), []);
+        assert_eq!(judged(unfinished, hour(2) + TimeDelta::seconds(1)), [Why::Stuck]);
+        let unseen = |report: &mut Report, times: &mut Times| {
+            (report.standing.kind, times.astray_since) = (Kind::Unknown, Some(hour(20)));
+        };
+        assert_eq!(judged(unseen, hour(24)), []);
+        assert_eq!(judged(unseen, hour(24) + TimeDelta::seconds(1)), [Why::Unseen]);
+        let never_seen = |report: &mut Report, times: &mut Times| {
+            unseen(report, times);
+            times.seen_well = None;
+        };
+        assert_eq!(judged(never_seen, hour(44)), []);
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_what_has_not_been_looked_at_yet() {
+        assert_eq!(whys(&Seen { report: None, ..well() }, hour(999)), []);
+    }
+
+    #[tokio::test]
+    async fn all_connections_are_judged_however_many_and_refused_ones_too() {
+        let looks = Looks::default();
+        for number in 0..2 * AT_A_TIME {
+            let name = format!("c-{number:04}");
+            looks.expect(&name, [0; 32]);
+            looks.saw(&Report { connection: name, ..well().report.unwrap() });
+        }
+        let health = Health::of(&looks, true, hour(1)).await;
+        assert_eq!((health.ready, health.connections), (true, 2 * AT_A_TIME));
+        looks.refuse(vec![Report::refused("b", "no vault".to_owned())]);
+        let health = Health::of(&looks, true, hour(1)).await;
+        assert_eq!((health.ready, health.connections, health.faults[0].connection.as_str()), (false, 513, "b"));
+        assert_eq!(Health::of(&looks, true, hour(90)).await.faults.len(), 2 * AT_A_TIME + 1);
+    }
+}

@@ -1,0 +1,117 @@
+use chrono::TimeDelta;
+
+use super::*;
+
+const ONE: Identity = [1; 32];
+
+fn looks(names: &[&str]) -> Looks {
+    let looks = Looks::default();
+    for name in names {
+        looks.expect(name, ONE);
+        looks.saw(&report(name, "seen"));
+    }
+    looks
+}
+
+/// A report of a connection with this warning.
+fn report(name: &str, warning: &str) -> Report {
+    let mut report = Report::refused(name, String::new());
+    report.standing.error = None;
+    report.warnings = vec![warning.to_owned()];
+    report
+}
+
+fn minute(minute: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + TimeDelta::minutes(minute)
+}
+
+fn warnings(looks: &Looks) -> Vec<Option<String>> {
+    let read = |raw: Box<RawValue>| serde_json::from_str::<Report>(raw.get()).unwrap().warnings.concat();
+    looks.page("", 9).into_iter().map(|look| look.report.map(read)).collect()
+}
+
+#[test]
+fn what_was_seen_is_told_until_the_next_look_begins_and_what_that_sees_from_its_end() {
+    let looks = looks(&["a"]);
+    assert_eq!(warnings(&looks), [Some("seen".to_owned())]);
+    looks.begins("a", &Arc::default());
+    assert_eq!(warnings(&looks), [None]);
+    looks.saw(&report("a", "seen again"));
+    assert_eq!(warnings(&looks), [Some("seen again".to_owned())]);
+}
+
+#[test]
+fn nothing_is_told_after_a_look_or_an_act_that_failed_nor_of_what_was_seen_before_an_act() {
+    for change in [
+        |report: &mut Report| report.standing.error = Some("Graph is away".to_owned()),
+        |report: &mut Report| report.standing.action = "rotate".into(),
+    ] {
+        let (looks, mut report) = (looks(&["a"]), report("a", "of before"));
+        change(&mut report);
+        looks.saw(&report);
+        assert_eq!(warnings(&looks), [None]);
+    }
+}
+
+#[test]
+fn nothing_is_told_of_a_connection_that_is_not_tended_or_has_been_configured_anew() {
+    let looks = looks(&["a", "b"]);
+    looks.forget("a");
+    looks.saw(&report("a", "its loop was ending"));
+    looks.expect("b", [2; 32]);
+    assert_eq!(warnings(&looks), [None]);
+    assert_eq!(looks.page("", 9)[0].identity, "02".repeat(32));
+}
+
+#[test]
+fn pages_follow_each_other_by_name_without_gap_or_overlap() {
+    let looks = looks(&["c", "a", "b"]);
+    let names = |after| looks.page(after, 2).into_iter().map(|look| look.connection).collect::<Vec<_>>();
+    assert_eq!(names(""), ["a", "b"]);
+    assert_eq!(names("b"), ["c"]);
+    assert!(names("c").is_empty());
+}
+
+#[test]
+fn the_page_sees_a_failure_with_what_the_look_before_it_saw_and_the_step_that_is_under_way() {
+    let looks = looks(&[]);
+    looks.expect("a", ONE);
+    let mut well = report("a", "");
+    (well.held_until, well.seen_at) = (Some(minute(99)), Some(minute(1)));
+    assert!(looks.saw(&well).is_none());
+    let doing = Arc::new(Progress::default());
+    looks.begins("a", &doing);
+    assert_eq!(looks.one("a").unwrap().step, Some(""));
+    doing.enter("preflight");
+    assert_eq!(looks.one("a").unwrap().step, Some("preflight"));
+    let mut failed = report("a", "");
+    (failed.standing.error, failed.standing.kind) = (Some("the vault is away".to_owned()), Kind::Unknown);
+    failed.seen_at = Some(minute(2));
+    assert_eq!(looks.saw(&failed).unwrap().held_until, Some(minute(99)));
+    let Seen { report, step, times, .. } = looks.one("a").unwrap();
+    let report = report.unwrap();
+    assert_eq!(report.standing.error.as_deref(), Some("the vault is away"));
+    assert_eq!((report.held_until, step), (Some(minute(99)), None));
+    assert_eq!(times, Times { seen_well: Some(minute(1)), astray_since: Some(minute(2)) });
+}
+
+#[test]
+fn a_connection_is_astray_from_the_first_look_of_an_unbroken_row_that_saw_nothing_or_something_unfinished() {
+    let row = [Kind::Unknown, Kind::Unfinished, Kind::Unknown, Kind::Idle, Kind::Unfinished];
+    let mut times = Times::default();
+    let since = row.into_iter().zip(1..).map(|(kind, at)| {
+        let mut report = report("a", "");
+        (report.standing.kind, report.seen_at) = (kind, Some(minute(at)));
+        times = times.after(&report);
+        times.astray_since
+    });
+    assert_eq!(since.collect::<Vec<_>>(), [Some(minute(1)), Some(minute(1)), Some(minute(1)), None, Some(minute(5))]);
+}
+
+#[test]
+fn a_refused_connection_is_seen_beside_those_that_are_tended() {
+    let looks = looks(&["a"]);
+    looks.refuse(vec![Report::refused("b", "no vault".to_owned())]);
+    assert_eq!(looks.one("b").unwrap().report.unwrap().standing.error.as_deref(), Some("no vault"));
+    assert_eq!((looks.count(), looks.refused().len(), looks.page("", 9).len()), (1, 1, 1));
+}
