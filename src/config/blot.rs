@@ -12,7 +12,7 @@ const BLOT: &str = "…";
 pub(super) fn names_a_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["secret", "passw", "token", "bearer", "assertion"].iter().any(|part| key.contains(part))
-        || key.split(['_', '-', '.']).any(|word| ["auth", "credential", "key", "pwd"].contains(&word))
+        || key.split(['_', '-', '.']).any(|word| ["auth", "credential", "key", "pwd", "sig"].contains(&word))
 }
 
 /// The line without its secrets, and the place of `mark` (bytes) in what is left.
@@ -54,7 +54,10 @@ fn hidden(line: &str) -> Vec<Range<usize>> {
             starts.push(from);
             value_ends = from + if rest.starts_with(['"', '\'']) { length } else { 0 };
         }
-        let hides = names_a_secret(key) || names_a_person(key) && !is_harmless_id(&rest[..length]);
+        let value = &rest[..length];
+        let hides = names_a_secret(key)
+            || names_a_person(key) && !is_harmless_id(value)
+            || names_a_url(key) && may_let_in(value);
         if hides && !rest.starts_with(['{', '[']) && !rest.is_empty() {
             spans.push(from..from + length);
         }
@@ -89,6 +92,16 @@ fn names_a_person(key: &str) -> bool {
 fn is_harmless_id(value: &str) -> bool {
     let text = value.trim_matches(['"', '\'']);
     ["/", "./", "../"].iter().any(|path| text.starts_with(path)) || uuid::Uuid::try_parse(text).is_ok()
+}
+
+fn names_a_url(key: &str) -> bool {
+    key.to_ascii_lowercase().split(['_', '-', '.']).any(|word| ["url", "uri", "webhook", "hook"].contains(&word))
+}
+
+/// Whether this may be the URL of a webhook, whose path or query is what lets somebody in: no path of a service's API has so long a
+/// piece.
+fn may_let_in(value: &str) -> bool {
+    !is_harmless_id(value) && value.split(['/', '?', '&', '=']).any(|piece| piece.len() >= 20 && !piece.contains('.'))
 }
 
 /// How far a value goes: a quoted one to its closing quote, a bare one to the next comma or brace, a broken one to the end.
@@ -128,6 +141,24 @@ mod tests {
         assert_eq!(blotted(r#""clientSecret"='a"b', url = "x""#), r#""clientSecret"=…, url = "x""#);
         assert_eq!(blotted(r#"a = { api_key = "k\"ey", b = 1 }"#), "a = { api_key = …, b = 1 }");
         assert_eq!(blotted("auth = \"\"\"multi"), "auth = …");
+        assert_eq!(blotted("x = \"https://a.example/w?v=1&sig=Zq81\""), "x = \"https://a.example/w?v=1&sig=…");
+    }
+
+    #[test]
+    fn the_url_of_a_webhook_is_hidden_and_that_of_a_service_is_not() {
+        for key in ["url", "url_file", "webhook"] {
+            assert_eq!(
+                blotted(&format!("{key} = \"https://hc.example/8f14e45f-ceea-467f-9c3b-1d2f\"")),
+                format!("{key} = …")
+            );
+        }
+        for line in [
+            "url = \"https://sps.us1.greenlake-hpe.com/v1alpha1\"",
+            "tenant_url = \"https://sps.us1.greenlake-hpe.com/v1alpha1/scimproxy?aadOptscim062020\"",
+            "url_file = \"/run/credentials/scim-rotator.service/the-webhook-of-the-operators\"",
+        ] {
+            assert_eq!(blotted(line), line);
+        }
     }
 
     #[test]
