@@ -23,12 +23,15 @@ use crate::edge::login::{Login, LoginBearer};
 use crate::edge::scim::{ScimOptions, ScimProbe};
 use crate::edge::supplied::Supplied;
 use crate::edge::way::HttpWays;
+use crate::edge::webhook::FileWebhook;
 use crate::engine::fleet::{Identity, Make};
 use crate::engine::{Connection, Limits, Ports, Spec, Tenants, Turns};
 use crate::first_contact;
 use crate::init::Lookup;
+use crate::notify::{Audience, Heartbeat, Receiver, Webhook};
 use crate::ports::{Clock, Issuer, Vault};
 use crate::sane_clock::SaneClock;
+use crate::secret_file::SecretFile;
 
 /// What outlives a reload: what connections know of each other, and what is counted.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +136,15 @@ impl App {
             holder: holder(&config.runtime_dir),
             common: format!("{:?}{:?}{:?}{ca:?}", config.azure, config.http, config.sandbox),
         })
+    }
+
+    /// Everybody who is told of what happens.
+    pub fn audience(&self, config: &Config) -> Audience {
+        let webhook = |url: &SecretFile| Arc::new(FileWebhook::new(url.clone(), self.http.clone())) as Arc<dyn Webhook>;
+        let receiver = |it: &config::Receiver| Receiver::new(&it.name, it.form, &it.events, webhook(&it.url));
+        let heartbeat = config.heartbeat.as_ref();
+        let heartbeat = heartbeat.map(|beat| Heartbeat { webhook: webhook(&beat.url), every: beat.every });
+        Audience { receivers: config.receivers.iter().map(receiver).collect(), heartbeat }
     }
 
     /// What tells one state of a connection's configuration from another.
@@ -356,7 +368,7 @@ pub fn clock(config: &Config) -> Arc<dyn Clock> {
 
 /// Which process, where. The same after a restart on the same host, so that a process takes up its own rotation at once;
 /// the lock in the runtime directory keeps two from bearing one name.
-fn holder(runtime_dir: &Path) -> String {
+pub fn holder(runtime_dir: &Path) -> String {
     let host = host(Path::new("/proc/sys/kernel/hostname"), Path::new("/etc/machine-id"));
     format!("{host}/{}", digest(3, &[runtime_dir.as_os_str().as_encoded_bytes()]))
 }

@@ -21,6 +21,7 @@ use crate::engine::fleet::{Identity, Make, Watcher};
 use crate::engine::herd;
 use crate::engine::ticker::Ticker;
 use crate::engine::{Course, Fleet, Progress, Report};
+use crate::notify::Notifier;
 use crate::sane_clock;
 
 /// How often the loops are watched where systemd does not ask for more.
@@ -36,6 +37,7 @@ struct Daemon {
     shared: Shared,
     manager: Arc<ServiceManager>,
     looks: Arc<Looks>,
+    notifier: Arc<Notifier>,
     control: Control,
     web: Web,
 }
@@ -45,6 +47,7 @@ struct Watchers {
     manager: Arc<ServiceManager>,
     looks: Arc<Looks>,
     counts: Arc<Counts>,
+    notifier: Arc<Notifier>,
 }
 
 impl Watcher for Watchers {
@@ -56,6 +59,7 @@ impl Watcher for Watchers {
         self.manager.report(report);
         let before = self.looks.saw(report);
         self.counts.saw(before.as_ref(), report, course);
+        self.notifier.saw(report);
     }
 }
 
@@ -66,12 +70,19 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     let manager = Arc::new(ServiceManager::default());
     let looks = Arc::new(Looks::default());
     let (counts, shared) = (Arc::new(Counts::default()), Shared::default());
-    let watchers = Watchers { manager: Arc::clone(&manager), looks: Arc::clone(&looks), counts: Arc::clone(&counts) };
     let clock = crate::app::clock(&config);
+    let notifier = Arc::new(Notifier::new(Arc::clone(&clock), crate::app::holder(&config.runtime_dir)));
+    let watchers = Watchers {
+        manager: Arc::clone(&manager),
+        looks: Arc::clone(&looks),
+        counts: Arc::clone(&counts),
+        notifier: Arc::clone(&notifier),
+    };
     let shown = web::Host {
         looks: Arc::clone(&looks),
         counts,
         calls: shared.calls.clone(),
+        notified: notifier.sent(),
         manager: Arc::clone(&manager),
         started: clock.now(),
         clock: Arc::clone(&clock),
@@ -87,6 +98,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
         manager,
         looks,
         web: Web::new(shown),
+        notifier,
     };
     daemon.web.listen(config.admin);
     if !daemon.clock_is_set(&config, &mut signals).await {
@@ -96,13 +108,19 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     daemon.apply(config).await?;
     daemon.manager.ready();
     for refused in refused {
-        daemon.manager.report(&Report::refused(&refused.name, refused.problems.to_string()));
+        let report = Report::refused(&refused.name, refused.problems.to_string());
+        daemon.manager.report(&report);
+        daemon.notifier.saw(&report);
     }
     tracing::info!(connections, "ready");
     daemon.watch(&mut signals).await;
     daemon.control.refuse();
     daemon.end(&mut signals).await;
     daemon.web.close();
+    tokio::select! {
+        () = daemon.notifier.end() => (),
+        () = signals.end() => (),
+    }
     daemon.control.close().await;
     Ok(())
 }
@@ -131,6 +149,7 @@ impl Daemon {
     /// Brings the fleet in step with a configuration: what has not changed is not touched.
     async fn apply(&mut self, config: Config) -> anyhow::Result<()> {
         let app = App::build(&config, self.shared.clone())?;
+        let audience = app.audience(&config);
         // Everything that can fail comes first, so that a configuration that fails changes nothing. What is told of each
         // connection is dropped as soon as it is made: of many it takes as much as they do.
         let mut wanted = BTreeMap::new();
@@ -143,6 +162,7 @@ impl Daemon {
         self.web.listen(config.admin);
         let refused = config.refused.iter().map(|one| Report::refused(&one.name, one.problems.to_string()));
         self.looks.refuse(refused.collect());
+        self.notifier.turn_to(audience);
         let changed = |name: &str, identity: &Identity| wanted.get(name).is_none_or(|(new, ..)| new != identity);
         let gone = self.fleet.members().iter().filter(|(name, member)| changed(name, &member.identity));
         let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
@@ -155,6 +175,9 @@ impl Daemon {
             self.shared.tenants.release(name);
             self.manager.forget(name);
             self.looks.forget(name);
+            if !wanted.contains_key(name) {
+                self.notifier.forget(name);
+            }
         }
         // Before any of them looks, so that none issues before all have shown their tenant.
         for name in wanted.keys().filter(|name| !self.fleet.members().contains_key(*name)) {
@@ -233,7 +256,9 @@ impl Daemon {
     }
 
     fn feed_watchdog(&self) {
-        match self.fleet.is_alive() {
+        let is_alive = self.fleet.is_alive();
+        self.notifier.turns(is_alive);
+        match is_alive {
             true => self.manager.alive(),
             false => tracing::error!("the loop of a connection no longer turns; the watchdog is not fed"),
         }

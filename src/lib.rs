@@ -16,6 +16,7 @@ pub mod init;
 pub mod logging;
 pub mod loud;
 pub mod messages;
+pub mod notify;
 pub mod ports;
 pub mod proxy;
 pub mod runbook;

@@ -207,6 +207,37 @@ messages! {
             means: "the experiment of `doctor --first-contact` left this part out; `why` says for what reason",
             remedy: "nothing: rotations are right whether a PUT merges or replaces",
         }
+        /// A webhook that is away.
+        NotTakenYet {
+            shows: "a notification is not taken yet; it is tried again for a day",
+            means: "a receiver of `[[notify]]` cannot be reached, or answers 5xx or 429; `error` says which; said once until it takes \
+                    something",
+            remedy: "see what the error says; `scim-rotator notify test NAME` tries it at once",
+        }
+        /// A webhook that wants none of it.
+        NotTaken {
+            shows: "a notification is given up",
+            means: "its receiver refuses it, or has taken nothing for a day",
+            remedy: "do what stands behind the dash; `scim-rotator notify test NAME` tries it",
+        }
+        /// More than it takes.
+        TooManyWait {
+            shows: "too many notifications wait for this receiver; the oldest are dropped",
+            means: "a hundred wait for one receiver; said once until none waits any more",
+            remedy: "see why it takes none: the line before says so; to be told of less, name `events`",
+        }
+        /// SIGTERM, or a reload without it.
+        NotDelivered {
+            shows: "notifications are left undelivered",
+            means: "the process has ended, or the receiver stands in the configuration no more, before they were taken",
+            remedy: "nothing: what still stands is told again after the next start",
+        }
+        /// The dead man's switch.
+        NotHeard {
+            shows: "the heartbeat is not heard; it is tried again every minute",
+            means: "the URL of `[heartbeat]` cannot be reached, or refuses to be called",
+            remedy: "see what the error says; unless it is mended, whoever listens there raises the alarm",
+        }
         /// In a month.
         CertificateEnds {
             shows: "the client certificate ends soon: …",
@@ -369,6 +400,18 @@ messages! {
             shows: "there is no connection …; the configuration has …",
             means: "the name on the command line is none of the configuration's",
             remedy: "take one of those that are listed, or name the right file with --config",
+        }
+        /// Of `notify test`.
+        NoSuchReceiver {
+            shows: "there is no receiver …; the configuration has …",
+            means: "the name on the command line is none of those under `[[notify]]`",
+            remedy: "take one of those that are listed",
+        }
+        /// The same.
+        NobodyTold {
+            shows: "nobody is told of anything: there is no table [[notify]] in the configuration",
+            means: "there is no receiver to try",
+            remedy: "write a table [[notify]]: docs/notifications.md shows how",
         }
         /// A connection that cannot be used.
         ConnectionRefused {

@@ -32,6 +32,7 @@ When a person wants something (each goes through the running daemon, or does it 
   scim-rotator adopt NAME --token-file FILE       use this token, made by hand
   scim-rotator hold NAME --for 2h                 no rotation by policy for a while
   scim-rotator release NAME                       the hold is over
+  scim-rotator notify test                        does whoever is to be told hear of it?
 
 Exit codes:
   0 done   1 failed or refused, the reason is printed   64 usage   78 configuration
@@ -162,6 +163,10 @@ pub enum Command {
     ///
     /// Needs no configuration. Without a name, the index.
     Explain(ExplainArgs),
+
+    /// About those who are told of what happens.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
 
     /// About the configuration itself.
     #[command(subcommand)]
@@ -401,6 +406,19 @@ fn watch_time(text: &str) -> Result<TimeDelta, String> {
     }
 }
 
+/// `notify …`.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum NotifyCommand {
+    /// Send every receiver of the configuration a test at once, and say what each answered.
+    ///
+    /// Needs no daemon. The heartbeat is not called: only the daemon may say that it lives. Exit codes: 0 all took it, 1 at least
+    /// one did not.
+    Test {
+        /// The receiver, as the configuration names it. Without it, all of them.
+        name: Option<String>,
+    },
+}
+
 impl Cli {
     /// How much is logged. A command that answers on standard output, or tells its steps there, logs warnings only, unless asked for more.
     pub fn verbosity(&self) -> Verbosity {
@@ -414,6 +432,7 @@ impl Cli {
                 | Command::Doctor(_)
                 | Command::Rotate(_)
                 | Command::Adopt(_)
+                | Command::Notify(_)
                 | Command::Config(_)
                 | Command::Init(_)
         );

@@ -73,6 +73,7 @@ fn every_subcommand_and_exit_code_is_in_the_help() {
         "adopt",
         "hold",
         "release",
+        "notify",
         "config",
         "completions",
         "man",

@@ -41,6 +41,13 @@ pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
     }
     writeln!(out, "  Graph is {}", config.azure.graph.host_str().unwrap_or_default())?;
     writeln!(out, "  {}{}", config.http.proxy, directly(config))?;
+    for receiver in &config.receivers {
+        let events: Vec<_> = receiver.events.iter().map(|event| event.name()).collect();
+        writeln!(out, "  tells {} of {}", receiver.name, events.join(", "))?;
+    }
+    if let Some(heartbeat) = &config.heartbeat {
+        writeln!(out, "  lets the heartbeat be heard every {}", humantime::format_duration(heartbeat.every))?;
+    }
     for connection in &config.connections {
         describe(connection, out)?;
     }
@@ -115,7 +122,7 @@ fn warnings(loaded: &Loaded) -> Vec<String> {
     let secrets = loaded.config.secret_files().into_iter().filter_map(|(who, file)| match file.path().try_exists() {
         Ok(true) => file.warning().map(|warning| format!("{who}: {warning}")),
         Ok(false) => Some(format!(
-            "{who}: the secret file {} is not there. It may come later; until then nothing can be rotated",
+            "{who}: the secret file {} is not there. It may come later; until then nothing can be done with it",
             file.path().display()
         )),
         Err(error) => Some(format!("{who}: the secret file {} cannot be looked at: {error}", file.path().display())),

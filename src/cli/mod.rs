@@ -20,6 +20,7 @@ mod init;
 mod init_args;
 mod look;
 mod man;
+mod notify;
 mod once;
 mod order;
 mod plan;
@@ -38,7 +39,7 @@ use clap::Parser as _;
 
 pub use args::{
     AdoptArgs, CheckArgs, Cli, Command, CompletionsArgs, DoctorArgs, ExplainArgs, HealthArgs, HistoryArgs, HoldArgs,
-    LookArgs, ManArgs, OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
+    LookArgs, ManArgs, NotifyCommand, OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
 };
 pub use exit::Exit;
 pub use init_args::{Answers, ConfigCommand, InitArgs};
@@ -139,6 +140,7 @@ fn carry_out(file: PathBuf, config: Config, command: Command, follow: Follow) ->
             Command::Adopt(args) => adopt::run(&config, &args, follow, &mut out).await,
             Command::Hold(args) => hold::run(&config, &args, &mut out).await,
             Command::Release(args) => release::run(&config, &args, &mut out).await,
+            Command::Notify(NotifyCommand::Test { name }) => notify::test(&config, name.as_deref(), &mut out).await,
             Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Init(_) | Command::Explain(_) => {
                 Ok(Exit::Usage)
             }

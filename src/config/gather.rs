@@ -9,7 +9,7 @@ use super::raw::{Report, Section};
 use super::source::{Key, Source};
 use super::{
     Config, ConfigErrors, ConnectionConfig, Environment, Folder, Loaded, Refused, admin, apart, azure, connection,
-    cross, folder, http, policy, process, scalar,
+    cross, folder, http, notify, policy, process, scalar,
 };
 
 /// Reads everything.
@@ -148,6 +148,9 @@ fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> O
     let log = root.table("log", process::read_log);
     let rotations = root.table("rotations", process::read_rotations);
     let admin = root.table("admin", |section| Some(admin::read(section)));
+    let receivers = notify::read(root, folder);
+    let has_heartbeat = root.has("heartbeat");
+    let heartbeat = root.table_if_set("heartbeat", |section| notify::read_heartbeat(section, folder));
     let runtime_dir = process::read_runtime_dir(root, folder, environment);
     let connections_dir = root.get("connections_dir", scalar::path(folder.path));
     let (suffix, azure) = azure?;
@@ -155,10 +158,11 @@ fn read(root: &Section<'_>, folder: &Folder<'_>, environment: &Environment) -> O
     let common = Common { sandboxed: folder.sandboxed, suffix, base };
     let candidates = root.connections(|section| Some(common.of_table(section, folder.path)));
     let candidates = candidates.into_iter().flatten().collect();
-    let config =
-        azure.zip(http).zip(log).zip(rotations).zip(admin).map(|((((azure, http), log), rotations), admin)| {
-            let (connections, refused) = (Vec::new(), Vec::new());
-            Config { azure, http, log, rotations, admin, sandbox, runtime_dir, connections, refused }
-        });
+    let told = receivers.filter(|_| heartbeat.is_some() || !has_heartbeat);
+    let process = log.zip(rotations).zip(admin).zip(told);
+    let config = azure.zip(http).zip(process).map(|((azure, http), (((log, rotations), admin), receivers))| {
+        let (connections, refused) = (Vec::new(), Vec::new());
+        Config { azure, http, log, rotations, admin, receivers, heartbeat, sandbox, runtime_dir, connections, refused }
+    });
     Some(Read { config, candidates, folder: connections_dir, common })
 }

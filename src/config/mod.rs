@@ -20,6 +20,7 @@ mod cross;
 mod folder;
 mod gather;
 mod http;
+mod notify;
 mod policy;
 mod problem;
 mod process;
@@ -37,6 +38,7 @@ pub use azure::{Azure, Cloud, Credentials};
 pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GreenLake, Issuing, VaultSecret};
 pub use credential::{Application, Credential, WhichIdentity};
 pub use http::{Http, ProxyChoice};
+pub use notify::{Heartbeat, Receiver};
 pub use problem::{ConfigErrors, Kind, Place, Problem, Shown};
 pub use process::{Log, LogFilter, LogFormat, Rotations, SANDBOX_PURPOSE, Sandbox};
 pub use source::Environment;
@@ -58,6 +60,10 @@ pub struct Config {
     pub rotations: Rotations,
     /// Where the status page, health and metrics are served; none means nowhere.
     pub admin: Option<SocketAddr>,
+    /// Who is told of what happens.
+    pub receivers: Vec<Receiver>,
+    /// The dead man's switch.
+    pub heartbeat: Option<Heartbeat>,
     /// Set when nothing here is production.
     pub sandbox: Option<Sandbox>,
     /// Where the advisory lock is kept. Losing it is always safe.
@@ -138,7 +144,9 @@ impl Config {
             Some((format!("connection `{}`", connection.name), secret))
         });
         let proxy = self.http.proxy.login().map(|login| ("http.proxy".to_owned(), &login.password));
-        azure.chain(proxy).chain(issuers).collect()
+        let receivers = self.receivers.iter().map(|receiver| (format!("notify `{}`", receiver.name), &receiver.url));
+        let heartbeat = self.heartbeat.iter().map(|heartbeat| ("heartbeat".to_owned(), &heartbeat.url));
+        azure.chain(proxy).chain(issuers).chain(receivers).chain(heartbeat).collect()
     }
 }
 

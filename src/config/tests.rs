@@ -1,6 +1,7 @@
 mod apart;
 mod azure;
 mod folder;
+mod notify;
 
 use std::path::Path;
 

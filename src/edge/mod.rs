@@ -14,6 +14,7 @@ pub mod login;
 pub mod scim;
 pub mod supplied;
 pub mod way;
+pub mod webhook;
 
 #[cfg(test)]
 mod testing;

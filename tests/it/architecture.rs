@@ -79,7 +79,7 @@ fn every_reason_for_which_a_person_is_needed_has_a_remedy() {
 
 #[test]
 fn edges_do_not_know_each_other() {
-    let edges = ["azure", "clock", "graph", "greenlake", "keyvault", "scim"];
+    let edges = ["azure", "clock", "graph", "greenlake", "keyvault", "scim", "webhook"];
     for edge in edges {
         for (file, code) in sources("src/edge")
             .into_iter()
@@ -120,8 +120,27 @@ fn init_knows_no_edge_and_changes_nothing_far_away() {
 }
 
 #[test]
+fn whoever_tells_people_knows_no_edge_and_no_configuration() {
+    let files = sources("src/notify");
+    assert!(files.len() > 5);
+    for (file, code) in files {
+        for word in ["crate::edge", "crate::config", "crate::cli", "reqwest", "url::", "SecretString"] {
+            assert!(!code.contains(word), "{} must not know of {word}", file.display());
+        }
+    }
+}
+
+#[test]
 fn only_one_file_names_the_concrete_edges() {
-    let names = ["GreenLake::new", "KeyVault::new", "Graph::new", "ScimProbe::new", "AzureLogin::new", "Http::build"];
+    let names = [
+        "GreenLake::new",
+        "KeyVault::new",
+        "Graph::new",
+        "ScimProbe::new",
+        "AzureLogin::new",
+        "FileWebhook::new",
+        "Http::build",
+    ];
     for (file, code) in sources("src").into_iter().filter(|(f, _)| !f.starts_with("src/edge") && !f.ends_with("app.rs"))
     {
         for name in names {
@@ -172,6 +191,8 @@ fn every_example_of_the_configuration_works_where_it_stands_once_its_comment_is_
         "auth",
         "no_proxy",
         "connections_dir",
+        "notify",
+        "heartbeat",
     ] {
         assert!(keys.contains(&key), "no example of {key} among {keys:?}");
     }

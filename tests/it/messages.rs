@@ -10,7 +10,7 @@ use scim_rotator::cli::Exit;
 use scim_rotator::config::Kind;
 use scim_rotator::domain::Reason;
 use scim_rotator::domain::settings::Unsuitable;
-use scim_rotator::edge::{azure, graph, greenlake, http, keyvault};
+use scim_rotator::edge::{azure, graph, greenlake, http, keyvault, webhook};
 use scim_rotator::loud::{Logged, Stopped, Warned};
 use scim_rotator::messages::Message;
 use scim_rotator::secret_file::BadFile;
@@ -92,6 +92,13 @@ fn rendered() -> String {
             "Everything that is told as `HPE: …`. HPE's own recommendations follow ours.",
             HEADS,
             &all(greenlake::Refused::ALL, greenlake::Refused::message),
+        ),
+        table(
+            "Webhooks",
+            "Of whoever is told by `[[notify]]`, and of `[heartbeat]`: in the log, and told by `notify test`. Of the URL only the host is \
+             shown.",
+            HEADS,
+            &all(webhook::Refused::ALL, webhook::Refused::message),
         ),
         table(
             "The network",

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEncoder, prometheus_text, text};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, LabelSetEncoder, MetricEncoder, prometheus_text, text,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -70,6 +72,7 @@ struct Process {
     refused: usize,
     last_reload_good: bool,
     calls: Vec<(&'static str, &'static str, u64)>,
+    notified: Vec<(String, &'static str, u64)>,
 }
 
 impl Process {
@@ -83,6 +86,7 @@ impl Process {
             refused: host.looks.refused().len(),
             last_reload_good: host.looks.reload_problems().is_none(),
             calls: calls.collect(),
+            notified: host.notified.counts(),
         }
     }
 }
@@ -97,18 +101,15 @@ impl Collector for Process {
         gauge("connections", "Connections by whether they are tended, or refused for their configuration", &rows)?;
         let good = [(Labels(&[]), i64::from(self.last_reload_good))];
         gauge("config_last_reload_successful", "Whether the last reading of the configuration was taken over", &good)?;
-        // By the name of the receiver; none has been told anything yet.
-        encoder.encode_descriptor(
-            "notifications",
-            "Notifications by receiver and result",
-            None,
-            MetricType::Counter,
-        )?;
+        let help = "Messages to receivers by what became of them";
+        let mut sent = encoder.encode_descriptor("notifications", help, None, MetricType::Counter)?;
+        for (receiver, result, count) in &self.notified {
+            add(&mut sent, [("receiver", receiver), ("result", result)], *count)?;
+        }
         let help = "Requests by the service that was asked and how they ended";
         let mut calls = encoder.encode_descriptor("calls", help, None, MetricType::Counter)?;
         for (service, class, count) in &self.calls {
-            let labels = [("service", *service), ("class", *class)];
-            calls.encode_family(&Labels(&labels))?.encode_counter::<Labels<'_>, u64, f64>(count, None)?;
+            add(&mut calls, [("service", service), ("class", class)], *count)?;
         }
         Ok(())
     }
@@ -246,6 +247,10 @@ fn write(
         gauge.encode_family(labels)?.encode_gauge(value)?;
     }
     Ok(())
+}
+
+fn add(counter: &mut MetricEncoder<'_>, labels: [(&str, &str); 2], count: u64) -> fmt::Result {
+    counter.encode_family(&Labels(&labels))?.encode_counter::<Labels<'_>, u64, f64>(&count, None)
 }
 
 fn as_number(count: usize) -> i64 {

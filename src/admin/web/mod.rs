@@ -31,6 +31,7 @@ use super::looks::{Looks, Seen};
 use super::service_manager::ServiceManager;
 use crate::app::Calls;
 use crate::domain::Timestamp;
+use crate::notify::Sent;
 use crate::ports::Clock;
 
 /// So many callers are served at a time; further ones wait.
@@ -52,6 +53,8 @@ pub struct Host {
     pub counts: Arc<Counts>,
     /// What was asked of whom.
     pub calls: Calls,
+    /// Who was told.
+    pub notified: Arc<Sent>,
     /// Knows whether the loops turn.
     pub manager: Arc<ServiceManager>,
     /// What the moments shown are measured by.

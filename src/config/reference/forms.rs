@@ -140,6 +140,7 @@ forms! {
         r"^(127\.[0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$",
         wrong: ["127.0.0.1", "10.0.0.1:80", "localhost:80"],
     }
+    RECEIVER { "letters, digits, `-`, `_`, `.`", r"^[0-9A-Za-z._-]{1,48}$", wrong: ["", "two words"] }
     LISTEN {
         "address and port, or `none`",
         r"^(none|[0-9]{1,3}(\.[0-9]{1,3}){3}:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5})$",

@@ -1,9 +1,11 @@
-//! What is about the process: the root, `[http]`, `[admin]`, `[log]`, `[rotations]`, `[sandbox]`.
+//! What is about the process: the root, `[http]`, `[admin]`, `[[notify]]`, `[heartbeat]`, `[log]`, `[rotations]`, `[sandbox]`.
 
-use super::Type::{List, Number, Table as One, Tables, Text, Time, Word};
+use super::Type::{List, Number, SomeOf, Table as One, Tables, Text, Time, Word};
 use super::azure::AZURE;
 use super::connection::CONNECTION;
-use super::forms::{DIRECT, FILTER, LISTEN, LOOPBACK, LOOPBACK_PORT, MOMENT, PATH, PROXY, PURPOSE, SECRET_FILE, USER};
+use super::forms::{
+    DIRECT, FILTER, LISTEN, LOOPBACK, LOOPBACK_PORT, MOMENT, PATH, PROXY, PURPOSE, RECEIVER, SECRET_FILE, USER,
+};
 use super::policy::POLICY;
 use super::{Key, Table};
 use crate::config::process::{LogFilter, SANDBOX_PURPOSE};
@@ -37,6 +39,8 @@ pub const ROOT: Table = Table::new(
         Key::new("log", One(&LOG), "", "What is logged."),
         Key::new("rotations", One(&ROTATIONS), "", "How many rotations are made at the same time."),
         Key::new("policy", One(&POLICY), "", "When and how tokens are rotated, unless a connection says otherwise."),
+        Key::new("notify", Tables(&NOTIFY), "", "Who is told of what happens, by a webhook."),
+        Key::new("heartbeat", One(&HEARTBEAT), "", "A dead man's switch."),
         Key::new("sandbox", One(&SANDBOX), "", "Set only where nothing is production."),
         Key::new("connections", Tables(&CONNECTION), "", "The tokens to rotate. One at least, here or in `connections_dir`."),
     ],
@@ -124,6 +128,48 @@ const ADMIN: Table = Table::new(
              port is taken the daemon goes on without, and tries again.",
         )
         .or("127.0.0.1:8642"),
+    ],
+);
+
+const NOTIFY: Table = Table::new(
+    "notify",
+    "Somebody who is told of what happens, by a webhook: [docs/notifications.md](notifications.md).",
+    &[
+        Key::new("name", Text(&RECEIVER), "operators", "What logs and metrics call it. No other one may have it.")
+            .required(),
+        Key::new(
+            "kind",
+            Word(&["json", "teams"]),
+            "teams",
+            "What is posted: JSON for programs, or the card that a workflow of Microsoft Teams takes.",
+        )
+        .required(),
+        Key::new(
+            "url_file",
+            Text(&SECRET_FILE),
+            "/run/credentials/scim-rotator.service/teams-webhook",
+            "The file that holds the URL of the webhook, which is a secret: whoever knows it can post there.",
+        )
+        .required(),
+        Key::new("events", SomeOf(&EVENTS), "failed, needs-human", "What it is told of.").or_else("all of them"),
+    ],
+);
+
+const EVENTS: [&str; 8] =
+    ["rotated", "confirmed", "failed", "needs-human", "slack-low", "healed", "quarantined", "hold-expired"];
+
+const HEARTBEAT: Table = Table::new(
+    "heartbeat",
+    "A dead man's switch: called every so often while every loop of the daemon turns, so that its silence is noticed elsewhere.",
+    &[
+        Key::new(
+            "url_file",
+            Text(&SECRET_FILE),
+            "/run/credentials/scim-rotator.service/heartbeat",
+            "The file that holds the URL, which is called by GET.",
+        )
+        .required(),
+        Key::new("every", Time { from: "1m", to: "1d" }, "10m", "How often it is called.").or("5m"),
     ],
 );
 

@@ -15,6 +15,7 @@ fn host(connections: usize) -> Host {
         looks: Arc::default(),
         counts: Arc::default(),
         calls: Calls::default(),
+        notified: Arc::default(),
         manager: Arc::default(),
         clock: Arc::new(SystemClock),
         started: SystemClock.now(),
