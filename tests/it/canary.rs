@@ -10,10 +10,12 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use rustix::process::Signal;
 
+use super::notify::{telling, write_urls};
 use super::page::get;
 use super::place::{
     BINARY, OVERLAP, PATIENCE, Place, REMOVE_CURRENT, SPEED, about_to_be_due, is_at_rest_with_newer, only,
 };
+use crate::sandbox::hooks::{self, Mood};
 use crate::sandbox::setup::worlds;
 use crate::sandbox::{Side, Which};
 use crate::world::{Fault, Op, Service};
@@ -56,6 +58,7 @@ pub fn secrets(place: &Place) -> HashSet<Vec<u8>> {
     for bearer in place.sandbox.bearers() {
         all.extend(windows(&bearer));
     }
+    all.extend(windows(hooks::SECRET));
     all
 }
 
@@ -77,7 +80,13 @@ fn a_planted_leak_is_found_in_every_disguise() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_piece_of_a_secret_shows_in_any_log_error_file_argument_or_environment() {
-    let place = Place::new(about_to_be_due(|_| ()).await, SPEED, |text| text).await;
+    // One who takes what it is told, and those with whom everything goes wrong.
+    let receivers = ["teams", "broken", "refuses", "hangs"];
+    let place = Place::new(about_to_be_due(|_| ()).await, SPEED, |text| telling(&text, &receivers)).await;
+    write_urls(&place, &receivers);
+    for (name, mood) in [("broken", Mood::Answers(500)), ("refuses", Mood::Answers(403)), ("hangs", Mood::Hangs)] {
+        place.sandbox.hooks().set(name, mood);
+    }
     let tokens = [OVERLAP, REMOVE_CURRENT].map(|n| place.sandbox.world(n).saved_token().expect("a token"));
     let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
     for arguments in [
@@ -85,6 +94,7 @@ async fn no_piece_of_a_secret_shows_in_any_log_error_file_argument_or_environmen
         &["status", "--json", "-vvv"],
         &["history", "overlap", "--json", "-vvv"],
         &["config", "check", "-vvv"],
+        &["notify", "test", "-vvv"],
     ] {
         let output = place.run(arguments).await;
         texts.push((format!("{arguments:?} out"), output.stdout));
@@ -111,6 +121,15 @@ async fn no_piece_of_a_secret_shows_in_any_log_error_file_argument_or_environmen
     for (number, token) in [OVERLAP, REMOVE_CURRENT].into_iter().zip(tokens) {
         place.until(number, "the rotation is confirmed", |world| is_at_rest_with_newer(world, token)).await;
     }
+    daemon.says("a notification is given up").await;
+    // And whatever the client says of a connection that comes to nothing.
+    for name in receivers {
+        let url = hooks::Hooks::url(name, 1);
+        fs::write(place.setup.folder.join(format!("sandbox/hook-{name}")), url).expect("written");
+    }
+    let output = place.run(&["notify", "test", "-vvv"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    texts.extend([("unreachable out".to_owned(), output.stdout), ("unreachable err".to_owned(), output.stderr)]);
     for part in ["cmdline", "environ"] {
         texts.push((part.to_owned(), fs::read(format!("/proc/{}/{part}", daemon.id())).expect("our own process")));
     }
@@ -124,7 +143,10 @@ async fn no_piece_of_a_secret_shows_in_any_log_error_file_argument_or_environmen
     }
     daemon.kill();
     for entry in files(&place.setup.folder) {
-        if !entry.ends_with("azure-client-secret") && !entry.to_string_lossy().contains("hpe-client-secret") {
+        if !entry.ends_with("azure-client-secret")
+            && !entry.to_string_lossy().contains("hpe-client-secret")
+            && !entry.to_string_lossy().contains("sandbox/hook-")
+        {
             texts.push((entry.display().to_string(), fs::read(&entry).expect("a file")));
         }
     }
@@ -202,6 +224,7 @@ async fn no_piece_of_a_password_in_a_configuration_that_is_refused_shows() {
         let (_, after) = rest.split_once('"').expect("its end is there");
         format!("{before}{key} = {value}{after}")
     };
+    let notify = |line: &str| format!("{right}\n[[notify]]\nname = \"ops\"\nkind = \"json\"\n{line}\n");
     let wrong = [
         http(&format!("proxy = \"svc:{PASSWORD}@proxy.corp:3128\"")),
         http(&format!("proxy = \"http:svc:{PASSWORD}@proxy.corp:3128\"")),
@@ -215,6 +238,9 @@ async fn no_piece_of_a_password_in_a_configuration_that_is_refused_shows() {
         http(&format!("no_proxy = [\"svc:{PASSWORD}@proxy.corp:3128\"]")),
         http(&format!("ca_file = {PASSWORD}@")),
         replaced("client_id", &format!("\"~{PASSWORD}\"")),
+        notify(&format!("url = \"https://hooks.example/{PASSWORD}{PASSWORD}\"")),
+        notify(&format!("url_file = \"https://hooks.example/w?sp=%2Ft&sig={PASSWORD}\"")),
+        notify(&format!("url = https://hooks.example/w?sig={PASSWORD}")),
         replaced("client_secret_file", &format!("\"Jq8/{PASSWORD}==\"")),
         replaced("url", &format!("\"svc:{PASSWORD}@hpe.example\"")),
         replaced("url", &format!("\"https://svc:1/{PASSWORD}@hpe.example\"")),

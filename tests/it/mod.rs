@@ -34,6 +34,7 @@ mod messages;
 mod monitoring;
 mod namespace;
 mod network;
+mod notify;
 mod once;
 mod page;
 mod place;

@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt};
 use super::gate::{Onward, Side};
 use super::http::{Call, Deed, Reply, Routed, refuse};
 use super::wire::Caller;
-use super::{Recorded, State, graph, hpe, login, service_of, vault};
+use super::{Recorded, State, graph, hooks, hpe, login, service_of, vault};
 use crate::world::{Fault, Op, Refusal, Service, Timestamp};
 
 /// How long a slow answer takes, in real time.
@@ -41,6 +41,11 @@ pub async fn handle(
     };
     if let Some(bearer) = call.bearer() {
         state.bearers.lock().unwrap_or_else(PoisonError::into_inner).insert(bearer.to_owned());
+    }
+    if call.host == hooks::HOST {
+        let now = state.clock.now();
+        let reply = state.hooks.answer(&call, now).await;
+        return response(reply, now, None, false);
     }
     let request_id = call.header("client-request-id").map(str::to_owned);
     let service = service_of(&call.host);

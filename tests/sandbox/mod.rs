@@ -12,6 +12,7 @@ mod flow;
 mod gate;
 mod graph;
 mod graph_job;
+pub mod hooks;
 mod hpe;
 mod http;
 pub mod identity;
@@ -38,6 +39,7 @@ use tokio_rustls::rustls::ServerConfig;
 use crate::world::{Op, Service, Timestamp, World};
 pub use clock::{FastClock, real_now};
 pub use gate::{Gate, Hold, Side, Which};
+use hooks::Hooks;
 pub use hpe::DEBUG_ID;
 use register::Register;
 use wire::{Caller, Identity, Line, Lines, TlsListener};
@@ -84,6 +86,7 @@ pub struct State {
     /// How far the worlds have leapt ahead of the clock.
     leapt: Mutex<TimeDelta>,
     gate: Gate,
+    hooks: Hooks,
     places: AtomicUsize,
     log: Mutex<Vec<Recorded>>,
     bearers: Mutex<BTreeSet<String>>,
@@ -125,10 +128,11 @@ impl Sandbox {
             lock(world).settings.access_life = TimeDelta::seconds(life.clamp(1, 1_000_000_000_000));
         }
         let (log, bearers, lines, hellos) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
-        let (gate, places) = (Gate::default(), AtomicUsize::new(0));
+        let (gate, hooks, places) = (Gate::default(), Hooks::default(), AtomicUsize::new(0));
         let register = Register::of(&worlds);
         let leapt = Mutex::default();
-        let state = Arc::new(State { worlds, register, clock, leapt, gate, places, log, bearers, lines, hellos });
+        let state =
+            Arc::new(State { worlds, register, clock, leapt, gate, hooks, places, log, bearers, lines, hellos });
         let left = state.worlds.first().and_then(|world| lock(world).settings.certificate_left);
         let identity = Identity::generate(left)?;
         let admitting = state.clone();
@@ -173,6 +177,11 @@ impl Sandbox {
     /// Where requests can be held.
     pub fn gate(&self) -> &Gate {
         &self.state.gate
+    }
+
+    /// The webhooks.
+    pub fn hooks(&self) -> &Hooks {
+        &self.state.hooks
     }
 
     /// Every call so far.
@@ -240,8 +249,11 @@ impl State {
         if let Some(at) = line.at {
             self.hellos.lock().unwrap_or_else(PoisonError::into_inner).insert((line.host.clone(), at));
         }
-        let Some(service) = service_of(&line.host) else { return false };
-        if self.is_down(service) {
+        let service = service_of(&line.host);
+        if service.is_none() && line.host != hooks::HOST {
+            return false;
+        }
+        if let Some(service) = service.filter(|service| self.is_down(*service)) {
             for number in 0..self.worlds.len() {
                 let mut world = self.world(number);
                 let now = world.now();
