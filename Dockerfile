@@ -15,9 +15,11 @@ COPY Cargo.toml Cargo.lock ./
 RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
  && cargo build --release --locked --bin scim-rotator \
  && rm -r src
+COPY build.rs ./
 COPY src ./src
-# Compiled in, for `config schema`.
+# Compiled in, for `config schema` and `explain`.
 COPY config/*.schema.json ./config/
+COPY docs/runbook ./docs/runbook
 # Newer than what was built above, whatever time the files came with.
 RUN find src -name '*.rs' -exec touch {} + && cargo build --release --locked --bin scim-rotator
 

@@ -250,13 +250,13 @@ impl Memory {
             0 => now,
             since => since.min(now),
         };
-        let late = Reason::Unconfirmed;
+        let is_late = report.token.as_ref().is_some_and(|token| token.unconfirmed_since.is_some());
         let (lasting, event, reason, level) = if standing.kind == Kind::NeedsHuman {
             (&mut self.human, NeedsHuman, reason, Some(reason))
         } else if error.is_some() && (!is_blind || now - self.blind >= BLIND) {
             (&mut self.failed, Failed, reason, None)
-        } else if report.warnings.iter().any(|warning| warning.starts_with(late.sentence())) {
-            (&mut self.failed, Failed, late, None)
+        } else if is_late {
+            (&mut self.failed, Failed, Reason::Unconfirmed, None)
         } else if is_well(report) {
             let ends = [(&mut self.failed, Failed), (&mut self.human, NeedsHuman)];
             return ends.into_iter().filter_map(|(lasting, event)| lasting.ends().then_some(event)).collect();

@@ -29,9 +29,15 @@ fn well() -> Report {
         issued: hour(-500.0),
         expires: Some(hour(1200.0)),
         expiry_source: None,
+        wanted: None,
+        window: None,
         due: Some(hour(700.0)),
+        due_reason: None,
+        previous_expires: None,
         last_safe_moment: Some(hour(1000.0)),
         slack_seconds: None,
+        provisioned: None,
+        unconfirmed_since: None,
         confirmed: Some(hour(-499.0)),
         proven: None,
     });
@@ -214,7 +220,8 @@ fn what_cannot_be_seen_is_told_after_an_hour_and_dated_from_its_beginning() {
 
 #[test]
 fn a_token_that_no_cycle_confirms_in_time_counts_as_a_failure() {
-    let late = Report { warnings: vec![format!("{}: 2027", Reason::Unconfirmed.sentence())], ..well() };
+    let mut late = well();
+    late.token.as_mut().unwrap().unconfirmed_since = Some(hour(0.0));
     tells(&[(1.0, late.clone()), (2.0, late), (3.0, well())], &[(1.0, "failed"), (3.0, "healed failed")]);
 }
 
