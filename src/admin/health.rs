@@ -10,9 +10,10 @@ use super::looks::{Looks, Seen};
 use crate::domain::{Reason, Timestamp};
 use crate::engine::report::Kind;
 
-/// A rotation takes minutes; the longest wait of one that goes as it should is an hour.
+/// A rotation takes minutes; the longest wait of one that goes as it should is an hour. What Entra does not accept, and a
+/// quarantine, are mended within minutes too where we can mend them.
 const STUCK: TimeDelta = TimeDelta::hours(1);
-/// Nothing of an outage of a day is lost: every policy rides out more.
+/// Nothing is lost by an outage of a day: while nothing can be seen, slack says how long that holds.
 const UNSEEN: TimeDelta = TimeDelta::days(1);
 /// So many connections are judged at a time: in between, others have their turn.
 const AT_A_TIME: usize = 256;
@@ -27,11 +28,13 @@ pub enum Why {
     SlackGone,
     /// Only a person can go on.
     NeedsHuman,
-    /// Something was begun over an hour ago and is not finished.
+    /// Something was begun over an hour ago and is not finished, or Entra has not accepted the token for so long.
     Stuck,
+    /// Entra has kept the provisioning job in quarantine for over an hour: hardly anybody is provisioned.
+    Quarantined,
     /// No cycle has succeeded with the token within `confirm_within`.
     Unconfirmed,
-    /// It could not be seen for a day.
+    /// No look has gone well for a day.
     Unseen,
 }
 
@@ -42,9 +45,10 @@ impl Why {
             Self::Expired => "the token is past its end",
             Self::SlackGone => "the last safe moment has passed, and the token has not been replaced",
             Self::NeedsHuman => "a person has to act",
-            Self::Stuck => "what was begun has not been finished for over an hour",
+            Self::Stuck => "what is under way has not been settled for over an hour",
+            Self::Quarantined => "Entra has kept the provisioning job in quarantine for over an hour",
             Self::Unconfirmed => "no provisioning cycle has succeeded with the token in time",
-            Self::Unseen => "it could not be looked at for a day",
+            Self::Unseen => "no look has gone well for a day",
         }
     }
 }
@@ -73,7 +77,7 @@ pub struct Fault {
 pub struct Health {
     /// Every loop turns.
     pub live: bool,
-    /// There is no fault.
+    /// There is no fault, and at least one connection.
     pub ready: bool,
     /// How many connections were judged, refused ones included.
     pub connections: usize,
@@ -96,7 +100,8 @@ impl Health {
         }
         connections += refused.len();
         faults.extend(refused.iter().flat_map(|seen| faults_of(seen, now)));
-        Self { live, ready: faults.is_empty(), connections, faults }
+        // Nothing is known yet while there is no connection: a clock that nobody has set is waited for, say.
+        Self { live, ready: faults.is_empty() && connections > 0, connections, faults }
     }
 }
 
@@ -119,15 +124,23 @@ pub fn whys(seen: &Seen, now: Timestamp) -> Vec<Why> {
     let Some(report) = &seen.report else { return Vec::new() };
     let token = report.token.as_ref();
     let passed = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-    let (kind, times) = (report.standing.kind, seen.times);
-    let astray = |since: Option<Timestamp>, limit| since.is_some_and(|since| now - since > limit);
+    let kind = report.standing.kind;
+    let longer = |since: Option<Timestamp>, limit| since.is_some_and(|since| now - since > limit);
+    let astray = |limit| longer(seen.times.astray_since, limit);
+    let quarantine = report.job.as_ref().and_then(|job| job.quarantine.as_ref());
+    let failed = report.standing.error.is_some();
     [
         (Why::Expired, passed(token.and_then(|token| token.expires))),
         (Why::SlackGone, passed(token.and_then(|token| token.last_safe_moment))),
         (Why::NeedsHuman, kind == Kind::NeedsHuman),
-        (Why::Stuck, kind == Kind::Unfinished && astray(times.astray_since, STUCK)),
+        (Why::Stuck, (kind == Kind::Unfinished || kind == Kind::Unknown && !failed) && astray(STUCK)),
+        // One of which nobody knows when it began is taken for an old one.
+        (
+            Why::Quarantined,
+            quarantine.is_some_and(|quarantine| quarantine.began.is_none() || longer(quarantine.began, STUCK)),
+        ),
         (Why::Unconfirmed, token.is_some_and(|token| token.unconfirmed_since.is_some())),
-        (Why::Unseen, kind == Kind::Unknown && astray(times.seen_well.or(times.astray_since), UNSEEN)),
+        (Why::Unseen, kind == Kind::Unknown && failed && astray(UNSEEN)),
     ]
     .into_iter()
     .filter_map(|(why, holds)| holds.then_some(why))
@@ -189,14 +202,29 @@ mod tests {
         assert_eq!(judged(unfinished, hour(2) + TimeDelta::seconds(1)), [Why::Stuck]);
         let unseen = |report: &mut Report, times: &mut Times| {
             (report.standing.kind, times.astray_since) = (Kind::Unknown, Some(hour(20)));
+            report.standing.error = Some("Microsoft Graph: away".to_owned());
         };
-        assert_eq!(judged(unseen, hour(24)), []);
-        assert_eq!(judged(unseen, hour(24) + TimeDelta::seconds(1)), [Why::Unseen]);
-        let never_seen = |report: &mut Report, times: &mut Times| {
-            unseen(report, times);
-            times.seen_well = None;
+        assert_eq!(judged(unseen, hour(44)), []);
+        assert_eq!(judged(unseen, hour(44) + TimeDelta::seconds(1)), [Why::Unseen]);
+    }
+
+    #[test]
+    fn a_token_that_entra_does_not_accept_and_a_quarantine_are_given_an_hour() {
+        let no_verdict = |report: &mut Report, times: &mut Times| {
+            (report.standing.kind, times.astray_since) = (Kind::Unknown, Some(hour(1)));
         };
-        assert_eq!(judged(never_seen, hour(44)), []);
+        assert_eq!(judged(no_verdict, hour(2)), []);
+        assert_eq!(judged(no_verdict, hour(2) + TimeDelta::seconds(1)), [Why::Stuck]);
+        let quarantined = |began: Option<Timestamp>| {
+            move |report: &mut Report, _: &mut Times| {
+                let quarantine = serde_json::json!({ "reason": "EncounteredQuarantineException", "began": began });
+                let job = serde_json::json!({ "id": "job", "state": "Quarantine", "quarantine": quarantine });
+                report.job = Some(serde_json::from_value(job).unwrap());
+            }
+        };
+        assert_eq!(judged(quarantined(Some(hour(1))), hour(2)), []);
+        assert_eq!(judged(quarantined(Some(hour(1))), hour(2) + TimeDelta::seconds(1)), [Why::Quarantined]);
+        assert_eq!(judged(quarantined(None), hour(1)), [Why::Quarantined]);
     }
 
     #[test]
@@ -214,6 +242,7 @@ mod tests {
         }
         let health = Health::of(&looks, true, hour(1)).await;
         assert_eq!((health.ready, health.connections), (true, 2 * AT_A_TIME));
+        assert!(!Health::of(&Looks::default(), true, hour(1)).await.ready, "nothing is known yet");
         looks.refuse(vec![Report::refused("b", "no vault".to_owned())]);
         let health = Health::of(&looks, true, hour(1)).await;
         assert_eq!((health.ready, health.connections, health.faults[0].connection.as_str()), (false, 513, "b"));

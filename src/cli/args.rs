@@ -337,7 +337,7 @@ pub struct ReleaseArgs {
 /// `health`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct HealthArgs {
-    /// Exit 1 also when something is wrong with a connection: slack gone, a person needed, stuck, unconfirmed, not seen.
+    /// Exit 1 also when something is wrong with a connection: slack gone, a person needed, stuck, in quarantine, unconfirmed, not seen.
     #[arg(long)]
     pub ready: bool,
 

@@ -15,6 +15,7 @@ pub const METRICS: &[&str] = &[
     "scim_rotator_token_expiry_timestamp_seconds",
     "scim_rotator_token_last_safe_timestamp_seconds",
     "scim_rotator_rotation_due_timestamp_seconds",
+    "scim_rotator_token_unconfirmed_since_timestamp_seconds",
     "scim_rotator_token_stage",
     "scim_rotator_standing",
     "scim_rotator_ready",

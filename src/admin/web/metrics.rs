@@ -133,10 +133,13 @@ struct Row {
 type Moment = (&'static str, &'static str, fn(&Seen) -> Option<Timestamp>);
 
 /// Gauges of a moment each, without more labels.
-const MOMENTS: [Moment; 8] = [
+const MOMENTS: [Moment; 9] = [
     ("token_issued_timestamp", "When the current token was issued", |seen| Some(token(seen)?.issued)),
     ("token_last_safe_timestamp", "The last safe moment: expiry minus min_slack", |seen| token(seen)?.last_safe_moment),
     ("rotation_due_timestamp", "When the current token is to be rotated", |seen| token(seen)?.due),
+    ("token_unconfirmed_since_timestamp", "Since when a cycle should have succeeded with the current token", |seen| {
+        token(seen)?.unconfirmed_since
+    }),
     ("last_look_timestamp", "The last look that has seen the connection", |seen| seen.times.seen_well),
     ("job_last_cycle_timestamp", "When the last provisioning cycle ended", |seen| {
         seen.report.as_ref()?.job.as_ref()?.last_cycle_ended
