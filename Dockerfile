@@ -37,5 +37,7 @@ COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/scim-rotator/
 USER 65532:65532
 # TERM brings a rotation under way to its end: give it 300 s (--stop-timeout, terminationGracePeriodSeconds).
 STOPSIGNAL SIGTERM
+# The process, not the tokens: whoever restarts it for a token that needs a person helps nobody (`health --ready` tells of those).
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["/usr/bin/scim-rotator", "health"]
 ENTRYPOINT ["/usr/bin/scim-rotator"]
 CMD ["run"]

@@ -22,6 +22,7 @@ use crate::engine::herd;
 use crate::engine::ticker::Ticker;
 use crate::engine::{Course, Fleet, Progress, Report};
 use crate::notify::Notifier;
+use crate::ports::Clock;
 use crate::sane_clock;
 
 /// How often the loops are watched where systemd does not ask for more.
@@ -38,6 +39,7 @@ struct Daemon {
     manager: Arc<ServiceManager>,
     looks: Arc<Looks>,
     notifier: Arc<Notifier>,
+    clock: Arc<dyn Clock>,
     control: Control,
     web: Web,
 }
@@ -94,9 +96,10 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
         loops: TaskTracker::new(),
         ticker: Ticker::start().await.context("the cron cannot be started")?,
         shared,
-        control: Control::open(&config.runtime_dir, clock, Arc::clone(&looks), Arc::clone(&manager)),
+        control: Control::open(&config.runtime_dir, Arc::clone(&clock), Arc::clone(&looks), Arc::clone(&manager)),
         manager,
         looks,
+        clock,
         web: Web::new(shown),
         notifier,
     };
@@ -133,13 +136,17 @@ impl Daemon {
         if let Some(what) = sane_clock::complaint(clock.now()) {
             self.manager.ready();
             self.manager.waiting(&what);
+            self.looks.wait_for(Some(what));
         }
         let mut interval = tokio::time::interval(self.manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
         let mut set = std::pin::pin!(sane_clock::wait(&*clock));
         loop {
             tokio::select! {
                 biased;
-                () = &mut set => return true,
+                () = &mut set => {
+                    self.looks.wait_for(None);
+                    return true;
+                }
                 () = signals.end() => return false,
                 _ = interval.tick() => self.manager.alive(),
             }
@@ -160,6 +167,9 @@ impl Daemon {
         }
         app.limit_rotations();
         self.web.listen(config.admin);
+        for seen in self.looks.refused().iter().filter(|seen| !wanted.contains_key(&seen.connection)) {
+            self.forget(&seen.connection);
+        }
         let refused = config.refused.iter().map(|one| Report::refused(&one.name, one.problems.to_string()));
         self.looks.refuse(refused.collect());
         self.notifier.turn_to(audience);
@@ -173,10 +183,10 @@ impl Daemon {
         self.fleet.remove(&gone).await;
         for name in &gone {
             self.shared.tenants.release(name);
-            self.manager.forget(name);
-            self.looks.forget(name);
+            // Of one that is only configured otherwise, what was seen is still what is known.
             if !wanted.contains_key(name) {
-                self.notifier.forget(name);
+                self.looks.forget(name);
+                self.forget(name);
             }
         }
         // Before any of them looks, so that none issues before all have shown their tenant.
@@ -186,12 +196,18 @@ impl Daemon {
         let new = wanted.into_iter().filter(|(name, _)| !self.fleet.members().contains_key(name)).collect::<Vec<_>>();
         let apart = herd::apart(new.len());
         for ((name, (identity, make, check)), number) in new.into_iter().zip(0..) {
-            self.looks.expect(&name, identity);
+            self.looks.expect(&name, identity, self.clock.now());
             let wake = self.fleet.add(name.clone(), identity, make, apart * number);
             let ticks = self.ticker.wake(&name, wake, &check).await;
             ticks.with_context(|| format!("connection {name}: check = {check:?} is no cron expression"))?;
         }
         Ok(())
+    }
+
+    /// Nothing more will be told of it.
+    fn forget(&self, connection: &str) {
+        self.manager.forget(connection);
+        self.notifier.forget(connection);
     }
 
     /// The same, while the service manager hears that the process lives: a connection that is changed in the middle of a
@@ -258,6 +274,10 @@ impl Daemon {
     fn feed_watchdog(&self) {
         let is_alive = self.fleet.is_alive();
         self.notifier.turns(is_alive);
+        // Nobody looks at those that are refused; whoever is told of them is told again.
+        for report in self.looks.refused().into_iter().filter_map(|seen| seen.report) {
+            self.notifier.saw(&report);
+        }
         match is_alive {
             true => self.manager.alive(),
             false => tracing::error!("the loop of a connection no longer turns; the watchdog is not fed"),

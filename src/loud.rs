@@ -222,7 +222,7 @@ messages! {
         }
         /// More than it takes.
         TooManyWait {
-            shows: "too many notifications wait for this receiver; the oldest are dropped",
+            shows: "too many notifications wait for this receiver; some are dropped",
             means: "a hundred wait for one receiver; said once until none waits any more",
             remedy: "see why it takes none: the line before says so; to be told of less, name `events`",
         }
@@ -336,7 +336,7 @@ messages! {
         }
         /// `explain`.
         NoPage {
-            shows: "the runbook has no page …… `scim-rotator explain` shows what there is",
+            shows: "the runbook has no page ……; `scim-rotator explain` shows what there is",
             means: "a page is named as a reason or an alert is, letter by letter",
             remedy: "scim-rotator explain",
         }

@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::domain::Reason;
 use crate::engine::{Course, LastAction, Report};
 
 /// The counters. None of them is by connection: there may be thousands, and the journal tells of each.
@@ -29,8 +30,13 @@ struct Step {
 
 impl Default for Counts {
     fn default() -> Self {
+        let rotations = Family::<Ended, Counter>::default();
+        // From the beginning, so that the first failure is an increase.
+        for reason in [Reason::PreflightFailed, Reason::NotIssued, Reason::StepFailed, Reason::NewTokenRefused] {
+            drop(rotations.get_or_create(&Ended { result: "failed", reason: reason.name() }));
+        }
         Self {
-            rotations: Family::default(),
+            rotations,
             // From a call that is answered at once to the hours that a gap is waited for.
             steps: Family::new_with_constructor(|| {
                 Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0])

@@ -7,14 +7,21 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::looks::{Looks, Seen};
-use crate::domain::{Reason, Timestamp};
+use crate::domain::{ExecutionState, Reason, Timestamp};
 use crate::engine::report::Kind;
 
 /// A rotation takes minutes; the longest wait of one that goes as it should is an hour. What Entra does not accept, and a
 /// quarantine, are mended within minutes too where we can mend them.
 const STUCK: TimeDelta = TimeDelta::hours(1);
-/// Nothing is lost by an outage of a day: while nothing can be seen, slack says how long that holds.
-const UNSEEN: TimeDelta = TimeDelta::days(1);
+/// Nothing is lost by an outage of a day: while nothing can be seen, slack says how long that holds. Whoever has nothing to do
+/// looks once a day.
+const UNSEEN: TimeDelta = TimeDelta::hours(26);
+/// Of one that has never been seen no slack is known.
+const NEVER_SEEN: TimeDelta = TimeDelta::hours(1);
+/// A job runs every 20 to 40 minutes; so long may each of its cycles fail.
+const NO_SUCCESS: TimeDelta = TimeDelta::hours(6);
+/// So many faults are told: behind one cause there may be thousands.
+const MOST_FAULTS: usize = 100;
 /// So many connections are judged at a time: in between, others have their turn.
 const AT_A_TIME: usize = 256;
 
@@ -32,9 +39,11 @@ pub enum Why {
     Stuck,
     /// Entra has kept the provisioning job in quarantine for over an hour: hardly anybody is provisioned.
     Quarantined,
+    /// The last provisioning cycle has failed, and none has succeeded for six hours.
+    CyclesFail,
     /// No cycle has succeeded with the token within `confirm_within`.
     Unconfirmed,
-    /// No look has gone well for a day.
+    /// Vault and job could not be seen for a day; for an hour, where they have never been.
     Unseen,
 }
 
@@ -47,8 +56,9 @@ impl Why {
             Self::NeedsHuman => "a person has to act",
             Self::Stuck => "what is under way has not been settled for over an hour",
             Self::Quarantined => "Entra has kept the provisioning job in quarantine for over an hour",
+            Self::CyclesFail => "the provisioning cycles fail, and none has succeeded for six hours",
             Self::Unconfirmed => "no provisioning cycle has succeeded with the token in time",
-            Self::Unseen => "no look has gone well for a day",
+            Self::Unseen => "vault and job have not been seen for too long to know how it stands",
         }
     }
 }
@@ -81,8 +91,14 @@ pub struct Health {
     pub ready: bool,
     /// How many connections were judged, refused ones included.
     pub connections: usize,
-    /// Why it is not ready.
+    /// Why nothing is tended yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
+    /// Why it is not ready: the first hundred faults.
     pub faults: Vec<Fault>,
+    /// How many more there are.
+    #[serde(default)]
+    pub more_faults: usize,
 }
 
 impl Health {
@@ -101,46 +117,60 @@ impl Health {
         connections += refused.len();
         faults.extend(refused.iter().flat_map(|seen| faults_of(seen, now)));
         // Nothing is known yet while there is no connection: a clock that nobody has set is waited for, say.
-        Self { live, ready: faults.is_empty() && connections > 0, connections, faults }
+        let more_faults = faults.len().saturating_sub(MOST_FAULTS);
+        let (ready, waiting) = (faults.is_empty() && connections > 0, looks.waiting());
+        faults.truncate(MOST_FAULTS);
+        Self { live, ready, connections, waiting, faults, more_faults }
     }
 }
 
 /// What is wrong with one connection.
 pub fn faults_of(seen: &Seen, now: Timestamp) -> Vec<Fault> {
-    let Some(report) = &seen.report else { return Vec::new() };
+    let standing = seen.report.as_ref().map(|report| &report.standing);
     let fault = |why: Why| Fault {
         connection: seen.connection.clone(),
         why,
         sentence: why.sentence().to_owned(),
-        reason: report.standing.reason,
-        error: report.standing.error.clone(),
-        remedy: report.standing.remedy.clone(),
+        reason: standing.map_or(Reason::CannotObserve, |standing| standing.reason),
+        error: standing.and_then(|standing| standing.error.clone()),
+        remedy: standing.and_then(|standing| standing.remedy.clone()),
     };
     whys(seen, now).into_iter().map(fault).collect()
 }
 
-/// The same without words. Nothing is known to be wrong with what has not been looked at yet.
+/// The same without words.
 pub fn whys(seen: &Seen, now: Timestamp) -> Vec<Why> {
-    let Some(report) = &seen.report else { return Vec::new() };
+    let longer = |since: Option<Timestamp>, limit| since.is_some_and(|since| now - since > limit);
+    let is_refused = seen.report.as_ref().is_some_and(|report| report.standing.reason == Reason::ConfigRefused);
+    let unseen = !is_refused
+        && match seen.times.seen_well {
+            Some(_) => longer(seen.times.seen_well, UNSEEN),
+            None => longer(Some(seen.times.tended_since), NEVER_SEEN),
+        };
+    let Some(report) = &seen.report else { return if unseen { vec![Why::Unseen] } else { Vec::new() } };
     let token = report.token.as_ref();
     let passed = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-    let kind = report.standing.kind;
-    let longer = |since: Option<Timestamp>, limit| since.is_some_and(|since| now - since > limit);
-    let astray = |limit| longer(seen.times.astray_since, limit);
-    let quarantine = report.job.as_ref().and_then(|job| job.quarantine.as_ref());
-    let failed = report.standing.error.is_some();
+    let (kind, job) = (report.standing.kind, report.job.as_ref());
+    let quarantine = job.and_then(|job| job.quarantine.as_ref());
+    let fails = job.is_some_and(|job| {
+        let since = job.last_success_ended.or(token.and_then(|token| token.provisioned));
+        job.last_cycle == Some(ExecutionState::Failed) && longer(since, NO_SUCCESS)
+    });
+    // While nothing can be seen, nothing can be settled either: that is told by itself.
+    let is_open = matches!(kind, Kind::Unfinished | Kind::Unknown) && report.standing.reason != Reason::CannotObserve;
     [
         (Why::Expired, passed(token.and_then(|token| token.expires))),
         (Why::SlackGone, passed(token.and_then(|token| token.last_safe_moment))),
         (Why::NeedsHuman, kind == Kind::NeedsHuman),
-        (Why::Stuck, (kind == Kind::Unfinished || kind == Kind::Unknown && !failed) && astray(STUCK)),
+        (Why::Stuck, is_open && longer(seen.times.astray_since, STUCK)),
         // One of which nobody knows when it began is taken for an old one.
         (
             Why::Quarantined,
             quarantine.is_some_and(|quarantine| quarantine.began.is_none() || longer(quarantine.began, STUCK)),
         ),
         (Why::Unconfirmed, token.is_some_and(|token| token.unconfirmed_since.is_some())),
-        (Why::Unseen, kind == Kind::Unknown && failed && astray(UNSEEN)),
+        (Why::CyclesFail, fails),
+        (Why::Unseen, unseen),
     ]
     .into_iter()
     .filter_map(|(why, holds)| holds.then_some(why))
@@ -162,12 +192,13 @@ mod tests {
     fn well() -> Seen {
         let mut report = Report::refused("a", String::new());
         (report.standing.kind, report.standing.error) = (Kind::Idle, None);
+        report.standing.reason = Reason::NotDue;
         let token = serde_json::json!({
             "id": "0123456789ab", "stage": "proven", "issued": hour(0), "expires": hour(100),
             "last_safe_moment": hour(80),
         });
         report.token = Some(serde_json::from_value::<TokenReport>(token).unwrap());
-        let times = Times { seen_well: Some(hour(0)), astray_since: None };
+        let times = Times { tended_since: hour(0), seen_well: Some(hour(99)), astray_since: None };
         Seen { connection: "a".to_owned(), report: Some(report), step: None, times }
     }
 
@@ -200,12 +231,41 @@ mod tests {
         };
         assert_eq!(judged(unfinished, hour(2)), []);
         assert_eq!(judged(unfinished, hour(2) + TimeDelta::seconds(1)), [Why::Stuck]);
-        let unseen = |report: &mut Report, times: &mut Times| {
-            (report.standing.kind, times.astray_since) = (Kind::Unknown, Some(hour(20)));
-            report.standing.error = Some("Microsoft Graph: away".to_owned());
+        // A rotation that fails again and again is no less stuck than one that waits.
+        let failing = |report: &mut Report, times: &mut Times| {
+            (report.standing.kind, times.astray_since) = (Kind::Unknown, Some(hour(1)));
+            (report.standing.reason, report.standing.error) = (Reason::AnswerLost, Some("HPE: lost".to_owned()));
         };
-        assert_eq!(judged(unseen, hour(44)), []);
-        assert_eq!(judged(unseen, hour(44) + TimeDelta::seconds(1)), [Why::Unseen]);
+        assert_eq!(judged(failing, hour(2) + TimeDelta::seconds(1)), [Why::Stuck]);
+        let unseen = |report: &mut Report, times: &mut Times| {
+            failing(report, times);
+            (report.standing.reason, times.seen_well) = (Reason::CannotObserve, Some(hour(1)));
+        };
+        assert_eq!(judged(unseen, hour(27)), []);
+        assert_eq!(judged(unseen, hour(27) + TimeDelta::seconds(1)), [Why::Unseen]);
+    }
+
+    #[test]
+    fn a_connection_that_has_never_been_seen_is_given_an_hour_whether_or_not_anybody_has_looked() {
+        let never = Times { tended_since: hour(1), seen_well: None, astray_since: None };
+        for report in [None, well().report] {
+            let seen = Seen { report, times: never, ..well() };
+            assert_eq!(whys(&seen, hour(2)), []);
+            assert_eq!(whys(&seen, hour(2) + TimeDelta::seconds(1)), [Why::Unseen]);
+        }
+    }
+
+    #[test]
+    fn cycles_may_fail_for_six_hours() {
+        let failing = |state: &'static str| {
+            move |report: &mut Report, _: &mut Times| {
+                let job = serde_json::json!({ "id": "job", "state": "Active", "last_cycle": state, "last_success_ended": hour(1) });
+                report.job = Some(serde_json::from_value(job).unwrap());
+            }
+        };
+        assert_eq!(judged(failing("Failed"), hour(7)), []);
+        assert_eq!(judged(failing("Failed"), hour(7) + TimeDelta::seconds(1)), [Why::CyclesFail]);
+        assert_eq!(judged(failing("Succeeded"), hour(9)), []);
     }
 
     #[test]
@@ -227,18 +287,13 @@ mod tests {
         assert_eq!(judged(quarantined(None), hour(1)), [Why::Quarantined]);
     }
 
-    #[test]
-    fn nothing_is_wrong_with_what_has_not_been_looked_at_yet() {
-        assert_eq!(whys(&Seen { report: None, ..well() }, hour(999)), []);
-    }
-
     #[tokio::test]
     async fn all_connections_are_judged_however_many_and_refused_ones_too() {
         let looks = Looks::default();
         for number in 0..2 * AT_A_TIME {
             let name = format!("c-{number:04}");
-            looks.expect(&name, [0; 32]);
-            looks.saw(&Report { connection: name, ..well().report.unwrap() });
+            looks.expect(&name, [0; 32], hour(0));
+            looks.saw(&Report { connection: name, seen_at: Some(hour(0)), ..well().report.unwrap() });
         }
         let health = Health::of(&looks, true, hour(1)).await;
         assert_eq!((health.ready, health.connections), (true, 2 * AT_A_TIME));
@@ -246,6 +301,12 @@ mod tests {
         looks.refuse(vec![Report::refused("b", "no vault".to_owned())]);
         let health = Health::of(&looks, true, hour(1)).await;
         assert_eq!((health.ready, health.connections, health.faults[0].connection.as_str()), (false, 513, "b"));
-        assert_eq!(Health::of(&looks, true, hour(90)).await.faults.len(), 2 * AT_A_TIME + 1);
+        let worse = Health::of(&looks, true, hour(90)).await;
+        assert_eq!(
+            worse.faults.len() + worse.more_faults,
+            2 * (2 * AT_A_TIME) + 1,
+            "each has lost its slack and is unseen"
+        );
+        assert_eq!(worse.faults.len(), MOST_FAULTS);
     }
 }

@@ -35,9 +35,11 @@ struct Entry {
 }
 
 /// What the reports of one connection show only together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// The last look that has seen the connection.
+    /// Since when it is tended.
+    pub tended_since: Timestamp,
+    /// The last look that has seen vault and job, whatever came of it.
     pub seen_well: Option<Timestamp>,
     /// Since when each look has found something unfinished or has not seen it; none, if the last one did not.
     pub astray_since: Option<Timestamp>,
@@ -48,6 +50,7 @@ pub struct Times {
 struct Configured {
     refused: Vec<Report>,
     reload_problems: Option<String>,
+    waiting: Option<String>,
 }
 
 /// How a connection stood when the daemon looked last; `R` is its report.
@@ -83,10 +86,20 @@ pub fn told(identity: &Identity) -> String {
 }
 
 impl Looks {
-    /// A connection is tended from now on, configured like this.
-    pub fn expect(&self, connection: &str, identity: Identity) {
-        let entry = Entry { identity, report: None, holds: false, doing: None, times: Times::default() };
-        self.with(|all| all.insert(connection.into(), entry));
+    /// A connection is tended from now on, configured like this. What was seen of one that was configured otherwise is still
+    /// what is known of its token.
+    pub fn expect(&self, connection: &str, identity: Identity, now: Timestamp) {
+        let fresh = || Entry {
+            identity,
+            report: None,
+            holds: false,
+            doing: None,
+            times: Times { tended_since: now, seen_well: None, astray_since: None },
+        };
+        self.with(|all| {
+            let entry = all.entry(connection.into()).or_insert_with(fresh);
+            (entry.identity, entry.holds, entry.doing) = (identity, false, None);
+        });
     }
 
     /// What is known of it may not be so any more.
@@ -129,6 +142,16 @@ impl Looks {
         self.configured().reload_problems = problems;
     }
 
+    /// Nothing is tended yet, and why; or no longer.
+    pub fn wait_for(&self, what: Option<String>) {
+        self.configured().waiting = what;
+    }
+
+    /// Why nothing is tended yet.
+    pub fn waiting(&self) -> Option<String> {
+        self.configured().waiting.clone()
+    }
+
     /// Why the last reload was refused.
     pub fn reload_problems(&self) -> Option<String> {
         self.configured().reload_problems.clone()
@@ -140,7 +163,7 @@ impl Looks {
             connection: report.connection.clone(),
             report: Some(report.clone()),
             step: None,
-            times: Times::default(),
+            times: Times { tended_since: Timestamp::UNIX_EPOCH, seen_well: None, astray_since: None },
         };
         self.configured().refused.iter().map(seen).collect()
     }
@@ -217,7 +240,8 @@ impl Times {
         let Report { seen_at, standing, .. } = report;
         let astray = matches!(standing.kind, Kind::Unfinished | Kind::Unknown);
         Self {
-            seen_well: seen_at.filter(|_| standing.error.is_none()).or(self.seen_well),
+            seen_well: seen_at.filter(|_| report.job.is_some()).or(self.seen_well),
+            tended_since: self.tended_since,
             astray_since: if astray { self.astray_since.or(*seen_at) } else { None },
         }
     }

@@ -1,13 +1,14 @@
 use chrono::TimeDelta;
 
 use super::*;
+use crate::engine::report::JobReport;
 
 const ONE: Identity = [1; 32];
 
 fn looks(names: &[&str]) -> Looks {
     let looks = Looks::default();
     for name in names {
-        looks.expect(name, ONE);
+        looks.expect(name, ONE, minute(0));
         looks.saw(&report(name, "seen"));
     }
     looks
@@ -19,6 +20,10 @@ fn report(name: &str, warning: &str) -> Report {
     report.standing.error = None;
     report.warnings = vec![warning.to_owned()];
     report
+}
+
+fn job() -> JobReport {
+    serde_json::from_value(serde_json::json!({ "id": "job", "state": "Active" })).unwrap()
 }
 
 fn minute(minute: i64) -> Timestamp {
@@ -58,9 +63,11 @@ fn nothing_is_told_of_a_connection_that_is_not_tended_or_has_been_configured_ane
     let looks = looks(&["a", "b"]);
     looks.forget("a");
     looks.saw(&report("a", "its loop was ending"));
-    looks.expect("b", [2; 32]);
+    looks.expect("b", [2; 32], minute(0));
     assert_eq!(warnings(&looks), [None]);
     assert_eq!(looks.page("", 9)[0].identity, "02".repeat(32));
+    // Not in place of a look; but what is known of the token is known.
+    assert_eq!(looks.one("b").unwrap().report.unwrap().warnings, ["seen"]);
 }
 
 #[test]
@@ -75,9 +82,9 @@ fn pages_follow_each_other_by_name_without_gap_or_overlap() {
 #[test]
 fn the_page_sees_a_failure_with_what_the_look_before_it_saw_and_the_step_that_is_under_way() {
     let looks = looks(&[]);
-    looks.expect("a", ONE);
+    looks.expect("a", ONE, minute(0));
     let mut well = report("a", "");
-    (well.held_until, well.seen_at) = (Some(minute(99)), Some(minute(1)));
+    (well.held_until, well.seen_at, well.job) = (Some(minute(99)), Some(minute(1)), Some(job()));
     assert!(looks.saw(&well).is_none());
     let doing = Arc::new(Progress::default());
     looks.begins("a", &doing);
@@ -92,13 +99,14 @@ fn the_page_sees_a_failure_with_what_the_look_before_it_saw_and_the_step_that_is
     let report = report.unwrap();
     assert_eq!(report.standing.error.as_deref(), Some("the vault is away"));
     assert_eq!((report.held_until, step), (Some(minute(99)), None));
-    assert_eq!(times, Times { seen_well: Some(minute(1)), astray_since: Some(minute(2)) });
+    let known = Times { tended_since: minute(0), seen_well: Some(minute(1)), astray_since: Some(minute(2)) };
+    assert_eq!(times, known);
 }
 
 #[test]
 fn a_connection_is_astray_from_the_first_look_of_an_unbroken_row_that_saw_nothing_or_something_unfinished() {
     let row = [Kind::Unknown, Kind::Unfinished, Kind::Unknown, Kind::Idle, Kind::Unfinished];
-    let mut times = Times::default();
+    let mut times = Times { tended_since: minute(0), seen_well: None, astray_since: None };
     let since = row.into_iter().zip(1..).map(|(kind, at)| {
         let mut report = report("a", "");
         (report.standing.kind, report.seen_at) = (kind, Some(minute(at)));
@@ -114,4 +122,15 @@ fn a_refused_connection_is_seen_beside_those_that_are_tended() {
     looks.refuse(vec![Report::refused("b", "no vault".to_owned())]);
     assert_eq!(looks.one("b").unwrap().report.unwrap().standing.error.as_deref(), Some("no vault"));
     assert_eq!((looks.count(), looks.refused().len(), looks.page("", 9).len()), (1, 1, 1));
+}
+
+#[test]
+fn a_look_that_fails_after_it_has_seen_the_connection_has_seen_it() {
+    let times = Times { tended_since: minute(0), seen_well: None, astray_since: None };
+    let mut failed = report("a", "");
+    (failed.standing.error, failed.seen_at, failed.job) =
+        (Some("HPE is away".to_owned()), Some(minute(7)), Some(job()));
+    assert_eq!(times.after(&failed).seen_well, Some(minute(7)));
+    failed.job = None;
+    assert_eq!(times.after(&failed).seen_well, None);
 }

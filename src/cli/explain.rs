@@ -11,8 +11,8 @@ pub fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let name = args.page.as_deref().unwrap_or(INDEX);
     let Some(text) = runbook::page(name) else {
         let like = runbook::like(name).collect::<Vec<_>>();
-        let meant = if like.is_empty() { String::new() } else { format!(": did you mean {}?", like.join(", ")) };
-        anyhow::bail!("the runbook has no page {name:?}{meant} `scim-rotator explain` shows what there is");
+        let meant = if like.is_empty() { String::new() } else { format!("; did you mean {}?", like.join(", ")) };
+        anyhow::bail!("the runbook has no page {name:?}{meant}; `scim-rotator explain` shows what there is");
     };
     out.write_all(text.as_bytes())?;
     Ok(Exit::Done)

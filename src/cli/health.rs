@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::admin::control::Daemon;
+use crate::admin::health::Fault;
 use crate::cli::args::HealthArgs;
 use crate::cli::exit::Exit;
 use crate::config::Config;
@@ -23,8 +24,14 @@ pub async fn run(config: &Config, args: &HealthArgs, out: &mut impl Write) -> an
         let live = if health.live { "live" } else { "not live: the loop of a connection no longer turns" };
         let ready = if health.ready { "ready" } else { "not ready" };
         writeln!(out, "{live}; {ready}; connections: {}", health.connections)?;
-        for fault in &health.faults {
-            writeln!(out, "{}: {} [{}]", fault.connection, fault.sentence, fault.reason)?;
+        health.waiting.iter().try_for_each(|what| writeln!(out, "{what}"))?;
+        for Fault { connection, sentence, reason, error, remedy, .. } in &health.faults {
+            let error = error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+            let remedy = remedy.as_deref().map(|remedy| format!("; to do: {remedy}")).unwrap_or_default();
+            writeln!(out, "{connection}: {sentence} [{reason}]{error}{remedy}")?;
+        }
+        if health.more_faults > 0 {
+            writeln!(out, "and {} more", health.more_faults)?;
         }
     }
     let well = health.live && (health.ready || !args.ready);

@@ -30,6 +30,9 @@ const AFTER_PANIC: Duration = Duration::from_secs(60);
 /// A loop that has not come to its end by so much after it was told to is left as it stands: the next start takes it up. In
 /// seconds of this host, since the service manager, which gives it 300, counts those.
 const LIMIT: Duration = Duration::from_secs(285);
+/// The same where only a reload ends it: longer than any rotation takes, so that one loop that hangs does not keep the process
+/// from ever reading its configuration again.
+const RELOAD_LIMIT: Duration = Duration::from_secs(3600);
 
 /// What tells one state of a connection's configuration from another.
 pub type Identity = [u8; 32];
@@ -131,25 +134,33 @@ impl Fleet {
 
     /// Lets connections finish what cannot be interrupted, side by side, and stops tending them.
     pub async fn remove(&mut self, names: &[String]) {
-        let members: Vec<_> = names.iter().filter_map(|name| self.members.remove(name)).collect();
+        let members: Vec<_> = names.iter().filter_map(|name| self.members.remove_entry(name)).collect();
         end(members).await;
     }
 
     /// The same for all.
     pub async fn stop(&mut self) {
         self.ending.cancel();
-        end(std::mem::take(&mut self.members).into_values()).await;
+        end(std::mem::take(&mut self.members)).await;
     }
 }
 
 /// Tells every loop to end before it waits for any.
-async fn end(members: impl IntoIterator<Item = Member>) {
-    let told = members.into_iter().map(|member| {
+async fn end(members: impl IntoIterator<Item = (String, Member)>) {
+    let told = members.into_iter().map(|(name, member)| {
         member.stop.cancel();
-        member.task
+        ended(name, member)
     });
-    // A panic has been logged by the loop itself.
     futures::future::join_all(told.collect::<Vec<_>>()).await;
+}
+
+async fn ended(name: String, mut member: Member) {
+    // A panic has been logged by the loop itself.
+    if tokio::time::timeout(RELOAD_LIMIT, &mut member.task).await.is_err() {
+        member.task.abort();
+        let doing = member.progress.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+        leave(&name, &doing);
+    }
 }
 
 async fn tend_for_ever(
@@ -163,7 +174,7 @@ async fn tend_for_ever(
 ) {
     loop {
         let connection = Box::new(make(stop.clone()).calm());
-        let doing = Arc::clone(connection.progress());
+        let (doing, clock) = (Arc::clone(connection.progress()), Arc::clone(connection.clock()));
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&doing));
         let tended = tokio::select! {
             biased;
@@ -174,6 +185,12 @@ async fn tend_for_ever(
             return;
         }
         tracing::error!(connection = %name, "a fault in the program ended the loop of this connection; it begins anew in a minute");
+        let broken = Report::broken(&name, "a fault in the program ended its loop", clock.now());
+        // The fault may be the watcher's own.
+        let told = AssertUnwindSafe(|| watcher.saw(&broken, &Course::default()));
+        if std::panic::catch_unwind(told).is_err() {
+            tracing::debug!(connection = %name, "whoever watches could not be told");
+        }
         *progress.lock().unwrap_or_else(PoisonError::into_inner) = None;
         tokio::time::sleep(AFTER_PANIC).await;
         after = Duration::ZERO;
@@ -325,5 +342,14 @@ mod tests {
         ] {
             assert_eq!(fleet(&pulses).is_alive(), alive, "{pulses:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_hangs_is_left_as_it_stands_an_hour_after_a_reload_has_told_it_to_end() {
+        let mut fleet = fleet(&[Some(0)]);
+        fleet.members.get_mut("0").unwrap().task = tokio::spawn(std::future::pending());
+        let began = tokio::time::Instant::now();
+        fleet.remove(&["0".to_owned()]).await;
+        assert_eq!(began.elapsed(), RELOAD_LIMIT);
     }
 }

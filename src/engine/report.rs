@@ -9,7 +9,7 @@ use super::observe::Observed;
 use super::progress::{LastAction, Progress};
 use crate::domain::history::{Deed, What, deeds};
 use crate::domain::journal::{Entry, Proof, Stage, TokenNote};
-use crate::domain::{Decision, Expiry, ExpirySource, Fingerprint, JobState, Mode, Reason, Timestamp};
+use crate::domain::{Decision, ExecutionState, Expiry, ExpirySource, Fingerprint, JobState, Mode, Reason, Timestamp};
 use crate::ports::Class;
 
 /// One connection, as last seen.
@@ -160,6 +160,9 @@ pub struct JobReport {
     pub last_cycle: Option<crate::domain::ExecutionState>,
     /// When the last cycle ended.
     pub last_cycle_ended: Option<Timestamp>,
+    /// When the last one ended that has succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success_ended: Option<Timestamp>,
 }
 
 /// A quarantine, and what Entra will do about it.
@@ -230,6 +233,15 @@ impl Report {
         let standing =
             Standing { kind, action: "needs-human".into(), reason, next: None, error: Some(problems), remedy };
         Self { standing, ..Self::nothing(name) }
+    }
+
+    /// A connection whose loop has ended by a fault in the program, and is begun anew.
+    pub(super) fn broken(name: &str, error: &str, now: Timestamp) -> Self {
+        let mut report = Self::nothing(name);
+        report.seen_at = Some(now);
+        report.standing.reason = Reason::StepFailed;
+        report.standing.error = Some(error.to_owned());
+        report
     }
 
     /// A connection of which nothing is known yet.
@@ -398,6 +410,12 @@ fn job_report(seen: &Observed) -> JobReport {
         }),
         last_cycle: job.last_execution.as_ref().map(|e| e.state),
         last_cycle_ended: job.last_execution.as_ref().map(|e| e.ended),
+        last_success_ended: [&job.last_success, &job.last_execution]
+            .into_iter()
+            .flatten()
+            .filter(|e| e.state != ExecutionState::Failed)
+            .map(|e| e.ended)
+            .max(),
     }
 }
 

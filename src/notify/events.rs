@@ -65,6 +65,16 @@ impl Event {
             Self::Test => "test",
         }
     }
+
+    /// What is told rather than that of which this is less, where not all can be told: good news, a failure that is tried
+    /// again, what only a person or time can end.
+    pub const fn weight(self) -> u8 {
+        match self {
+            Self::Rotated | Self::Confirmed | Self::Healed | Self::HoldExpired | Self::Test => 0,
+            Self::Failed => 1,
+            Self::NeedsHuman | Self::SlackLow | Self::Quarantined => 2,
+        }
+    }
 }
 
 /// Something to tell.

@@ -41,9 +41,16 @@ fn well() -> Report {
         confirmed: Some(hour(-499.0)),
         proven: None,
     });
-    let (last_cycle, last_cycle_ended) = (None, None);
+    let (last_cycle, last_cycle_ended, last_success_ended) = (None, None, None);
     let id = "job".to_owned();
-    report.job = Some(JobReport { id, state: JobState::Active, quarantine: None, last_cycle, last_cycle_ended });
+    report.job = Some(JobReport {
+        id,
+        state: JobState::Active,
+        quarantine: None,
+        last_cycle,
+        last_cycle_ended,
+        last_success_ended,
+    });
     report
 }
 

@@ -14,11 +14,11 @@ use super::sent::{Outcome, Sent};
 use super::{Answer, Receiver};
 use crate::ports::Clock;
 
-/// So many messages wait for a receiver at most. The oldest makes room.
+/// So many messages wait for a receiver at most. The oldest of those that weigh least makes room.
 const ROOM: usize = 100;
 /// A message that nobody has taken for so long is given up.
 const LONGEST: TimeDelta = TimeDelta::days(1);
-/// The longest wait between two tries that nobody has asked for.
+/// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// The line to one receiver. Outlives every state of the receiver's configuration.
@@ -76,11 +76,13 @@ impl Line {
             return;
         }
         if state.waiting.len() == ROOM {
-            state.waiting.pop_front();
+            let weight = |(_, waiting): &(usize, &Waiting)| waiting.message.event.weight();
+            let spared = state.waiting.iter().enumerate().min_by_key(weight).map(|(place, _)| place);
+            drop(state.waiting.remove(spared.unwrap_or(0)));
             self.sent.add(&state.receiver.name, Outcome::Dropped, 1);
             if !std::mem::replace(&mut state.overflown, true) {
                 let receiver = state.receiver.name.as_str();
-                tracing::warn!(receiver, "too many notifications wait for this receiver; the oldest are dropped");
+                tracing::warn!(receiver, "too many notifications wait for this receiver; some are dropped");
             }
         }
         state.waiting.push_back(Waiting { message: Arc::clone(message), since: self.clock.elapsed() });
@@ -169,7 +171,9 @@ impl Line {
                     "a notification is not taken yet; it is tried again for a day"
                 );
             }
-            let wait = wait(*failures).max(after.unwrap_or_default()).min(left.to_std().unwrap_or_default());
+            // Whoever asks for more time than that is not to miss a day's messages for it.
+            let asked = after.unwrap_or_default().min(LONGEST_WAIT);
+            let wait = wait(*failures).max(asked).min(left.to_std().unwrap_or_default());
             *failures = failures.saturating_add(1);
             tokio::select! {
                 () = self.clock.sleep(wait) => (),

@@ -159,6 +159,26 @@ async fn of_more_than_a_hundred_that_wait_the_oldest_make_room_and_are_counted()
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_not_all_can_wait_what_a_person_must_know_waits_rather_than_failures_and_those_rather_than_good_news() {
+    let stage = Stage::new(|number| if number == 1 { later(Some(10)) } else { taken() });
+    stage.line.lead_to(Receiver { events: Event::ALL.to_vec(), ..(*stage.line.receiver()).clone() });
+    let push = |event, what: &str| {
+        let mut message = Message::test(Timestamp::UNIX_EPOCH, what);
+        message.event = event;
+        stage.line.push(&Arc::new(message));
+    };
+    push(Event::Failed, "held");
+    stage.pass(1).await;
+    push(Event::NeedsHuman, "person");
+    push(Event::Rotated, "rotated");
+    (0..100).for_each(|number| push(Event::Failed, &number.to_string()));
+    stage.pass(100).await;
+    let told: Vec<_> = stage.asked().into_iter().map(|(_, what)| what).collect();
+    assert_eq!(told[..4], ["held", "held", "person", "1"], "good news has gone, and the oldest failure");
+    assert_eq!(stage.counts(), [101, 0, 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_receiver_hears_of_what_it_wants_to_hear_only() {
     let stage = Stage::new(|_| taken());
     stage.line.lead_to(Receiver { events: vec![Event::Failed], ..(*stage.line.receiver()).clone() });

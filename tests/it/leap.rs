@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use scim_rotator::domain::Timestamp;
 use serde_json::Value;
 
+use super::page::get;
 use super::place::{BINARY, Daemon, OVERLAP, Place, SPEED, about_to_be_due, is_at_rest_with_newer, judge, only};
 use crate::sandbox::setup::worlds;
 use crate::world::{Op, World};
@@ -183,6 +184,8 @@ async fn a_daemon_that_starts_under_a_clock_of_2019_asks_nobody_anything_and_beg
     let daemon = faked.daemon();
     daemon.says("nothing is looked at before that").await;
     assert_eq!(faked.place.sandbox.deeds(), 0);
+    let health = get(&format!("{}/readyz", daemon.page().await)).await;
+    assert!(health.status == 503 && health.text.contains("nobody has set it yet"), "{}", health.text);
     faked.set(TimeDelta::zero());
     daemon.says("the clock has been set").await;
     faked.place.until(OVERLAP, "it is rotated and confirmed", |world| is_at_rest_with_newer(world, token)).await;

@@ -22,6 +22,7 @@ pub const METRICS: &[&str] = &[
     "scim_rotator_last_look_timestamp_seconds",
     "scim_rotator_job_state",
     "scim_rotator_job_last_cycle_timestamp_seconds",
+    "scim_rotator_job_last_success_timestamp_seconds",
     "scim_rotator_quarantine_began_timestamp_seconds",
     "scim_rotator_quarantine_disabled_timestamp_seconds",
     "scim_rotator_hold_until_timestamp_seconds",

@@ -1,10 +1,10 @@
 //! The status page, health and metrics of the real daemon: in a browser, by a scraper, and by `scim-rotator health`.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, StatusCode};
 use rustix::process::Signal;
@@ -14,7 +14,7 @@ use super::monitoring::METRICS;
 use super::place::{Daemon, OVERLAP, PATIENCE, Place, SPEED, about_to_be_due, is_at_rest_with_newer, only};
 use crate::sandbox::setup::worlds;
 use crate::sandbox::{Side, Which};
-use crate::world::Op;
+use crate::world::{Fault, Op};
 
 /// What the browser saw: by light, in the dark, on a phone, without a script.
 const VIEWS: [&str; 4] = ["light", "dark", "phone", "no-script"];
@@ -119,7 +119,7 @@ async fn a_browser_sees_that_all_is_well_and_until_when_by_light_in_the_dark_on_
         &seen,
         &["All is well until", "Slack", "Next rotation", "last safe moment", "expires", "Active, last cycle succeeded"],
     );
-    assert!(seen["light"]["title"].as_str().is_some_and(|title| title.starts_with("All well until")), "{seen}");
+    assert!(seen["light"]["title"].as_str().is_some_and(|title| title.starts_with("All is well until")), "{seen}");
     assert!(
         seen["light"]["after"].as_str().is_some_and(|text| text.contains("All is well until")),
         "{}",
@@ -199,6 +199,57 @@ async fn nothing_can_be_changed_and_what_is_not_there_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_that_fails_for_over_an_hour_is_not_well_though_there_is_slack() {
+    let place = Place::new(about_to_be_due(|_| ()).await, SPEED, |text| only(OVERLAP, &text)).await;
+    place.sandbox.world(OVERLAP).faults.at_calls(Op::SettingsPut, 1, 10_000, Fault::Status(500, None));
+    let daemon = place.daemon(&[]);
+    let page = daemon.page().await;
+    let began = Instant::now();
+    let ready = loop {
+        let ready = get(&format!("{page}/readyz")).await;
+        if ready.text.contains("\"stuck\"") {
+            break ready;
+        }
+        assert!(began.elapsed() < PATIENCE, "{}\n{}", ready.text, daemon.log());
+    };
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    let shown = get(&page).await.text;
+    assert!(shown.contains("1 connection not well") && !shown.contains("All is well"), "{shown}");
+    let metrics = get(&format!("{page}/metrics")).await.text;
+    assert!(metrics.contains("scim_rotator_ready{connection=\"overlap\"} 0"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_loopback_nobody_is_answered_who_came_by_a_name_of_somebody_elses() {
+    let (_place, daemon) = unwell().await;
+    let page = daemon.page().await;
+    for (host, status) in [
+        ("evil.example:8642", StatusCode::MISDIRECTED_REQUEST),
+        ("localhost.evil.example", StatusCode::MISDIRECTED_REQUEST),
+        ("localhost:8642", StatusCode::OK),
+        ("127.0.0.1", StatusCode::OK),
+        ("[::1]:8642", StatusCode::OK),
+    ] {
+        let answer = client().get(format!("{page}/livez")).header("host", host).send().await.expect("an answer");
+        assert_eq!(answer.status(), status, "{host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_holds_connections_open_keeps_nobody_from_asking() {
+    let (_place, daemon) = unwell().await;
+    let page = daemon.page().await;
+    let address = page.trim_start_matches("http://");
+    let mut open = Vec::new();
+    for _ in 0..200 {
+        open.push(std::net::TcpStream::connect(address).expect("it is let in"));
+    }
+    assert_eq!(get(&format!("{page}/livez")).await.status, StatusCode::OK);
+    let said = |stream: &mut std::net::TcpStream| stream.read(&mut [0]);
+    assert!(said(&mut open[0]).is_ok_and(|bytes| bytes == 0), "the first who said nothing has been sent away");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metrics_tell_of_each_connection_of_what_was_done_and_of_every_call_in_both_formats() {
     let place = Place::new(about_to_be_due(|_| ()).await, SPEED, |text| only(OVERLAP, &text)).await;
     let first = place.sandbox.world(OVERLAP).saved_token().expect("a token");
@@ -216,6 +267,7 @@ async fn metrics_tell_of_each_connection_of_what_was_done_and_of_every_call_in_b
     };
     assert!(value("scim_rotator_token_slack_seconds{connection=\"overlap\"}") > 0.0);
     assert!(value("scim_rotator_rotations_total{result=\"succeeded\"") >= 1.0);
+    assert!(value("scim_rotator_rotations_total{result=\"failed\"") >= 0.0, "told from the beginning");
     assert!(value("scim_rotator_step_duration_seconds_count{step=\"ask the issuer for a new token\"}") >= 1.0);
     assert!(value("scim_rotator_confirm_duration_seconds_count") >= 1.0);
     for service in ["HPE", "Key Vault", "Microsoft Graph", "Entra login"] {

@@ -155,6 +155,12 @@ async fn a_loop_that_a_fault_has_ended_begins_anew_after_a_minute() {
     let mut fleet = failing(&place, |n| n == 0);
     fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
     let begin = tokio::time::Instant::now();
+    let told = place.report().await;
+    assert_eq!(
+        (told.standing.reason, begin.elapsed().as_secs()),
+        (Reason::StepFailed, 0),
+        "whoever watches is told at once"
+    );
     place.report().await;
     assert_eq!((place.made(), begin.elapsed().as_secs()), (2, 60));
     assert!(fleet.is_alive());

@@ -54,13 +54,14 @@ mod tests {
     use crate::admin::looks::Looks;
     use crate::edge::clock::SystemClock;
     use crate::engine::Report;
+    use crate::ports::Clock as _;
 
     #[tokio::test]
     async fn the_last_looks_at_more_connections_than_a_page_holds_come_over_the_socket_once_each_in_their_order() {
         let (folder, looks) = (tempfile::tempdir().unwrap(), Arc::new(Looks::default()));
         let names: Vec<_> = (0..2 * PAGE).map(|n| format!("c-{n:04}")).collect();
         for name in &names {
-            looks.expect(name, [0; 32]);
+            looks.expect(name, [0; 32], SystemClock.now());
             let mut report = Report::refused(name, String::new());
             report.standing.error = None;
             looks.saw(&report);

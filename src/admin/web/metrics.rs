@@ -133,7 +133,7 @@ struct Row {
 type Moment = (&'static str, &'static str, fn(&Seen) -> Option<Timestamp>);
 
 /// Gauges of a moment each, without more labels.
-const MOMENTS: [Moment; 9] = [
+const MOMENTS: [Moment; 10] = [
     ("token_issued_timestamp", "When the current token was issued", |seen| Some(token(seen)?.issued)),
     ("token_last_safe_timestamp", "The last safe moment: expiry minus min_slack", |seen| token(seen)?.last_safe_moment),
     ("rotation_due_timestamp", "When the current token is to be rotated", |seen| token(seen)?.due),
@@ -143,6 +143,9 @@ const MOMENTS: [Moment; 9] = [
     ("last_look_timestamp", "The last look that has seen the connection", |seen| seen.times.seen_well),
     ("job_last_cycle_timestamp", "When the last provisioning cycle ended", |seen| {
         seen.report.as_ref()?.job.as_ref()?.last_cycle_ended
+    }),
+    ("job_last_success_timestamp", "When the last provisioning cycle ended that has succeeded", |seen| {
+        seen.report.as_ref()?.job.as_ref()?.last_success_ended
     }),
     ("quarantine_began_timestamp", "Since when Entra keeps the job in quarantine", |seen| quarantine(seen)?.began),
     ("quarantine_disabled_timestamp", "When Entra gives the quarantined job up for good", |seen| {

@@ -14,17 +14,18 @@ mod metrics;
 mod page;
 mod routes;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::counts::Counts;
 use super::looks::{Looks, Seen};
@@ -34,8 +35,8 @@ use crate::domain::Timestamp;
 use crate::notify::Sent;
 use crate::ports::Clock;
 
-/// So many callers are served at a time; further ones wait.
-const MOST_CONNECTIONS: usize = 32;
+/// So many callers are in at a time.
+const MOST_CONNECTIONS: usize = 64;
 /// How long a caller may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one may take in all. A scrape of ten thousand connections takes a second.
@@ -112,21 +113,37 @@ impl Web {
 
 async fn serve(address: SocketAddr, host: Arc<Host>) {
     let listener = bind(address).await;
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    while let Ok(seat) = Arc::clone(&room).acquire_owned().await {
+    let mut callers = Callers::default();
+    loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let host = Arc::clone(&host);
-                tokio::spawn(async move {
-                    converse(stream, host).await;
-                    drop(seat);
-                });
+                let asked = Arc::<AtomicBool>::default();
+                let task = tokio::spawn(converse(stream, Arc::clone(&host), Arc::clone(&asked)));
+                callers.let_in(task.abort_handle(), asked);
             }
             Err(error) => {
                 tracing::warn!(%error, "a caller of the status page could not be let in");
                 tokio::time::sleep(AGAIN).await;
             }
         }
+    }
+}
+
+/// Those who are in. Everybody is let in, so that whoever holds connections open keeps nobody else from asking how it stands.
+#[derive(Default)]
+struct Callers(VecDeque<(AbortHandle, Arc<AtomicBool>)>);
+
+impl Callers {
+    /// One more. If they are too many, the one who has been silent for the longest goes, or else the one who came first.
+    fn let_in(&mut self, task: AbortHandle, asked: Arc<AtomicBool>) {
+        self.0.retain(|(task, _)| !task.is_finished());
+        if self.0.len() >= MOST_CONNECTIONS {
+            let silent = self.0.iter().position(|(_, asked)| !asked.load(Ordering::Relaxed));
+            if let Some((task, _)) = self.0.remove(silent.unwrap_or(0)) {
+                task.abort();
+            }
+        }
+        self.0.push_back((task, asked));
     }
 }
 
@@ -154,8 +171,13 @@ fn tell_unbound(address: SocketAddr, error: &io::Error) {
     tracing::error!(%address, %error, "the status page cannot be served here; tokens are tended all the same, and it is tried again");
 }
 
-async fn converse(stream: TcpStream, host: Arc<Host>) {
-    let service = service_fn(|request| routes::answer(&host, request));
+async fn converse(stream: TcpStream, host: Arc<Host>, asked: Arc<AtomicBool>) {
+    // Whom a page of somebody else's can lead here by a name of its own.
+    let is_loopback = stream.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
+        routes::answer(&host, request, is_loopback)
+    });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
     let conversation = server.serve_connection(TokioIo::new(stream), service);

@@ -7,6 +7,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
+use url::{Host as Name, Url};
+
 use super::{Host, metrics, page};
 use crate::admin::health::Health;
 use crate::runbook;
@@ -21,8 +23,12 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// One answer. Never fails: what goes wrong is an answer too.
-pub async fn answer(host: &Host, request: Request<Incoming>) -> Result<Answer, Infallible> {
+pub async fn answer(host: &Host, request: Request<Incoming>, is_loopback: bool) -> Result<Answer, Infallible> {
     let mut answer = match *request.method() {
+        _ if is_loopback && !is_of_this_machine(&request) => plain(
+            StatusCode::MISDIRECTED_REQUEST,
+            "on loopback only localhost and addresses are answered: a proxy in front has to send one of them as Host\n",
+        ),
         Method::GET | Method::HEAD => route(host, &request).await,
         _ => {
             let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "nothing can be changed here: GET and HEAD only\n");
@@ -40,6 +46,18 @@ pub async fn answer(host: &Host, request: Request<Incoming>) -> Result<Answer, I
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     Ok(answer)
+}
+
+/// Whether the caller knows this machine by an address or as localhost. A name of any other kind may be one that a page in a
+/// person's browser has made lead here, to read what stands here.
+fn is_of_this_machine(request: &Request<Incoming>) -> bool {
+    let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let Ok(url) = Url::parse(&format!("http://{}", named.unwrap_or("localhost"))) else { return false };
+    match url.host() {
+        Some(Name::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Name::Ipv4(_) | Name::Ipv6(_)) => true,
+        None => false,
+    }
 }
 
 async fn route(host: &Host, request: &Request<Incoming>) -> Answer {

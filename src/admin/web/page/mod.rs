@@ -14,6 +14,7 @@ use super::Host;
 use crate::admin::health::{Why, whys};
 use crate::admin::looks::Seen;
 use crate::domain::Timestamp;
+use crate::engine::report::Kind;
 use crate::runbook::INDEX;
 
 /// The style of every page.
@@ -30,6 +31,8 @@ struct Sum {
     tended: usize,
     unwell: usize,
     unseen: usize,
+    /// Their last look could not tell.
+    uncertain: usize,
     at_work: usize,
     /// The first last safe moment, and whose.
     safe_until: Option<(Timestamp, String)>,
@@ -44,7 +47,10 @@ impl Sum {
     fn add(&mut self, seen: &Seen, faults: &[Why]) {
         self.tended += 1;
         self.unwell += usize::from(!faults.is_empty());
-        self.unseen += usize::from(seen.report.is_none());
+        let is_unseen = seen.times.seen_well.is_none();
+        self.unseen += usize::from(is_unseen);
+        let kind = seen.report.as_ref().map(|report| report.standing.kind);
+        self.uncertain += usize::from(!is_unseen && kind == Some(Kind::Unknown));
         self.at_work += usize::from(seen.step.is_some_and(|step| !step.is_empty()));
         let token = seen.report.as_ref().and_then(|report| report.token.as_ref());
         let first = |best: &mut Option<(Timestamp, String)>, at: Option<Timestamp>| {
@@ -107,7 +113,7 @@ pub async fn overview(host: &Host, query: &str) -> Markup {
     let shown = places.iter().skip((asked.page - 1) * A_PAGE).take(A_PAGE);
     let cards = shown.filter_map(|(.., name)| host.looks.one(name)).map(|seen| card::card(&seen, now, 2));
     let many = sum.tended > A_PAGE;
-    let title = title(&sum, now);
+    let (_, title) = answer(&sum);
     let body = html! {
         (verdict(host, &sum, now))
         @if many || !asked.part.is_empty() { (search(&asked, places.len())) }
@@ -158,14 +164,13 @@ fn shell(host: &Host, title: &str, fresh: bool, body: &Markup) -> Markup {
                 link rel="stylesheet" href="/style.css";
                 @if fresh {
                     script src="/page.js" defer {}
-                    noscript { meta http-equiv="refresh" content="60"; }
                 }
             }
             body {
                 @if host.sandboxed { header.sandbox { "A sandbox: nothing here is production." } }
                 main id="main" { (body) }
                 footer {
-                    p id="fresh" role="status" { "As of " (words::moment(now)) "." }
+                    p id="fresh" { "As of " (words::moment(now)) "." }
                     p { "scim-rotator " (env!("CARGO_PKG_VERSION")) " · " a href="/runbook" { "Runbook" } " · " a href="/metrics" { "Metrics" } " · " a href="/readyz" { "Health" } }
                 }
             }
@@ -173,40 +178,40 @@ fn shell(host: &Host, title: &str, fresh: bool, body: &Markup) -> Markup {
     }
 }
 
-fn title(sum: &Sum, now: Timestamp) -> String {
-    match (sum.unwell, &sum.safe_until) {
-        (0, Some((until, _))) if *until > now => format!("All well until {}", words::day(*until)),
-        (0, _) => "All well".to_owned(),
-        (unwell, _) => format!("{unwell} not well"),
+/// The answer to the one question: how it looks, and in how few words.
+fn answer(sum: &Sum) -> (&'static str, String) {
+    if sum.unwell > 0 {
+        return ("bad", format!("{} not well", words::count(sum.unwell, "connection")));
     }
+    if sum.unseen > 0 || sum.tended == 0 {
+        return ("", "Looking…".to_owned());
+    }
+    if sum.uncertain > 0 {
+        return ("warn", format!("{} not certain", words::count(sum.uncertain, "connection")));
+    }
+    let until = sum.safe_until.as_ref().map(|(until, _)| format!(" until {}", words::day(*until)));
+    ("good", format!("All is well{}", until.unwrap_or_default()))
 }
 
-/// The answer to the one question, in the largest letters.
+/// The answer in the largest letters, and what stands behind it.
 fn verdict(host: &Host, sum: &Sum, now: Timestamp) -> Markup {
-    let connections = words::count(sum.tended, "connection");
+    let (class, answer) = answer(sum);
     html! {
         (reload_problems(host))
-        @if sum.unwell > 0 {
-            h1.bad { (words::count(sum.unwell, "connection")) " not well" }
-            p.lead { @if sum.tended > 1 { "Of " (connections) ". " } "What is wrong and what to do stands below." }
-        } @else if sum.unseen == sum.tended {
-            h1 { "Looking…" }
-            p.lead { "None of " (connections) " has been looked at yet." }
-        } @else {
-            h1.good { "All is well" @if let Some((until, _)) = &sum.safe_until { " until " (words::day(*until)) } }
-            p.lead {
-                @if let Some((until, name)) = &sum.safe_until {
-                    "Slack: " strong { (words::span(*until - now)) } @if sum.tended > 1 { ", of " (card::link(name)) } ". "
-                    "So long nothing need be done, even if no rotation succeeded any more. "
-                } @else { "No token has a known end. " }
-                @if let Some((at, name)) = &sum.next {
-                    "Next rotation " (words::relative(*at, now)) @if sum.tended > 1 { ", of " (card::link(name)) } ". "
-                }
-                @if sum.tended > 1 { (connections) "." }
-                @if sum.unseen > 0 { " " (sum.unseen) " not looked at yet." }
+        h1 class=(class) { (answer) }
+        @if let Some(what) = host.looks.waiting() { p.lead { (what) } }
+        p.lead {
+            (words::count(sum.tended, "connection")) ". "
+            @if sum.unwell > 0 { "What is wrong and what to do stands below. " }
+            @if sum.unseen > 0 { (sum.unseen) " not seen yet. " }
+            @if sum.at_work > 0 { (sum.at_work) " at work. " }
+            @if let Some((until, name)) = sum.safe_until.as_ref().filter(|(until, _)| *until > now) {
+                "Slack: " strong { (words::span(*until - now)) } @if sum.tended > 1 { ", of " (card::link(name)) } ". "
+            }
+            @if let Some((at, name)) = sum.next.as_ref().filter(|_| sum.unwell == 0) {
+                "Next rotation " (words::relative(*at, now)) @if sum.tended > 1 { ", of " (card::link(name)) } "."
             }
         }
-        @if sum.at_work > 0 { p.lead { (words::count(sum.at_work, "connection")) " at work now." } }
     }
 }
 

@@ -1,13 +1,14 @@
 // Keeps the page fresh: asks for it again and puts its content in the place of the old one. Without this script the page is
-// whole, and reloads itself once a minute.
+// whole, and as old as it says.
 "use strict";
 
 const EVERY_MS = 15000;
 
 async function refresh() {
   const fresh = document.getElementById("fresh");
-  // Whoever is at something is not disturbed.
-  const busy = document.activeElement instanceof HTMLInputElement || !getSelection().isCollapsed;
+  // Whoever is at something is not disturbed: only the place on a link can be found again.
+  const at = document.activeElement;
+  const busy = (at?.closest("main") && !at.matches("a[href]")) || !getSelection().isCollapsed;
   if (document.hidden || busy) return;
   try {
     const answer = await fetch(location.href, { signal: AbortSignal.timeout(10000) });
@@ -17,11 +18,14 @@ async function refresh() {
     document.getElementById("main").replaceChildren(...page.getElementById("main").childNodes);
     fresh.replaceChildren(...page.getElementById("fresh").childNodes);
     fresh.className = "";
+    fresh.removeAttribute("role");
     document.title = page.title;
     if (focused) document.querySelector(`main a[href="${CSS.escape(focused)}"]`)?.focus();
   } catch {
-    if (fresh.className !== "bad") fresh.append(" The daemon cannot be reached: what is shown may be over.");
+    if (fresh.className === "bad") return;
     fresh.className = "bad";
+    fresh.setAttribute("role", "alert");
+    fresh.append(" The page cannot be had anew: what is shown may be over.");
   }
 }
 
