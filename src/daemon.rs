@@ -107,6 +107,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     if !daemon.clock_is_set(&config, &mut signals).await {
         return Ok(());
     }
+    daemon.manager.alive();
     let (connections, refused) = (config.connections.len(), config.refused.clone());
     daemon.apply(config).await?;
     daemon.manager.ready();

@@ -7,12 +7,14 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::looks::{Looks, Seen};
-use crate::domain::{ExecutionState, Reason, Timestamp};
+use crate::domain::{ExecutionState, JobState, Reason, Timestamp};
 use crate::engine::report::Kind;
 
-/// A rotation takes minutes; the longest wait of one that goes as it should is an hour. What Entra does not accept, and a
-/// quarantine, are mended within minutes too where we can mend them.
-const STUCK: TimeDelta = TimeDelta::hours(1);
+/// Longer than anything takes that goes as it should: two hours for the gap between two cycles and an hour and a half for one
+/// that still runs.
+const STUCK: TimeDelta = TimeDelta::hours(4);
+/// What Entra does not accept, and a quarantine, are mended within minutes where we can mend them.
+const REFUSED: TimeDelta = TimeDelta::hours(1);
 /// Nothing is lost by an outage of a day: while nothing can be seen, slack says how long that holds. Whoever has nothing to do
 /// looks once a day.
 const UNSEEN: TimeDelta = TimeDelta::hours(26);
@@ -35,7 +37,7 @@ pub enum Why {
     SlackGone,
     /// Only a person can go on.
     NeedsHuman,
-    /// Something was begun over an hour ago and is not finished, or Entra has not accepted the token for so long.
+    /// Something was begun over four hours ago and is not finished; or Entra has not accepted the token for an hour.
     Stuck,
     /// Entra has kept the provisioning job in quarantine for over an hour: hardly anybody is provisioned.
     Quarantined,
@@ -54,7 +56,7 @@ impl Why {
             Self::Expired => "the token is past its end",
             Self::SlackGone => "the last safe moment has passed, and the token has not been replaced",
             Self::NeedsHuman => "a person has to act",
-            Self::Stuck => "what is under way has not been settled for over an hour",
+            Self::Stuck => "what is under way has not been settled for hours",
             Self::Quarantined => "Entra has kept the provisioning job in quarantine for over an hour",
             Self::CyclesFail => "the provisioning cycles fail, and none has succeeded for six hours",
             Self::Unconfirmed => "no provisioning cycle has succeeded with the token in time",
@@ -150,24 +152,31 @@ pub fn whys(seen: &Seen, now: Timestamp) -> Vec<Why> {
     let Some(report) = &seen.report else { return if unseen { vec![Why::Unseen] } else { Vec::new() } };
     let token = report.token.as_ref();
     let passed = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-    let (kind, job) = (report.standing.kind, report.job.as_ref());
-    let quarantine = job.and_then(|job| job.quarantine.as_ref());
+    let (kind, reason, job) = (report.standing.kind, report.standing.reason, report.job.as_ref());
+    // How the job stood is judged by when that was seen.
+    let seen_at = seen.times.seen_well.unwrap_or(now);
+    let lasted = |since: Option<Timestamp>, limit| since.is_none_or(|since| seen_at - since > limit);
+    let quarantine = job.filter(|job| job.state == JobState::Quarantine).and_then(|job| job.quarantine.as_ref());
     let fails = job.is_some_and(|job| {
-        let since = job.last_success_ended.or(token.and_then(|token| token.provisioned));
-        job.last_cycle == Some(ExecutionState::Failed) && longer(since, NO_SUCCESS)
+        let since = job.last_success_ended.or(token.map(|token| token.provisioned.unwrap_or(token.issued)));
+        job.state == JobState::Active && job.last_cycle == Some(ExecutionState::Failed) && lasted(since, NO_SUCCESS)
     });
-    // While nothing can be seen, nothing can be settled either: that is told by itself.
-    let is_open = matches!(kind, Kind::Unfinished | Kind::Unknown) && report.standing.reason != Reason::CannotObserve;
+    // Where nothing has been begun yet, slack says how long that may fail.
+    let is_untouched = token.is_none_or(|token| !matches!(&*token.stage, "pending" | "issuing"));
+    let patience = match reason {
+        Reason::PreflightFailed | Reason::NotIssued if is_untouched => UNSEEN,
+        Reason::NoVerdict => REFUSED,
+        _ => STUCK,
+    };
+    let is_blind = reason == Reason::CannotObserve;
+    let needs_human = kind == Kind::NeedsHuman || is_blind && seen.times.needs_human;
     [
         (Why::Expired, passed(token.and_then(|token| token.expires))),
         (Why::SlackGone, passed(token.and_then(|token| token.last_safe_moment))),
-        (Why::NeedsHuman, kind == Kind::NeedsHuman),
-        (Why::Stuck, is_open && longer(seen.times.astray_since, STUCK)),
+        (Why::NeedsHuman, needs_human),
+        (Why::Stuck, longer(seen.times.open_since, patience)),
         // One of which nobody knows when it began is taken for an old one.
-        (
-            Why::Quarantined,
-            quarantine.is_some_and(|quarantine| quarantine.began.is_none() || longer(quarantine.began, STUCK)),
-        ),
+        (Why::Quarantined, quarantine.is_some_and(|quarantine| lasted(quarantine.began, REFUSED))),
         (Why::Unconfirmed, token.is_some_and(|token| token.unconfirmed_since.is_some())),
         (Why::CyclesFail, fails),
         (Why::Unseen, unseen),
@@ -198,7 +207,7 @@ mod tests {
             "last_safe_moment": hour(80),
         });
         report.token = Some(serde_json::from_value::<TokenReport>(token).unwrap());
-        let times = Times { tended_since: hour(0), seen_well: Some(hour(99)), astray_since: None };
+        let times = Times { seen_well: Some(hour(99)), ..Times::since(hour(0)) };
         Seen { connection: "a".to_owned(), report: Some(report), step: None, times }
     }
 
@@ -225,29 +234,47 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unfinished_may_take_an_hour_and_what_cannot_be_seen_a_day() {
-        let unfinished = |report: &mut Report, times: &mut Times| {
-            (report.standing.kind, times.astray_since) = (Kind::Unfinished, Some(hour(1)));
+    fn what_is_under_way_may_take_four_hours_and_what_has_not_begun_as_long_as_an_outage() {
+        let open = |kind, reason| {
+            move |report: &mut Report, times: &mut Times| {
+                (report.standing.kind, report.standing.reason, times.open_since) = (kind, reason, Some(hour(1)));
+            }
         };
-        assert_eq!(judged(unfinished, hour(2)), []);
-        assert_eq!(judged(unfinished, hour(2) + TimeDelta::seconds(1)), [Why::Stuck]);
-        // A rotation that fails again and again is no less stuck than one that waits.
-        let failing = |report: &mut Report, times: &mut Times| {
-            (report.standing.kind, times.astray_since) = (Kind::Unknown, Some(hour(1)));
-            (report.standing.reason, report.standing.error) = (Reason::AnswerLost, Some("HPE: lost".to_owned()));
+        for (kind, reason, hours) in [
+            (Kind::Unfinished, Reason::PendingToken, 4),
+            // A rotation that fails again and again is no less stuck than one that waits.
+            (Kind::Unknown, Reason::AnswerLost, 4),
+            (Kind::Unknown, Reason::NoVerdict, 1),
+            (Kind::Unknown, Reason::PreflightFailed, 26),
+            // What was open when it could be seen is not settled by not being seen.
+            (Kind::Unknown, Reason::CannotObserve, 4),
+        ] {
+            assert_eq!(judged(open(kind, reason), hour(1 + hours)), [], "{reason}");
+            assert_eq!(judged(open(kind, reason), hour(1 + hours) + TimeDelta::seconds(1)), [Why::Stuck], "{reason}");
+        }
+        let issued = |report: &mut Report, times: &mut Times| {
+            open(Kind::Unknown, Reason::NotIssued)(report, times);
+            report.token.as_mut().unwrap().stage = "issuing".into();
         };
-        assert_eq!(judged(failing, hour(2) + TimeDelta::seconds(1)), [Why::Stuck]);
-        let unseen = |report: &mut Report, times: &mut Times| {
-            failing(report, times);
-            (report.standing.reason, times.seen_well) = (Reason::CannotObserve, Some(hour(1)));
+        assert_eq!(judged(issued, hour(6)), [Why::Stuck], "something has been begun");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_may_take_a_day_and_a_persons_part_is_not_done_by_not_being_seen() {
+        let blind = |needs_human| {
+            move |report: &mut Report, times: &mut Times| {
+                (report.standing.kind, report.standing.reason) = (Kind::Unknown, Reason::CannotObserve);
+                (times.seen_well, times.needs_human) = (Some(hour(1)), needs_human);
+            }
         };
-        assert_eq!(judged(unseen, hour(27)), []);
-        assert_eq!(judged(unseen, hour(27) + TimeDelta::seconds(1)), [Why::Unseen]);
+        assert_eq!(judged(blind(false), hour(27)), []);
+        assert_eq!(judged(blind(false), hour(27) + TimeDelta::seconds(1)), [Why::Unseen]);
+        assert_eq!(judged(blind(true), hour(2)), [Why::NeedsHuman]);
     }
 
     #[test]
     fn a_connection_that_has_never_been_seen_is_given_an_hour_whether_or_not_anybody_has_looked() {
-        let never = Times { tended_since: hour(1), seen_well: None, astray_since: None };
+        let never = Times::since(hour(1));
         for report in [None, well().report] {
             let seen = Seen { report, times: never, ..well() };
             assert_eq!(whys(&seen, hour(2)), []);
@@ -255,36 +282,39 @@ mod tests {
         }
     }
 
-    #[test]
-    fn cycles_may_fail_for_six_hours() {
-        let failing = |state: &'static str| {
-            move |report: &mut Report, _: &mut Times| {
-                let job = serde_json::json!({ "id": "job", "state": "Active", "last_cycle": state, "last_success_ended": hour(1) });
-                report.job = Some(serde_json::from_value(job).unwrap());
-            }
-        };
-        assert_eq!(judged(failing("Failed"), hour(7)), []);
-        assert_eq!(judged(failing("Failed"), hour(7) + TimeDelta::seconds(1)), [Why::CyclesFail]);
-        assert_eq!(judged(failing("Succeeded"), hour(9)), []);
+    /// A job as it was seen at `hour`.
+    fn job(job: serde_json::Value, seen: i64) -> impl FnOnce(&mut Report, &mut Times) {
+        move |report, times| {
+            report.job = Some(serde_json::from_value(job).unwrap());
+            times.seen_well = Some(hour(seen));
+        }
     }
 
     #[test]
-    fn a_token_that_entra_does_not_accept_and_a_quarantine_are_given_an_hour() {
-        let no_verdict = |report: &mut Report, times: &mut Times| {
-            (report.standing.kind, times.astray_since) = (Kind::Unknown, Some(hour(1)));
+    fn cycles_may_fail_for_six_hours_as_far_as_was_seen_of_a_job_that_runs() {
+        let failing = |state: &str, cycle: &str, seen| {
+            job(
+                serde_json::json!({ "id": "job", "state": state, "last_cycle": cycle, "last_success_ended": hour(1) }),
+                seen,
+            )
         };
-        assert_eq!(judged(no_verdict, hour(2)), []);
-        assert_eq!(judged(no_verdict, hour(2) + TimeDelta::seconds(1)), [Why::Stuck]);
-        let quarantined = |began: Option<Timestamp>| {
-            move |report: &mut Report, _: &mut Times| {
-                let quarantine = serde_json::json!({ "reason": "EncounteredQuarantineException", "began": began });
-                let job = serde_json::json!({ "id": "job", "state": "Quarantine", "quarantine": quarantine });
-                report.job = Some(serde_json::from_value(job).unwrap());
-            }
+        assert_eq!(judged(failing("Active", "Failed", 7), hour(7)), []);
+        assert_eq!(judged(failing("Active", "Failed", 8), hour(8)), [Why::CyclesFail]);
+        assert_eq!(judged(failing("Active", "Failed", 2), hour(20)), [], "nobody knows what came since");
+        assert_eq!(judged(failing("Active", "Succeeded", 9), hour(9)), []);
+        assert_eq!(judged(failing("Paused", "Failed", 9), hour(9)), [], "a person wants it so");
+    }
+
+    #[test]
+    fn a_quarantine_is_given_an_hour() {
+        let quarantined = |state: &str, began: Option<Timestamp>, seen| {
+            let quarantine = serde_json::json!({ "reason": "EncounteredQuarantineException", "began": began });
+            job(serde_json::json!({ "id": "job", "state": state, "quarantine": quarantine }), seen)
         };
-        assert_eq!(judged(quarantined(Some(hour(1))), hour(2)), []);
-        assert_eq!(judged(quarantined(Some(hour(1))), hour(2) + TimeDelta::seconds(1)), [Why::Quarantined]);
-        assert_eq!(judged(quarantined(None), hour(1)), [Why::Quarantined]);
+        assert_eq!(judged(quarantined("Quarantine", Some(hour(1)), 2), hour(2)), []);
+        assert_eq!(judged(quarantined("Quarantine", Some(hour(1)), 3), hour(3)), [Why::Quarantined]);
+        assert_eq!(judged(quarantined("Quarantine", None, 1), hour(1)), [Why::Quarantined]);
+        assert_eq!(judged(quarantined("Paused", Some(hour(1)), 3), hour(3)), []);
     }
 
     #[tokio::test]

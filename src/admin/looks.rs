@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::domain::Timestamp;
+use crate::domain::{Reason, Timestamp};
 use crate::engine::fleet::Identity;
 use crate::engine::report::Kind;
 use crate::engine::{Progress, Report};
@@ -41,8 +41,10 @@ pub struct Times {
     pub tended_since: Timestamp,
     /// The last look that has seen vault and job, whatever came of it.
     pub seen_well: Option<Timestamp>,
-    /// Since when each look has found something unfinished or has not seen it; none, if the last one did not.
-    pub astray_since: Option<Timestamp>,
+    /// Since when each look that saw it has found something unfinished, or could not judge it; none, if the last one did not.
+    pub open_since: Option<Timestamp>,
+    /// The last look that saw it has found that only a person can go on.
+    pub needs_human: bool,
 }
 
 /// What the last reading of the configuration has left behind.
@@ -89,13 +91,7 @@ impl Looks {
     /// A connection is tended from now on, configured like this. What was seen of one that was configured otherwise is still
     /// what is known of its token.
     pub fn expect(&self, connection: &str, identity: Identity, now: Timestamp) {
-        let fresh = || Entry {
-            identity,
-            report: None,
-            holds: false,
-            doing: None,
-            times: Times { tended_since: now, seen_well: None, astray_since: None },
-        };
+        let fresh = || Entry { identity, report: None, holds: false, doing: None, times: Times::since(now) };
         self.with(|all| {
             let entry = all.entry(connection.into()).or_insert_with(fresh);
             (entry.identity, entry.holds, entry.doing) = (identity, false, None);
@@ -163,7 +159,7 @@ impl Looks {
             connection: report.connection.clone(),
             report: Some(report.clone()),
             step: None,
-            times: Times { tended_since: Timestamp::UNIX_EPOCH, seen_well: None, astray_since: None },
+            times: Times::since(Timestamp::UNIX_EPOCH),
         };
         self.configured().refused.iter().map(seen).collect()
     }
@@ -236,13 +232,23 @@ fn completed(report: &Report, before: Option<&Report>) -> Report {
 }
 
 impl Times {
+    /// Of one that is tended from then on and has not been looked at.
+    pub fn since(tended_since: Timestamp) -> Self {
+        Self { tended_since, seen_well: None, open_since: None, needs_human: false }
+    }
+
+    /// A look that sees nothing changes nothing of what is known.
     fn after(self, report: &Report) -> Self {
-        let Report { seen_at, standing, .. } = report;
-        let astray = matches!(standing.kind, Kind::Unfinished | Kind::Unknown);
+        let Report { seen_at, standing, job, .. } = report;
+        if job.is_none() && standing.reason == Reason::CannotObserve {
+            return self;
+        }
+        let is_open = matches!(standing.kind, Kind::Unfinished | Kind::Unknown);
         Self {
-            seen_well: seen_at.filter(|_| report.job.is_some()).or(self.seen_well),
-            tended_since: self.tended_since,
-            astray_since: if astray { self.astray_since.or(*seen_at) } else { None },
+            seen_well: seen_at.filter(|_| job.is_some()).or(self.seen_well),
+            open_since: if is_open { self.open_since.or(*seen_at) } else { None },
+            needs_human: standing.kind == Kind::NeedsHuman,
+            ..self
         }
     }
 }

@@ -93,25 +93,25 @@ fn the_page_sees_a_failure_with_what_the_look_before_it_saw_and_the_step_that_is
     assert_eq!(looks.one("a").unwrap().step, Some("preflight"));
     let mut failed = report("a", "");
     (failed.standing.error, failed.standing.kind) = (Some("the vault is away".to_owned()), Kind::Unknown);
-    failed.seen_at = Some(minute(2));
+    (failed.seen_at, failed.standing.reason) = (Some(minute(2)), Reason::CannotObserve);
     assert_eq!(looks.saw(&failed).unwrap().held_until, Some(minute(99)));
     let Seen { report, step, times, .. } = looks.one("a").unwrap();
     let report = report.unwrap();
     assert_eq!(report.standing.error.as_deref(), Some("the vault is away"));
     assert_eq!((report.held_until, step), (Some(minute(99)), None));
-    let known = Times { tended_since: minute(0), seen_well: Some(minute(1)), astray_since: Some(minute(2)) };
+    let known = Times { seen_well: Some(minute(1)), needs_human: true, ..Times::since(minute(0)) };
     assert_eq!(times, known);
 }
 
 #[test]
-fn a_connection_is_astray_from_the_first_look_of_an_unbroken_row_that_saw_nothing_or_something_unfinished() {
+fn a_connection_is_open_from_the_first_look_of_an_unbroken_row_that_found_it_unfinished_or_could_not_judge_it() {
     let row = [Kind::Unknown, Kind::Unfinished, Kind::Unknown, Kind::Idle, Kind::Unfinished];
-    let mut times = Times { tended_since: minute(0), seen_well: None, astray_since: None };
+    let mut times = Times::since(minute(0));
     let since = row.into_iter().zip(1..).map(|(kind, at)| {
         let mut report = report("a", "");
         (report.standing.kind, report.seen_at) = (kind, Some(minute(at)));
         times = times.after(&report);
-        times.astray_since
+        times.open_since
     });
     assert_eq!(since.collect::<Vec<_>>(), [Some(minute(1)), Some(minute(1)), Some(minute(1)), None, Some(minute(5))]);
 }
@@ -126,11 +126,25 @@ fn a_refused_connection_is_seen_beside_those_that_are_tended() {
 
 #[test]
 fn a_look_that_fails_after_it_has_seen_the_connection_has_seen_it() {
-    let times = Times { tended_since: minute(0), seen_well: None, astray_since: None };
+    let times = Times::since(minute(0));
     let mut failed = report("a", "");
     (failed.standing.error, failed.seen_at, failed.job) =
         (Some("HPE is away".to_owned()), Some(minute(7)), Some(job()));
     assert_eq!(times.after(&failed).seen_well, Some(minute(7)));
     failed.job = None;
     assert_eq!(times.after(&failed).seen_well, None);
+}
+
+#[test]
+fn a_look_that_sees_nothing_neither_mends_nor_begins_anything() {
+    let mut blind = report("a", "");
+    (blind.standing.kind, blind.standing.reason) = (Kind::Unknown, Reason::CannotObserve);
+    (blind.standing.error, blind.seen_at) = (Some("away".to_owned()), Some(minute(9)));
+    for times in [
+        Times::since(minute(0)),
+        Times { open_since: Some(minute(1)), ..Times::since(minute(0)) },
+        Times { needs_human: true, seen_well: Some(minute(1)), ..Times::since(minute(0)) },
+    ] {
+        assert_eq!(times.after(&blind), times);
+    }
 }

@@ -30,8 +30,8 @@ const AFTER_PANIC: Duration = Duration::from_secs(60);
 /// A loop that has not come to its end by so much after it was told to is left as it stands: the next start takes it up. In
 /// seconds of this host, since the service manager, which gives it 300, counts those.
 const LIMIT: Duration = Duration::from_secs(285);
-/// The same where only a reload ends it: longer than any rotation takes, so that one loop that hangs does not keep the process
-/// from ever reading its configuration again.
+/// The same where only a reload ends it: far more than the end of the process leaves a rotation, and still an end, so that one
+/// loop that hangs does not keep the process from ever taking orders and reading its configuration again.
 const RELOAD_LIMIT: Duration = Duration::from_secs(3600);
 
 /// What tells one state of a connection's configuration from another.

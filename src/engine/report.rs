@@ -223,7 +223,9 @@ impl Report {
         let Standing { reason, error, remedy, .. } = &self.standing;
         let error = error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
         let remedy = remedy.as_deref().map(|remedy| format!("; to do: {remedy}")).unwrap_or_default();
-        format!("{}: {} [{reason}]{error}{remedy}", self.connection, self.standing.sentence())
+        let is_all = error.is_empty() && remedy.is_empty();
+        let more = if is_all { String::new() } else { format!("; more: scim-rotator explain {reason}") };
+        format!("{}: {} [{reason}]{error}{remedy}{more}", self.connection, self.standing.sentence())
     }
 
     /// A connection that is not tended, because its configuration cannot be used; `problems` says why.

@@ -129,7 +129,11 @@ fn a_line_names_the_connection_the_reason_the_error_and_what_to_do() {
     assert!(told.line().starts_with("prod: waiting: ") && told.line().ends_with(" [NotDue]"), "{}", told.line());
     told.standing.error = Some("it is so".into());
     told.standing.remedy = Some("do this".into());
-    assert!(told.line().ends_with(" [NotDue]: it is so; to do: do this"), "{}", told.line());
+    assert!(
+        told.line().ends_with(" [NotDue]: it is so; to do: do this; more: scim-rotator explain NotDue"),
+        "{}",
+        told.line()
+    );
 }
 
 #[test]

@@ -75,15 +75,23 @@ impl Line {
         if !state.receiver.events.contains(&message.event) {
             return;
         }
+        let mut is_spared = false;
         if state.waiting.len() == ROOM {
             let weight = |(_, waiting): &(usize, &Waiting)| waiting.message.event.weight();
-            let spared = state.waiting.iter().enumerate().min_by_key(weight).map(|(place, _)| place);
-            drop(state.waiting.remove(spared.unwrap_or(0)));
+            let spared = state.waiting.iter().enumerate().min_by_key(weight);
+            // The one that comes may weigh least itself.
+            let spared = spared.filter(|(_, spared)| spared.message.event.weight() <= message.event.weight());
+            let spared = spared.map(|(place, _)| place);
+            is_spared = spared.is_none();
+            spared.map(|place| state.waiting.remove(place));
             self.sent.add(&state.receiver.name, Outcome::Dropped, 1);
             if !std::mem::replace(&mut state.overflown, true) {
                 let receiver = state.receiver.name.as_str();
                 tracing::warn!(receiver, "too many notifications wait for this receiver; some are dropped");
             }
+        }
+        if is_spared {
+            return;
         }
         state.waiting.push_back(Waiting { message: Arc::clone(message), since: self.clock.elapsed() });
         drop(state);

@@ -172,10 +172,12 @@ async fn where_not_all_can_wait_what_a_person_must_know_waits_rather_than_failur
     push(Event::NeedsHuman, "person");
     push(Event::Rotated, "rotated");
     (0..100).for_each(|number| push(Event::Failed, &number.to_string()));
+    push(Event::Healed, "healed");
     stage.pass(100).await;
     let told: Vec<_> = stage.asked().into_iter().map(|(_, what)| what).collect();
     assert_eq!(told[..4], ["held", "held", "person", "1"], "good news has gone, and the oldest failure");
-    assert_eq!(stage.counts(), [101, 0, 2]);
+    assert_eq!(stage.counts(), [101, 0, 3]);
+    assert!(!stage.asked().iter().any(|(_, what)| what == "healed"), "it weighed least of all");
 }
 
 #[tokio::test(start_paused = true)]

@@ -109,7 +109,7 @@ impl Message {
         let facts = [
             ("To do", self.remedy.clone()),
             ("What failed", self.error.clone()),
-            ("Reason", self.reason.map(|reason| reason.name().to_owned())),
+            ("Reason", self.reason.map(|reason| format!("{reason} (more: scim-rotator explain {reason})"))),
             ("Since", self.since.map(told)),
             ("Slack", self.slack_seconds.map(slack)),
             ("Token ends", self.expires.map(told)),

@@ -52,7 +52,11 @@ fn rendered() -> String {
     });
     let reasons = Reason::ALL.iter().map(|reason| {
         let person = if reason.remedy().is_some() { " **·**" } else { "" };
-        format!("| `{reason}`{person} | {} | {} |\n", cell(reason.sentence()), cell(reason.outlook()))
+        format!(
+            "| [`{reason}`](runbook/{reason}.md){person} | {} | {} |\n",
+            cell(reason.sentence()),
+            cell(reason.outlook())
+        )
     });
     let tables = [
         table(

@@ -173,7 +173,7 @@ fn tell_unbound(address: SocketAddr, error: &io::Error) {
 
 async fn converse(stream: TcpStream, host: Arc<Host>, asked: Arc<AtomicBool>) {
     // Whom a page of somebody else's can lead here by a name of its own.
-    let is_loopback = stream.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let is_loopback = stream.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
         routes::answer(&host, request, is_loopback)

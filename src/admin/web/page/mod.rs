@@ -13,7 +13,7 @@ use url::form_urlencoded;
 use super::Host;
 use crate::admin::health::{Why, whys};
 use crate::admin::looks::Seen;
-use crate::domain::Timestamp;
+use crate::domain::{JobState, Reason, Timestamp};
 use crate::engine::report::Kind;
 use crate::runbook::INDEX;
 
@@ -47,10 +47,19 @@ impl Sum {
     fn add(&mut self, seen: &Seen, faults: &[Why]) {
         self.tended += 1;
         self.unwell += usize::from(!faults.is_empty());
-        let is_unseen = seen.times.seen_well.is_none();
+        let standing = seen.report.as_ref().map(|report| &report.standing);
+        let is_refused = standing.is_some_and(|standing| standing.reason == Reason::ConfigRefused);
+        let is_unseen = seen.times.seen_well.is_none() && !is_refused;
         self.unseen += usize::from(is_unseen);
-        let kind = seen.report.as_ref().map(|report| report.standing.kind);
-        self.uncertain += usize::from(!is_unseen && kind == Some(Kind::Unknown));
+        // A job that stands still without us may be meant to, and nobody is provisioned all the same.
+        let job = seen.report.as_ref().and_then(|report| report.job.as_ref());
+        let stands_still = job.is_some_and(|job| job.state != JobState::Active);
+        let is_uncertain = standing.is_some_and(|standing| match standing.kind {
+            Kind::Unknown => true,
+            Kind::Idle => stands_still,
+            _ => false,
+        });
+        self.uncertain += usize::from(!is_unseen && is_uncertain);
         self.at_work += usize::from(seen.step.is_some_and(|step| !step.is_empty()));
         let token = seen.report.as_ref().and_then(|report| report.token.as_ref());
         let first = |best: &mut Option<(Timestamp, String)>, at: Option<Timestamp>| {
@@ -187,7 +196,7 @@ fn answer(sum: &Sum) -> (&'static str, String) {
         return ("", "Looking…".to_owned());
     }
     if sum.uncertain > 0 {
-        return ("warn", format!("{} not certain", words::count(sum.uncertain, "connection")));
+        return ("warn", format!("{} not certain to provision", words::count(sum.uncertain, "connection")));
     }
     let until = sum.safe_until.as_ref().map(|(until, _)| format!(" until {}", words::day(*until)));
     ("good", format!("All is well{}", until.unwrap_or_default()))

@@ -34,6 +34,7 @@ fn report(name: &str, slack: TimeDelta) -> Report {
     let now = SystemClock.now();
     let mut report = Report::refused(name, String::new());
     (report.standing.kind, report.standing.error, report.standing.remedy) = (Kind::Idle, None, None);
+    report.standing.reason = Reason::NotDue;
     let token = serde_json::json!({
         "id": "0123456789ab", "stage": "proven", "issued": now - TimeDelta::days(9), "last_safe_moment": now + slack,
         "expires": now + slack + TimeDelta::days(7), "due": now + slack - TimeDelta::hours(5),
@@ -99,7 +100,10 @@ async fn the_verdict_is_until_the_first_slack_ends_and_there_is_none_before_the_
     assert!(page_of_blind.contains("Looking…") && !page_of_blind.contains("All is well"), "{page_of_blind}");
     host.looks.saw(&blind);
     let uncertain = page(&host, "").await;
-    assert!(uncertain.contains("1 connection not certain") && !uncertain.contains("All is well"), "{uncertain}");
+    assert!(
+        uncertain.contains("1 connection not certain to provision") && !uncertain.contains("All is well"),
+        "{uncertain}"
+    );
 }
 
 #[tokio::test]
