@@ -14,8 +14,10 @@ fn main() -> io::Result<()> {
     let mut table = "&[\n".to_owned();
     for page in &pages {
         let name = page.file_stem().unwrap_or_default().to_string_lossy();
-        // A string takes everything.
-        let _ = writeln!(table, "({name:?}, include_str!({:?})),", page.display().to_string());
+        let path = format!("/docs/runbook/{name}.md");
+        // Where the package lies is asked when it is compiled: what is built here may be used again for another checkout. (A
+        // string takes everything.)
+        let _ = writeln!(table, "({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))),");
     }
     table.push(']');
     let out = env::var_os("OUT_DIR").unwrap_or_default();

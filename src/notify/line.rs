@@ -149,13 +149,7 @@ impl Line {
                     return self.done(Some(Outcome::Delivered));
                 }
                 Answer::Refused(what) => {
-                    tracing::error!(
-                        receiver = name,
-                        event = message.event.name(),
-                        error = what,
-                        "a notification is given up"
-                    );
-                    return self.done(Some(Outcome::GivenUp));
+                    return self.give_up(name, &message, &what);
                 }
                 Answer::Later { what, after } => (what, after),
             };
@@ -164,13 +158,7 @@ impl Line {
                 return self.done(None);
             }
             if left <= TimeDelta::zero() {
-                tracing::error!(
-                    receiver = name,
-                    event = message.event.name(),
-                    error = what,
-                    "a notification is given up"
-                );
-                return self.done(Some(Outcome::GivenUp));
+                return self.give_up(name, &message, &what);
             }
             if *failures == 0 {
                 tracing::warn!(
@@ -189,6 +177,11 @@ impl Line {
                 () = self.ending.cancelled() => (),
             }
         }
+    }
+
+    fn give_up(&self, receiver: &str, message: &Message, error: &str) {
+        tracing::error!(receiver, event = message.event.name(), error, "a notification is given up");
+        self.done(Some(Outcome::GivenUp));
     }
 
     fn done(&self, outcome: Option<Outcome>) {
