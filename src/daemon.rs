@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::control::Control;
 use crate::admin::counts::Counts;
+use crate::admin::health::whys;
 use crate::admin::lock::Lock;
 use crate::admin::looks::Looks;
 use crate::admin::service_manager::ServiceManager;
@@ -19,6 +20,7 @@ use crate::app::{App, Shared};
 use crate::config::{Config, Environment, Loaded, Refused};
 use crate::engine::fleet::{Identity, Make, Watcher};
 use crate::engine::herd;
+use crate::engine::pulse::Pulses;
 use crate::engine::ticker::Ticker;
 use crate::engine::{Course, Fleet, Progress, Report};
 use crate::notify::Notifier;
@@ -50,18 +52,21 @@ struct Watchers {
     looks: Arc<Looks>,
     counts: Arc<Counts>,
     notifier: Arc<Notifier>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Watcher for Watchers {
     fn begins(&self, connection: &str, doing: &Arc<Progress>) {
-        self.looks.begins(connection, doing);
+        self.looks.begins(connection, doing, self.clock.now());
     }
 
     fn saw(&self, report: &Report, course: &Course) {
         self.manager.report(report);
-        let before = self.looks.saw(report);
+        let turn = self.looks.saw(report);
+        let (before, seen) = turn.map_or((None, None), |turn| (turn.before, Some(turn.now)));
         self.counts.saw(before.as_ref(), report, course);
-        self.notifier.saw(report);
+        let whys = seen.map_or_else(Vec::new, |seen| whys(&seen, self.clock.now()));
+        self.notifier.saw(report, &whys);
     }
 }
 
@@ -79,6 +84,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
         looks: Arc::clone(&looks),
         counts: Arc::clone(&counts),
         notifier: Arc::clone(&notifier),
+        clock: Arc::clone(&clock),
     };
     let shown = web::Host {
         looks: Arc::clone(&looks),
@@ -114,7 +120,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     for refused in refused {
         let report = Report::refused(&refused.name, refused.problems.to_string());
         daemon.manager.report(&report);
-        daemon.notifier.saw(&report);
+        daemon.notifier.saw(&report, &[]);
     }
     tracing::info!(connections, "ready");
     daemon.watch(&mut signals).await;
@@ -211,16 +217,16 @@ impl Daemon {
         self.notifier.forget(connection);
     }
 
-    /// The same, while the service manager hears that the process lives: a connection that is changed in the middle of a
+    /// The same, while the service manager hears whether the process lives: a connection that is changed in the middle of a
     /// rotation brings it to a safe point first, which may take minutes.
     async fn apply_watched(&mut self, config: Config) -> anyhow::Result<()> {
-        let manager = Arc::clone(&self.manager);
-        let mut interval = tokio::time::interval(manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
+        let pulse = self.pulse();
+        let mut interval = tokio::time::interval(self.manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
         let mut applied = std::pin::pin!(self.apply(config));
         loop {
             tokio::select! {
                 result = &mut applied => return result,
-                _ = interval.tick() => manager.alive(),
+                _ = interval.tick() => pulse.pass_on(),
             }
         }
     }
@@ -273,16 +279,16 @@ impl Daemon {
     }
 
     fn feed_watchdog(&self) {
-        let is_alive = self.fleet.is_alive();
-        self.notifier.turns(is_alive);
+        self.pulse().pass_on();
         // Nobody looks at those that are refused; whoever is told of them is told again.
         for report in self.looks.refused().into_iter().filter_map(|seen| seen.report) {
-            self.notifier.saw(&report);
+            self.notifier.saw(&report, &[]);
         }
-        match is_alive {
-            true => self.manager.alive(),
-            false => tracing::error!("the loop of a connection no longer turns; the watchdog is not fed"),
-        }
+    }
+
+    /// Told even while the fleet is being changed.
+    fn pulse(&self) -> Pulse {
+        Pulse { loops: self.fleet.pulses(), manager: Arc::clone(&self.manager), notifier: Arc::clone(&self.notifier) }
     }
 
     /// What cannot be interrupted is finished first. Asked a second time, the process leaves at once, which is safe too.
@@ -300,6 +306,24 @@ impl Daemon {
                 // A stopping process is bounded by the time systemd gives it to stop.
                 _ = interval.tick() => manager.alive(),
             }
+        }
+    }
+}
+
+/// Whether the loops turn, and who is told.
+struct Pulse {
+    loops: Pulses,
+    manager: Arc<ServiceManager>,
+    notifier: Arc<Notifier>,
+}
+
+impl Pulse {
+    fn pass_on(&self) {
+        let is_alive = self.loops.all_beat();
+        self.notifier.turns(is_alive);
+        match is_alive {
+            true => self.manager.alive(),
+            false => tracing::error!("the loop of a connection no longer turns; the watchdog is not fed"),
         }
     }
 }

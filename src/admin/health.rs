@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::looks::{Looks, Seen};
 use crate::domain::{ExecutionState, JobState, Reason, Timestamp};
-use crate::engine::report::Kind;
+use crate::engine::report::{JobReport, Kind};
 
 /// Longer than anything takes that goes as it should: two hours for the gap between two cycles and an hour and a half for one
 /// that still runs.
@@ -20,8 +20,10 @@ const REFUSED: TimeDelta = TimeDelta::hours(1);
 const UNSEEN: TimeDelta = TimeDelta::hours(26);
 /// Of one that has never been seen no slack is known.
 const NEVER_SEEN: TimeDelta = TimeDelta::hours(1);
-/// A job runs every 20 to 40 minutes; so long may each of its cycles fail.
+/// A job runs every 20 to 40 minutes; so long may each of its cycles fail, or none end.
 const NO_SUCCESS: TimeDelta = TimeDelta::hours(6);
+/// Said before the first look of all has seen anything.
+const NOTHING_SEEN: &str = "no connection has been seen yet";
 /// So many faults are told: behind one cause there may be thousands.
 const MOST_FAULTS: usize = 100;
 /// So many connections are judged at a time: in between, others have their turn.
@@ -41,7 +43,7 @@ pub enum Why {
     Stuck,
     /// Entra has kept the provisioning job in quarantine for over an hour: hardly anybody is provisioned.
     Quarantined,
-    /// The last provisioning cycle has failed, and none has succeeded for six hours.
+    /// The job runs, and no provisioning cycle has succeeded for six hours.
     CyclesFail,
     /// No cycle has succeeded with the token within `confirm_within`.
     Unconfirmed,
@@ -58,9 +60,25 @@ impl Why {
             Self::NeedsHuman => "a person has to act",
             Self::Stuck => "what is under way has not been settled for hours",
             Self::Quarantined => "Entra has kept the provisioning job in quarantine for over an hour",
-            Self::CyclesFail => "the provisioning cycles fail, and none has succeeded for six hours",
+            Self::CyclesFail => "no provisioning cycle has succeeded for six hours",
             Self::Unconfirmed => "no provisioning cycle has succeeded with the token in time",
             Self::Unseen => "vault and job have not been seen for too long to know how it stands",
+        }
+    }
+}
+
+impl Why {
+    /// The page of the runbook about it, of a connection that stands for this reason.
+    pub const fn page(self, reason: Reason) -> &'static str {
+        match self {
+            Self::NeedsHuman => reason.name(),
+            Self::Expired => "ScimRotatorTokenExpired",
+            Self::SlackGone => "ScimRotatorLastSafeMomentPassed",
+            Self::Stuck => "ScimRotatorRotationStuck",
+            Self::Quarantined => "ScimRotatorQuarantined",
+            Self::CyclesFail => "ScimRotatorProvisioningStopped",
+            Self::Unconfirmed => "ScimRotatorUnconfirmed",
+            Self::Unseen => "ScimRotatorNotSeen",
         }
     }
 }
@@ -74,9 +92,11 @@ pub struct Fault {
     pub why: Why,
     /// The same as a sentence.
     pub sentence: String,
-    /// The stable reason that stands behind it, and has a page in the runbook.
+    /// The page of the runbook about it.
+    pub page: String,
+    /// How the connection stands.
     pub reason: Reason,
-    /// What failed, with its causes.
+    /// What failed, with its causes; told with the first fault of a connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What a person can do about it.
@@ -101,65 +121,90 @@ pub struct Health {
     /// How many more there are.
     #[serde(default)]
     pub more_faults: usize,
+    /// Why the last reload was refused: what is tended is what was configured before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload_problems: Option<String>,
 }
 
 impl Health {
     /// Judges every connection.
     pub async fn of(looks: &Looks, live: bool, now: Timestamp) -> Self {
-        let (mut connections, mut faults, mut after) = (0, Vec::new(), String::new());
+        let (mut connections, mut seen_ever, mut faults, mut after) = (0, false, Vec::new(), String::new());
         let refused = looks.refused();
         loop {
             let some = looks.seen(&after, AT_A_TIME);
             let Some(last) = some.last() else { break };
             after.clone_from(&last.connection);
             connections += some.len();
+            seen_ever |= some.iter().any(|seen| seen.times.seen_well.is_some());
             faults.extend(some.iter().flat_map(|seen| faults_of(seen, now)));
             tokio::task::yield_now().await;
         }
         connections += refused.len();
         faults.extend(refused.iter().flat_map(|seen| faults_of(seen, now)));
-        // Nothing is known yet while there is no connection: a clock that nobody has set is waited for, say.
         let more_faults = faults.len().saturating_sub(MOST_FAULTS);
-        let (ready, waiting) = (faults.is_empty() && connections > 0, looks.waiting());
+        // Nothing is known yet before the first look of all: a clock that nobody has set is waited for, say.
+        let waiting = looks.waiting().or_else(|| (!seen_ever && faults.is_empty()).then(|| NOTHING_SEEN.to_owned()));
+        let ready = faults.is_empty() && seen_ever;
         faults.truncate(MOST_FAULTS);
-        Self { live, ready, connections, waiting, faults, more_faults }
+        Self { live, ready, connections, waiting, faults, more_faults, reload_problems: looks.reload_problems() }
+    }
+
+    /// Where nobody answers, for this reason.
+    pub fn of_nobody(why: String) -> Self {
+        let (faults, waiting) = (Vec::new(), Some(why));
+        Self { live: false, ready: false, connections: 0, waiting, faults, more_faults: 0, reload_problems: None }
     }
 }
 
 /// What is wrong with one connection.
 pub fn faults_of(seen: &Seen, now: Timestamp) -> Vec<Fault> {
     let standing = seen.report.as_ref().map(|report| &report.standing);
-    let fault = |why: Why| Fault {
-        connection: seen.connection.clone(),
-        why,
-        sentence: why.sentence().to_owned(),
-        reason: standing.map_or(Reason::CannotObserve, |standing| standing.reason),
-        error: standing.and_then(|standing| standing.error.clone()),
-        remedy: standing.and_then(|standing| standing.remedy.clone()),
+    let reason = standing.map_or(Reason::CannotObserve, |standing| standing.reason);
+    let fault = |(number, why): (usize, Why)| {
+        let first = standing.filter(|_| number == 0);
+        Fault {
+            connection: seen.connection.clone(),
+            why,
+            sentence: why.sentence().to_owned(),
+            page: why.page(reason).to_owned(),
+            reason,
+            error: first.and_then(|standing| standing.error.clone()),
+            remedy: first.and_then(|standing| standing.remedy.clone()),
+        }
     };
-    whys(seen, now).into_iter().map(fault).collect()
+    whys(seen, now).into_iter().enumerate().map(fault).collect()
 }
 
 /// The same without words.
 pub fn whys(seen: &Seen, now: Timestamp) -> Vec<Why> {
     let longer = |since: Option<Timestamp>, limit| since.is_some_and(|since| now - since > limit);
+    let acts = seen.step.is_some_and(|step| !step.is_empty());
     let is_refused = seen.report.as_ref().is_some_and(|report| report.standing.reason == Reason::ConfigRefused);
     let unseen = !is_refused
         && match seen.times.seen_well {
             Some(_) => longer(seen.times.seen_well, UNSEEN),
-            None => longer(Some(seen.times.tended_since), NEVER_SEEN),
+            // Whoever acts has seen it; a look is told at its end only.
+            None => !acts && longer(Some(seen.times.tended_since), NEVER_SEEN),
         };
-    let Some(report) = &seen.report else { return if unseen { vec![Why::Unseen] } else { Vec::new() } };
+    let acts_too_long = longer(seen.times.doing_since, STUCK);
+    let Some(report) = &seen.report else {
+        let whys = [(Why::Stuck, acts_too_long), (Why::Unseen, unseen)];
+        return whys.into_iter().filter_map(|(why, holds)| holds.then_some(why)).collect();
+    };
     let token = report.token.as_ref();
     let passed = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
     let (kind, reason, job) = (report.standing.kind, report.standing.reason, report.job.as_ref());
     // How the job stood is judged by when that was seen.
     let seen_at = seen.times.seen_well.unwrap_or(now);
     let lasted = |since: Option<Timestamp>, limit| since.is_none_or(|since| seen_at - since > limit);
-    let quarantine = job.filter(|job| job.state == JobState::Quarantine).and_then(|job| job.quarantine.as_ref());
+    let quarantined = job.filter(|job| job.state == JobState::Quarantine);
+    let quarantine_began = |job: &JobReport| job.quarantine.as_ref().and_then(|quarantine| quarantine.began);
     let fails = job.is_some_and(|job| {
         let since = job.last_success_ended.or(token.map(|token| token.provisioned.unwrap_or(token.issued)));
-        job.state == JobState::Active && job.last_cycle == Some(ExecutionState::Failed) && lasted(since, NO_SUCCESS)
+        // A first cycle may take longer.
+        let is_first = job.last_success_ended.is_none() && job.last_cycle != Some(ExecutionState::Failed);
+        job.state == JobState::Active && !is_first && lasted(since, NO_SUCCESS)
     });
     // Where nothing has been begun yet, slack says how long that may fail.
     let is_untouched = token.is_none_or(|token| !matches!(&*token.stage, "pending" | "issuing"));
@@ -174,9 +219,9 @@ pub fn whys(seen: &Seen, now: Timestamp) -> Vec<Why> {
         (Why::Expired, passed(token.and_then(|token| token.expires))),
         (Why::SlackGone, passed(token.and_then(|token| token.last_safe_moment))),
         (Why::NeedsHuman, needs_human),
-        (Why::Stuck, longer(seen.times.open_since, patience)),
+        (Why::Stuck, acts_too_long || longer(seen.times.open_since, patience)),
         // One of which nobody knows when it began is taken for an old one.
-        (Why::Quarantined, quarantine.is_some_and(|quarantine| lasted(quarantine.began, REFUSED))),
+        (Why::Quarantined, quarantined.is_some_and(|job| lasted(quarantine_began(job), REFUSED))),
         (Why::Unconfirmed, token.is_some_and(|token| token.unconfirmed_since.is_some())),
         (Why::CyclesFail, fails),
         (Why::Unseen, unseen),
@@ -282,6 +327,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_look_that_acts_may_take_four_hours_and_the_first_one_is_not_unseen_meanwhile() {
+        let times = Times { doing_since: Some(hour(1)), ..Times::since(hour(1)) };
+        for (report, times) in [(None, times), (well().report, Times { seen_well: Some(hour(1)), ..times })] {
+            let seen = Seen { report, times, step: Some("wait for the gap between two cycles"), ..well() };
+            assert_eq!(whys(&seen, hour(5)), []);
+            assert_eq!(whys(&seen, hour(5) + TimeDelta::seconds(1)), [Why::Stuck]);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_ready_before_any_connection_has_been_seen() {
+        let looks = Looks::default();
+        for name in ["a", "b"] {
+            looks.expect(name, [0; 32], hour(0));
+        }
+        let blind = Report { job: None, seen_at: Some(hour(0)), ..well().report.unwrap() };
+        let mut unseen = blind.clone();
+        unseen.standing.reason = Reason::CannotObserve;
+        looks.saw(&Report { connection: "a".to_owned(), ..unseen });
+        let health = Health::of(&looks, true, hour(0)).await;
+        assert_eq!((health.ready, health.waiting.as_deref()), (false, Some(NOTHING_SEEN)));
+        let job = serde_json::from_value(serde_json::json!({ "id": "job", "state": "Active" })).unwrap();
+        looks.saw(&Report { connection: "b".to_owned(), job: Some(job), ..blind });
+        let health = Health::of(&looks, true, hour(0)).await;
+        assert_eq!((health.ready, health.waiting.as_deref()), (true, None));
+    }
+
     /// A job as it was seen at `hour`.
     fn job(job: serde_json::Value, seen: i64) -> impl FnOnce(&mut Report, &mut Times) {
         move |report, times| {
@@ -301,8 +374,33 @@ mod tests {
         assert_eq!(judged(failing("Active", "Failed", 7), hour(7)), []);
         assert_eq!(judged(failing("Active", "Failed", 8), hour(8)), [Why::CyclesFail]);
         assert_eq!(judged(failing("Active", "Failed", 2), hour(20)), [], "nobody knows what came since");
-        assert_eq!(judged(failing("Active", "Succeeded", 9), hour(9)), []);
+        assert_eq!(judged(failing("Active", "Succeeded", 9), hour(9)), [Why::CyclesFail], "none has ended since");
+        let first = serde_json::json!({ "id": "job", "state": "Active", "last_success_ended": null });
+        assert_eq!(judged(job(first, 9), hour(9)), [], "a first cycle may take long");
         assert_eq!(judged(failing("Paused", "Failed", 9), hour(9)), [], "a person wants it so");
+    }
+
+    #[test]
+    fn each_fault_leads_to_its_own_page_of_the_runbook_and_the_error_is_told_once() {
+        let whys = [
+            Why::Expired,
+            Why::SlackGone,
+            Why::NeedsHuman,
+            Why::Stuck,
+            Why::Quarantined,
+            Why::CyclesFail,
+            Why::Unconfirmed,
+            Why::Unseen,
+        ];
+        for why in whys {
+            assert!(crate::runbook::page(why.page(Reason::NotAdopted)).is_some(), "{why:?}");
+        }
+        let mut seen = well();
+        let standing = &mut seen.report.as_mut().unwrap().standing;
+        standing.error = Some("the vault is away".to_owned());
+        let faults = faults_of(&seen, hour(100));
+        let told: Vec<_> = faults.iter().map(|fault| (fault.page.as_str(), fault.error.is_some())).collect();
+        assert_eq!(told, [("ScimRotatorTokenExpired", true), ("ScimRotatorLastSafeMomentPassed", false)]);
     }
 
     #[test]
@@ -315,6 +413,8 @@ mod tests {
         assert_eq!(judged(quarantined("Quarantine", Some(hour(1)), 3), hour(3)), [Why::Quarantined]);
         assert_eq!(judged(quarantined("Quarantine", None, 1), hour(1)), [Why::Quarantined]);
         assert_eq!(judged(quarantined("Paused", Some(hour(1)), 3), hour(3)), []);
+        let untold = serde_json::json!({ "id": "job", "state": "Quarantine" });
+        assert_eq!(judged(job(untold, 1), hour(1)), [Why::Quarantined]);
     }
 
     #[tokio::test]
@@ -323,11 +423,13 @@ mod tests {
         for number in 0..2 * AT_A_TIME {
             let name = format!("c-{number:04}");
             looks.expect(&name, [0; 32], hour(0));
-            looks.saw(&Report { connection: name, seen_at: Some(hour(0)), ..well().report.unwrap() });
+            let job = serde_json::from_value(serde_json::json!({ "id": "job", "state": "Active" })).unwrap();
+            looks.saw(&Report { connection: name, seen_at: Some(hour(0)), job: Some(job), ..well().report.unwrap() });
         }
         let health = Health::of(&looks, true, hour(1)).await;
         assert_eq!((health.ready, health.connections), (true, 2 * AT_A_TIME));
-        assert!(!Health::of(&Looks::default(), true, hour(1)).await.ready, "nothing is known yet");
+        let nothing = Health::of(&Looks::default(), true, hour(1)).await;
+        assert_eq!((nothing.ready, nothing.waiting.as_deref()), (false, Some(NOTHING_SEEN)));
         looks.refuse(vec![Report::refused("b", "no vault".to_owned())]);
         let health = Health::of(&looks, true, hour(1)).await;
         assert_eq!((health.ready, health.connections, health.faults[0].connection.as_str()), (false, 513, "b"));

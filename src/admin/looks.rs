@@ -43,8 +43,20 @@ pub struct Times {
     pub seen_well: Option<Timestamp>,
     /// Since when each look that saw it has found something unfinished, or could not judge it; none, if the last one did not.
     pub open_since: Option<Timestamp>,
+    /// Since when it is being looked at, and what is due is done; none between two looks. What is begun in a look is told at
+    /// its end only, and a rotation may wait for hours.
+    pub doing_since: Option<Timestamp>,
     /// The last look that saw it has found that only a person can go on.
     pub needs_human: bool,
+}
+
+/// How a connection stood at the look before and stands now.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// Before, as far as that is known.
+    pub before: Option<Report>,
+    /// Now.
+    pub now: Seen,
 }
 
 /// What the last reading of the configuration has left behind.
@@ -62,8 +74,19 @@ pub struct LastLook<R> {
     pub connection: String,
     /// As which configuration the daemon tends it: [`told`] of its identity.
     pub identity: String,
-    /// None while it is being looked at.
+    /// None while it is being looked at, and after what has failed.
     pub report: Option<R>,
+    /// How it stood before, in that case: it may not be so any more.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub before: Option<R>,
+    /// When vault and job were last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_well: Option<Timestamp>,
+}
+
+/// Without a bound on what there might be.
+fn none<R>() -> Option<R> {
+    None
 }
 
 /// A connection as the page, metrics and health see it.
@@ -94,21 +117,21 @@ impl Looks {
         let fresh = || Entry { identity, report: None, holds: false, doing: None, times: Times::since(now) };
         self.with(|all| {
             let entry = all.entry(connection.into()).or_insert_with(fresh);
-            (entry.identity, entry.holds, entry.doing) = (identity, false, None);
+            (entry.identity, entry.holds, entry.doing, entry.times.doing_since) = (identity, false, None, None);
         });
     }
 
     /// What is known of it may not be so any more.
-    pub fn begins(&self, connection: &str, doing: &Arc<Progress>) {
+    pub fn begins(&self, connection: &str, doing: &Arc<Progress>, now: Timestamp) {
         self.with(|all| {
             if let Some(entry) = all.get_mut(connection) {
-                (entry.holds, entry.doing) = (false, Some(Arc::clone(doing)));
+                (entry.holds, entry.doing, entry.times.doing_since) = (false, Some(Arc::clone(doing)), Some(now));
             }
         });
     }
 
-    /// It has been looked at. Answers with how it stood before, as far as that is known.
-    pub fn saw(&self, report: &Report) -> Option<Report> {
+    /// It has been looked at. None of one that is not tended.
+    pub fn saw(&self, report: &Report) -> Option<Turn> {
         self.with(|all| {
             let entry = all.get_mut(report.connection.as_str())?;
             let before = entry.report.as_deref().and_then(read);
@@ -119,7 +142,8 @@ impl Looks {
             entry.doing = None;
             entry.times = entry.times.after(report);
             entry.report = to_raw_value(&now).ok();
-            before
+            let now = Seen { connection: now.connection.clone(), report: Some(now), step: None, times: entry.times };
+            Some(Turn { before, now })
         })
     }
 
@@ -175,6 +199,8 @@ impl Looks {
             connection: name.to_owned(),
             identity: told(&entry.identity),
             report: entry.report.clone().filter(|_| entry.holds),
+            before: entry.report.clone().filter(|_| !entry.holds),
+            seen_well: entry.times.seen_well,
         })
     }
 
@@ -218,10 +244,15 @@ fn read(raw: &RawValue) -> Option<Report> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// Whether it is of a look that saw nothing.
+pub fn is_blind(report: &Report) -> bool {
+    report.standing.error.is_some() && report.token.is_none() && report.job.is_none()
+}
+
 /// The report of a look that saw nothing, with what the one before it saw. Whoever gave an order has been answered.
-fn completed(report: &Report, before: Option<&Report>) -> Report {
+pub fn completed(report: &Report, before: Option<&Report>) -> Report {
     let mut report = Report { obeyed: None, ..report.clone() };
-    let blind = report.standing.error.is_some() && report.token.is_none() && report.job.is_none();
+    let blind = is_blind(&report);
     if let Some(before) = before.filter(|_| blind) {
         report.token.clone_from(&before.token);
         report.job.clone_from(&before.job);
@@ -234,21 +265,22 @@ fn completed(report: &Report, before: Option<&Report>) -> Report {
 impl Times {
     /// Of one that is tended from then on and has not been looked at.
     pub fn since(tended_since: Timestamp) -> Self {
-        Self { tended_since, seen_well: None, open_since: None, needs_human: false }
+        Self { tended_since, seen_well: None, open_since: None, doing_since: None, needs_human: false }
     }
 
     /// A look that sees nothing changes nothing of what is known.
     fn after(self, report: &Report) -> Self {
         let Report { seen_at, standing, job, .. } = report;
+        let rests = Self { doing_since: None, ..self };
         if job.is_none() && standing.reason == Reason::CannotObserve {
-            return self;
+            return rests;
         }
         let is_open = matches!(standing.kind, Kind::Unfinished | Kind::Unknown);
         Self {
             seen_well: seen_at.filter(|_| job.is_some()).or(self.seen_well),
             open_since: if is_open { self.open_since.or(*seen_at) } else { None },
             needs_human: standing.kind == Kind::NeedsHuman,
-            ..self
+            ..rests
         }
     }
 }

@@ -39,7 +39,7 @@ fn warnings(looks: &Looks) -> Vec<Option<String>> {
 fn what_was_seen_is_told_until_the_next_look_begins_and_what_that_sees_from_its_end() {
     let looks = looks(&["a"]);
     assert_eq!(warnings(&looks), [Some("seen".to_owned())]);
-    looks.begins("a", &Arc::default());
+    looks.begins("a", &Arc::default(), minute(0));
     assert_eq!(warnings(&looks), [None]);
     looks.saw(&report("a", "seen again"));
     assert_eq!(warnings(&looks), [Some("seen again".to_owned())]);
@@ -85,16 +85,16 @@ fn the_page_sees_a_failure_with_what_the_look_before_it_saw_and_the_step_that_is
     looks.expect("a", ONE, minute(0));
     let mut well = report("a", "");
     (well.held_until, well.seen_at, well.job) = (Some(minute(99)), Some(minute(1)), Some(job()));
-    assert!(looks.saw(&well).is_none());
+    assert!(looks.saw(&well).unwrap().before.is_none());
     let doing = Arc::new(Progress::default());
-    looks.begins("a", &doing);
+    looks.begins("a", &doing, minute(0));
     assert_eq!(looks.one("a").unwrap().step, Some(""));
     doing.enter("preflight");
     assert_eq!(looks.one("a").unwrap().step, Some("preflight"));
     let mut failed = report("a", "");
     (failed.standing.error, failed.standing.kind) = (Some("the vault is away".to_owned()), Kind::Unknown);
     (failed.seen_at, failed.standing.reason) = (Some(minute(2)), Reason::CannotObserve);
-    assert_eq!(looks.saw(&failed).unwrap().held_until, Some(minute(99)));
+    assert_eq!(looks.saw(&failed).unwrap().before.unwrap().held_until, Some(minute(99)));
     let Seen { report, step, times, .. } = looks.one("a").unwrap();
     let report = report.unwrap();
     assert_eq!(report.standing.error.as_deref(), Some("the vault is away"));

@@ -9,7 +9,7 @@ use crate::admin::control::Ask;
 use crate::cli::args::AdoptArgs;
 use crate::cli::exit::Exit;
 use crate::cli::follow::Follow;
-use crate::cli::order::carry_out;
+use crate::cli::order::{Show, carry_out};
 use crate::config::Config;
 use crate::domain::Token;
 use crate::secret_file::SecretFile;
@@ -22,5 +22,6 @@ pub async fn run(config: &Config, args: &AdoptArgs, follow: Follow, out: &mut im
     if let Some(warning) = file.warning() {
         tracing::warn!("{warning}");
     }
-    carry_out(config, &args.name, Ask::Adopt { token, expires: args.expires }, follow, out).await
+    carry_out(config, &args.name, Ask::Adopt { token, expires: args.expires }, Show::choose(args.json, follow), out)
+        .await
 }

@@ -127,7 +127,7 @@ pub enum Command {
     /// At most four tokens are issued in 24 hours, a minute apart, whoever asks. The provisioning job is paused around the
     /// cutover as the policy says. A running daemon carries it out, and goes on with it when this command is ended;
     /// without one this command takes the lock and does it itself, and SIGTERM ends it as it ends `once`. Either way each step
-    /// is told as it begins: at a terminal by one line that is written over, elsewhere by a line each, with `-q` not at all.
+    /// is told as it begins: at a terminal by one line that is written over, elsewhere by a line each, with `-q` or `--json` not at all.
     Rotate(RotateArgs),
 
     /// Take over a token that was made by hand.
@@ -191,7 +191,11 @@ pub struct RunArgs {}
 
 /// `once`.
 #[derive(Clone, Debug, Default, Args)]
-pub struct OnceArgs {}
+pub struct OnceArgs {
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// `check`.
 #[derive(Clone, Debug, Default, Args)]
@@ -199,6 +203,10 @@ pub struct CheckArgs {
     /// For scripts and systemd's ExecCondition=: exit 0 when something is due, unfinished or cannot be told, 1 when not.
     #[arg(long)]
     pub due: bool,
+
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
 
     /// Whose look counts.
     #[command(flatten)]
@@ -299,6 +307,10 @@ pub struct RotateArgs {
     /// `compromised`: the current token is in wrong hands. It is removed at once, with the job paused, waiting for no gap.
     #[arg(long, value_name = "REASON", conflicts_with = "mode", value_parser = ["compromised"])]
     pub reason: Option<String>,
+
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `adopt NAME`.
@@ -314,6 +326,10 @@ pub struct AdoptArgs {
     /// When the token dies, unless it says so itself: `2027-01-31` (its first moment, UTC) or `2027-01-31T12:00:00Z`.
     #[arg(long, value_name = "MOMENT", value_parser = moment)]
     pub expires: Option<Timestamp>,
+
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `hold NAME`.
@@ -325,6 +341,10 @@ pub struct HoldArgs {
     /// How long: `2h`, `3days`, `1day 12h`; at most 90 days.
     #[arg(long = "for", value_name = "TIME", value_parser = hold_time)]
     pub time: TimeDelta,
+
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `release NAME`.
@@ -332,6 +352,10 @@ pub struct HoldArgs {
 pub struct ReleaseArgs {
     /// The connection, as the configuration names it.
     pub name: String,
+
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `health`.
@@ -416,26 +440,17 @@ pub enum NotifyCommand {
     Test {
         /// The receiver, as the configuration names it. Without it, all of them.
         name: Option<String>,
+
+        /// For machines: one JSON document.
+        #[arg(long)]
+        json: bool,
     },
 }
 
 impl Cli {
     /// How much is logged. A command that answers on standard output, or tells its steps there, logs warnings only, unless asked for more.
     pub fn verbosity(&self) -> Verbosity {
-        let answers = matches!(
-            self.command,
-            Command::Check(_)
-                | Command::Status(_)
-                | Command::Plan(_)
-                | Command::History(_)
-                | Command::Health(_)
-                | Command::Doctor(_)
-                | Command::Rotate(_)
-                | Command::Adopt(_)
-                | Command::Notify(_)
-                | Command::Config(_)
-                | Command::Init(_)
-        );
+        let answers = !matches!(self.command, Command::Run(_) | Command::Once(_));
         Verbosity::new(self.verbose, self.quiet.max(u8::from(answers && self.verbose == 0)))
     }
 }

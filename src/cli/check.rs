@@ -4,7 +4,8 @@ use std::io::Write;
 
 use crate::cli::args::CheckArgs;
 use crate::cli::exit::Exit;
-use crate::cli::look::{exit_of, look};
+use crate::cli::json;
+use crate::cli::look::{document, exit_of, look};
 use crate::config::Config;
 use crate::domain::Reason;
 use crate::engine::Report;
@@ -20,9 +21,13 @@ pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> any
         }
         Err(error) => return Err(error),
     };
-    for seen in &seen {
-        let by = seen.by().map(|by| format!(" ({by})")).unwrap_or_default();
-        writeln!(out, "{}{by}", seen.report.line())?;
+    if args.json {
+        json::write(&document(seen.iter().map(|seen| &seen.report)), out)?;
+    } else {
+        for seen in &seen {
+            let by = seen.by().map(|by| format!(" ({by})")).unwrap_or_default();
+            writeln!(out, "{}{by}", seen.report.line())?;
+        }
     }
     let reports = || seen.iter().map(|seen| &seen.report);
     // What could not be seen is in doubt, though a person may have to mend it.

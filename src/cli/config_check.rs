@@ -4,15 +4,76 @@
 
 use std::io::{self, Write};
 
+use serde_json::{Value, json};
+
 use crate::cli::exit::Exit;
-use crate::config::{Config, ConnectionConfig, Credential, Credentials, Issuing, Loaded, Refused, WhichIdentity};
+use crate::cli::json;
+use crate::config::{
+    Config, ConfigErrors, ConnectionConfig, Credential, Credentials, Issuing, Loaded, Refused, WhichIdentity,
+};
 use crate::domain::PrincipalId;
-use crate::domain::policy::{Before, Policy};
+use crate::domain::policy::{Before, Policy, Window};
 use crate::engine::chain;
 use crate::words::span;
 
-/// Writes, for people, what a configuration that can be used will do. One that cannot is refused before any subcommand.
-pub fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
+/// Says what a configuration that was read will do. One that cannot be read is refused before any subcommand.
+pub fn run(loaded: &Loaded, json: bool, out: &mut impl Write) -> anyhow::Result<Exit> {
+    if !json {
+        return Ok(report(loaded, out)?);
+    }
+    let config = &loaded.config;
+    let problem = crate::app::check_ca_file(config).err().map(|error| format!("http.{}", chain(error.as_ref())));
+    let refused =
+        config.refused.iter().map(|Refused { name, problems }| json!({ "name": name, "problems": told(problems) }));
+    let usable = problem.is_none() && config.refused.is_empty();
+    let answer = json!({
+        "usable": usable,
+        "problems": problem.into_iter().collect::<Vec<_>>(),
+        "connections": config.connections.iter().map(connection).collect::<Vec<_>>(),
+        "refused": refused.collect::<Vec<_>>(),
+        "warnings": warnings(loaded),
+    });
+    json::write(&answer, out)?;
+    Ok(if usable { Exit::Done } else { Exit::Config })
+}
+
+/// The same of one that cannot be read.
+pub fn refusal(problems: &ConfigErrors, out: &mut impl Write) -> anyhow::Result<()> {
+    let none: [(); 0] = [];
+    let problems = told(problems);
+    json::write(
+        &json!({ "usable": false, "problems": problems, "connections": none, "refused": none, "warnings": none }),
+        out,
+    )
+}
+
+fn told(problems: &ConfigErrors) -> Vec<String> {
+    problems.problems().iter().map(ToString::to_string).collect()
+}
+
+fn connection(ConnectionConfig { name, issuer, vault, entra, policy, check }: &ConnectionConfig) -> Value {
+    let issuer = match issuer {
+        Issuing::GreenLake(issuer) => json!({ "url": issuer.url.as_str(), "mode": policy.mode.to_string() }),
+        Issuing::Supplied { .. } => json!({ "supplied": true }),
+    };
+    let principal = match entra.principal {
+        PrincipalId::Object(id) => json!({ "object_id": id.to_string() }),
+        PrincipalId::Application(id) => json!({ "application_id": id.to_string() }),
+    };
+    let window = |window: &Window| json!({ "opens": window.opens.as_str(), "lasts": span(window.lasts), "zone": window.zone.name() });
+    json!({
+        "name": name.as_str(),
+        "issuer": issuer,
+        "vault": { "url": vault.url.as_str(), "secret": vault.secret },
+        "service_principal": principal,
+        "rotates": when(policy),
+        "windows": policy.windows.iter().map(window).collect::<Vec<_>>(),
+        "looks": check.as_str(),
+    })
+}
+
+/// Writes it for people.
+fn report(loaded: &Loaded, out: &mut impl Write) -> io::Result<Exit> {
     let config = &loaded.config;
     if let Err(error) = crate::app::check_ca_file(config) {
         writeln!(out, "The configuration cannot be used: http.{}", chain(error.as_ref()))?;

@@ -8,6 +8,7 @@ use crate::app::{App, Shared};
 use crate::cli::args::DoctorArgs;
 use crate::cli::exit::Exit;
 use crate::cli::first_contact;
+use crate::cli::json;
 use crate::cli::look::no_such_connection;
 use crate::config::{Config, ConnectionConfig};
 use crate::doctor::{Check, Outcome, examine};
@@ -35,8 +36,7 @@ pub async fn run(config: &Config, args: &DoctorArgs, out: &mut impl Write) -> an
     if args.json {
         let connections: Vec<_> =
             examined.iter().map(|(name, checks)| json!({"name": name, "checks": checks})).collect();
-        serde_json::to_writer_pretty(&mut *out, &json!({"connections": connections, "faults": faults}))?;
-        writeln!(out)?;
+        json::write(&json!({"connections": connections, "faults": faults}), out)?;
     }
     // What is wrong with the configuration of others has been said already.
     let refused = args.name.is_none() && !config.refused.is_empty();

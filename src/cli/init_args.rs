@@ -11,7 +11,11 @@ pub enum ConfigCommand {
     /// Read the configuration, say everything that is wrong with it, and what each connection will do.
     ///
     /// Contacts nobody and reads no secret. Exit codes: 0 usable (there may be warnings), 78 not usable.
-    Check,
+    Check {
+        /// For machines: one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
 
     /// Print the JSON Schema by which editors complete and check a configuration.
     ///

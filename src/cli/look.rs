@@ -18,17 +18,35 @@ use crate::engine::{Act, Connection, Report, herd, report::Kind};
 use crate::words::span;
 
 /// How a connection stands.
+#[derive(Clone, Debug)]
 pub struct Seen {
     /// The report.
     pub report: Report,
-    /// The running daemon has seen this, so long ago; none where it was looked at just now.
-    pub ago: Option<TimeDelta>,
+    /// Who has seen it.
+    pub by: By,
+}
+
+/// Who has seen how a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// This command, just now.
+    Us,
+    /// The running daemon, so long ago.
+    Daemon(TimeDelta),
+    /// This command sees nothing just now, and the running daemon saw token and job so long ago.
+    DaemonBefore(TimeDelta),
 }
 
 impl Seen {
     /// Whose look it was, where that should be known.
     pub fn by(&self) -> Option<String> {
-        self.ago.map(|ago| format!("seen by the daemon {} ago; --fresh looks again", span(ago)))
+        match self.by {
+            By::Us => None,
+            By::Daemon(ago) => Some(format!("seen by the daemon {} ago; --fresh looks again", span(ago))),
+            By::DaemonBefore(ago) => {
+                Some(format!("token and job as the daemon saw them {} ago: nothing can be seen now", span(ago)))
+            }
+        }
     }
 }
 
@@ -40,7 +58,8 @@ pub fn connections(config: &Config, shutdown: &CancellationToken) -> anyhow::Res
 }
 
 /// Every connection in the order of the configuration, as it stands; those that are refused come last. Changes nothing. What
-/// the running daemon has seen holds until its next look. Everything else is looked at, and none waits for another.
+/// the running daemon has seen holds until its next look. Everything else is looked at, and none waits for another; where
+/// nothing can be seen, what the daemon saw before is better than nothing.
 pub async fn look(config: &Config, args: &LookArgs) -> anyhow::Result<Vec<Seen>> {
     let app = App::build(config, Shared::default())?;
     let mut told = match args.fresh {
@@ -50,32 +69,41 @@ pub async fn look(config: &Config, args: &LookArgs) -> anyhow::Result<Vec<Seen>>
             BTreeMap::new()
         }),
     };
-    let apart = herd::apart(config.connections.len() - told.len());
+    let holds = |seen: &&Seen| matches!(seen.by, By::Daemon(_));
+    let apart = herd::apart(config.connections.len() - told.values().filter(holds).count());
     let mut number = 0;
     let looks = config.connections.iter().map(|connection| {
         let told = told.remove(connection.name.as_str());
         let turn = apart * number;
-        number += u32::from(told.is_none());
+        number += u32::from(told.as_ref().filter(holds).is_none());
         let app = &app;
         async move {
-            if let Some(seen) = told {
-                return Ok(seen);
+            if let Some(seen) = told.as_ref().filter(holds) {
+                return Ok(seen.clone());
             }
             let mut connection = app.connection(connection, &CancellationToken::new())?;
             herd::wait(turn).await;
-            Ok(Seen { report: connection.look(Act::DecideOnly).await.report, ago: None })
+            let report = connection.look(Act::DecideOnly).await.report;
+            Ok(match told.filter(|_| looks::is_blind(&report)) {
+                Some(before) => Seen { report: looks::completed(&report, Some(&before.report)), by: before.by },
+                None => Seen { report, by: By::Us },
+            })
         }
     });
     let mut seen = futures::future::join_all(looks).await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-    seen.extend(refused(config).map(|report| Seen { report, ago: None }));
+    seen.extend(refused(config).map(|report| Seen { report, by: By::Us }));
     Ok(seen)
 }
 
-/// What the daemon has seen, and still holds: no look is due, and what it tends is configured as it is here.
+/// What the daemon has seen of what is configured as it is here: what still holds, since no look is due, and what was before.
 async fn told(config: &Config, app: &App) -> Result<BTreeMap<String, Seen>, ClientError> {
     let Some(daemon) = Daemon::find(&config.runtime_dir).await? else { return Ok(BTreeMap::new()) };
-    let mut looks: BTreeMap<_, _> =
-        daemon.looks().await?.into_iter().map(|look| ((look.connection, look.identity), look.report)).collect();
+    let mut looks: BTreeMap<_, _> = daemon
+        .looks()
+        .await?
+        .into_iter()
+        .map(|look| ((look.connection.clone(), look.identity.clone()), look))
+        .collect();
     let now = crate::app::clock(config).now();
     let seen = config.connections.iter().filter_map(|connection| {
         let name = connection.name.to_string();
@@ -83,9 +111,10 @@ async fn told(config: &Config, app: &App) -> Result<BTreeMap<String, Seen>, Clie
             tracing::debug!(connection = name, "the daemon does not tend it as it is configured here");
             return None;
         };
-        let report = look?;
-        let ago = age(&report, &connection.check, now)?;
-        Some((name, Seen { report: report.at(now), ago: Some(ago) }))
+        let held = look.report.as_ref().and_then(|report| age(report, &connection.check, now));
+        let by = held.map(By::Daemon).or(look.seen_well.map(|at| By::DaemonBefore(now - at)))?;
+        let report = look.report.or(look.before)?.at(now);
+        Some((name, Seen { report, by }))
     });
     Ok(seen.collect())
 }
@@ -101,6 +130,11 @@ fn age(report: &Report, check: &Cron, now: Timestamp) -> Option<TimeDelta> {
 /// How the connections stand that are not looked at, because their configuration cannot be used.
 pub fn refused(config: &Config) -> impl Iterator<Item = Report> {
     config.refused.iter().map(|refused| Report::refused(&refused.name, refused.problems.to_string()))
+}
+
+/// Reports as machines read them.
+pub fn document<'a>(reports: impl Iterator<Item = &'a Report>) -> serde_json::Value {
+    serde_json::json!({ "connections": reports.collect::<Vec<_>>() })
 }
 
 /// Why `name` is no connection that can be used.

@@ -18,11 +18,13 @@ mod history;
 mod hold;
 mod init;
 mod init_args;
+mod json;
 mod look;
 mod man;
 mod notify;
 mod once;
 mod order;
+mod out;
 mod plan;
 mod release;
 mod rotate;
@@ -45,8 +47,13 @@ pub use exit::Exit;
 pub use init_args::{Answers, ConfigCommand, InitArgs};
 
 use self::follow::Follow;
-use crate::config::{Config, Environment, Refused};
+use self::out::Out;
+use crate::config::{Config, ConfigErrors, Environment, Refused};
 use crate::sane_clock;
+
+/// What `health` says when it asks a daemon that was begun with another configuration than the file holds now.
+const BESIDE: &str = "the configuration cannot be used any more, and the daemon goes on with what it has read: see \
+    scim-rotator config check";
 
 /// Reads the command line. What cannot be used is explained on standard error, help and version go to standard output.
 pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, Exit> {
@@ -70,11 +77,11 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     };
     // What is about the command line itself, or comes before a configuration, needs none.
     let about_itself = match &cli.command {
-        Command::Completions(args) => Some(completions::run(args, &mut io::stdout())),
-        Command::Man(args) => Some(man::run(args, &mut io::stdout())),
-        Command::Config(ConfigCommand::Schema { connection }) => Some(schema::run(*connection, &mut io::stdout())),
+        Command::Completions(args) => Some(completions::run(args, &mut Out::of_process())),
+        Command::Man(args) => Some(man::run(args, &mut Out::of_process())),
+        Command::Config(ConfigCommand::Schema { connection }) => Some(schema::run(*connection, &mut Out::of_process())),
         Command::Init(args) => Some(init::run(&cli.config, args, cli.verbosity())),
-        Command::Explain(args) => Some(explain::run(args, &mut io::stdout())),
+        Command::Explain(args) => Some(explain::run(args, &mut Out::of_process())),
         _ => None,
     };
     if let Some(result) = about_itself {
@@ -82,7 +89,7 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     }
     let loaded = match Config::load(&cli.config, &Environment::of_process()) {
         Ok(loaded) => loaded,
-        Err(problems) => return complain(Exit::Config, &problems),
+        Err(problems) => return refuse(&cli, &problems),
     };
     if let Err(error) = crate::logging::start(&loaded.config.log, cli.verbosity()) {
         return complain(Exit::Failed, &error);
@@ -98,19 +105,37 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         }
     }
     let result = match cli.command {
-        Command::Config(ConfigCommand::Check) => {
-            config_check::report(&loaded, &mut io::stdout()).map_err(anyhow::Error::from)
-        }
+        Command::Config(ConfigCommand::Check { json }) => config_check::run(&loaded, json, &mut Out::of_process()),
         command => carry_out(cli.config, loaded.config, command, Follow::choose(cli.quiet > 0)),
     };
     concluded(result)
+}
+
+/// Nothing can be done with this configuration. Of the health of a daemon that has begun with another one it says nothing.
+fn refuse(cli: &Cli, problems: &ConfigErrors) -> Exit {
+    match &cli.command {
+        Command::Health(args) => {
+            let dir = Config::runtime_dir_at_least(&cli.config, &Environment::of_process());
+            let asked = on_one_thread(health::of_daemon(&dir, args, &mut Out::of_process()));
+            if let Some(exit) = asked.transpose() {
+                complain(Exit::Config, &BESIDE);
+                return concluded(exit);
+            }
+        }
+        Command::Config(ConfigCommand::Check { json: true }) => {
+            // There is nobody left to tell when even this cannot be written.
+            let _ = config_check::refusal(problems, &mut Out::of_process());
+        }
+        _ => (),
+    }
+    complain(Exit::Config, problems)
 }
 
 fn concluded(result: anyhow::Result<Exit>) -> Exit {
     result.unwrap_or_else(|error| complain(Exit::Failed, &crate::engine::chain(error.as_ref())))
 }
 
-/// The subcommands that look or act, on the one thread that everything runs on.
+/// The subcommands that look or act.
 fn carry_out(file: PathBuf, config: Config, command: Command, follow: Follow) -> anyhow::Result<Exit> {
     // The daemon waits for its clock, a command says so and ends.
     if let Some(what) = sane_clock::complaint(crate::app::clock(&config).now()) {
@@ -118,18 +143,17 @@ fn carry_out(file: PathBuf, config: Config, command: Command, follow: Follow) ->
             Command::Run(_) => (),
             // A condition that cannot be told holds: the run behind it says what is wrong.
             Command::Check(CheckArgs { due: true, .. }) => {
-                writeln!(io::stdout(), "{what}")?;
+                writeln!(Out::of_process(), "{what}")?;
                 return Ok(Exit::Done);
             }
             _ => anyhow::bail!("nothing is done: {what}"),
         }
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut out = io::stdout();
-    let result = runtime.block_on(async {
+    let mut out = Out::of_process();
+    on_one_thread(async {
         match command {
             Command::Run(_) => run::run(file, config).await,
-            Command::Once(_) => once::run(&config, &mut out).await,
+            Command::Once(args) => once::run(&config, &args, &mut out).await,
             Command::Check(args) => check::run(&config, &args, &mut out).await,
             Command::Status(args) => status::run(&config, &args, &mut out).await,
             Command::Plan(args) => plan::run(&config, &args, &mut out).await,
@@ -140,12 +164,20 @@ fn carry_out(file: PathBuf, config: Config, command: Command, follow: Follow) ->
             Command::Adopt(args) => adopt::run(&config, &args, follow, &mut out).await,
             Command::Hold(args) => hold::run(&config, &args, &mut out).await,
             Command::Release(args) => release::run(&config, &args, &mut out).await,
-            Command::Notify(NotifyCommand::Test { name }) => notify::test(&config, name.as_deref(), &mut out).await,
+            Command::Notify(NotifyCommand::Test { name, json }) => {
+                notify::test(&config, name.as_deref(), json, &mut out).await
+            }
             Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Init(_) | Command::Explain(_) => {
                 Ok(Exit::Usage)
             }
         }
-    });
+    })
+}
+
+/// Everything runs on the one thread of the process.
+fn on_one_thread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
     // Whoever asked for the end twice does not wait for a resolver that hangs.
     runtime.shutdown_background();
     result
@@ -173,6 +205,6 @@ mod tests {
         for asked in [&["--help"][..], &["--version"], &["check", "-h"]] {
             assert_eq!(exit(asked), Err(0), "{asked:?}");
         }
-        assert_eq!(exit(&["config", "check"]), Ok(()));
+        assert_eq!(exit(&["config", "check", "--json"]), Ok(()));
     }
 }

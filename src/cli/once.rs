@@ -9,8 +9,10 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::lock::Lock;
+use crate::cli::args::OnceArgs;
 use crate::cli::exit::Exit;
-use crate::cli::look::{connections, refused};
+use crate::cli::json;
+use crate::cli::look::{connections, document, refused};
 use crate::cli::signals;
 use crate::config::Config;
 use crate::domain::Reason;
@@ -23,7 +25,7 @@ const SHORTEST_WAIT: TimeDelta = TimeDelta::seconds(1);
 
 /// Looks and acts at every connection, under the lock. Failed if any connection could not be seen, could not be carried
 /// through, or needs a person.
-pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> {
+pub async fn run(config: &Config, args: &OnceArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let _lock = Lock::take(&config.runtime_dir)?;
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
@@ -36,8 +38,9 @@ pub async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Exit> 
     });
     let mut reports = futures::future::join_all(rests).await;
     reports.extend(refused(config));
-    for report in &reports {
-        writeln!(out, "{}", report.line())?;
+    match args.json {
+        true => json::write(&document(reports.iter()), out)?,
+        false => reports.iter().try_for_each(|report| writeln!(out, "{}", report.line()))?,
     }
     Ok(if reports.iter().any(has_failed) { Exit::Failed } else { Exit::Done })
 }

@@ -13,19 +13,44 @@ use crate::admin::outcome::Outcome;
 use crate::app::{App, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::follow::Follow;
+use crate::cli::json;
 use crate::cli::look::no_such_connection;
 use crate::cli::signals;
 use crate::config::{Config, ConnectionConfig};
 use crate::engine::Report;
+
+/// How it is told what becomes of an order.
+#[derive(Clone, Copy, Debug)]
+pub enum Show {
+    /// In words at its end, and until then like this.
+    Words(Follow),
+    /// As one JSON document at its end.
+    Document,
+}
+
+impl Show {
+    /// As the command line has it.
+    pub fn choose(json: bool, follow: Follow) -> Self {
+        if json { Self::Document } else { Self::Words(follow) }
+    }
+
+    fn follow(self) -> Follow {
+        match self {
+            Self::Words(follow) => follow,
+            Self::Document => Follow::Silent,
+        }
+    }
+}
 
 /// Has `ask` carried out for the connection of this name, and says what came of it.
 pub async fn carry_out(
     config: &Config,
     name: &str,
     ask: Ask,
-    follow: Follow,
+    show: Show,
     out: &mut impl Write,
 ) -> anyhow::Result<Exit> {
+    let follow = show.follow();
     let Some(connection) = config.connections.iter().find(|connection| connection.name.as_str() == name) else {
         return Err(no_such_connection(config, name));
     };
@@ -46,8 +71,9 @@ pub async fn carry_out(
         }
     };
     let outcome: Outcome = follow.show(&*crate::app::clock(config), steps, work).await?;
-    for line in &outcome.says {
-        writeln!(out, "{line}")?;
+    match show {
+        Show::Document => json::write(&outcome, out)?,
+        Show::Words(_) => outcome.says.iter().try_for_each(|line| writeln!(out, "{line}"))?,
     }
     Ok(if outcome.carried_out { Exit::Done } else { Exit::Failed })
 }

@@ -6,10 +6,10 @@ use crate::admin::control::Ask;
 use crate::cli::args::ReleaseArgs;
 use crate::cli::exit::Exit;
 use crate::cli::follow::Follow;
-use crate::cli::order::carry_out;
+use crate::cli::order::{Show, carry_out};
 use crate::config::Config;
 
 /// Has the end of the hold written down.
 pub async fn run(config: &Config, args: &ReleaseArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    carry_out(config, &args.name, Ask::Release, Follow::Silent, out).await
+    carry_out(config, &args.name, Ask::Release, Show::choose(args.json, Follow::Silent), out).await
 }

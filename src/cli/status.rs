@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use crate::cli::args::StatusArgs;
 use crate::cli::columns::{self, minute, slack};
 use crate::cli::exit::Exit;
-use crate::cli::look::{Seen, look};
+use crate::cli::json;
+use crate::cli::look::{Seen, document, look};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::engine::Report;
@@ -15,9 +16,7 @@ use crate::engine::report::{JobReport, Kind, TokenReport};
 pub async fn run(config: &Config, args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let seen = look(config, &args.look).await?;
     if args.json {
-        let reports: Vec<_> = seen.iter().map(|seen| &seen.report).collect();
-        serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "connections": reports }))?;
-        writeln!(out)?;
+        json::write(&document(seen.iter().map(|seen| &seen.report)), out)?;
     } else {
         table(&seen, out)?;
     }

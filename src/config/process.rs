@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::de::DeTable;
 use tracing_subscriber::EnvFilter;
 
 use super::Folder;
@@ -135,6 +136,15 @@ pub(super) fn read_runtime_dir(section: &Section<'_>, folder: &Folder<'_>, envir
     configured.unwrap_or_else(|| default_runtime_dir(environment, Path::new(OF_HOST)))
 }
 
+/// The same of a configuration that cannot be used otherwise, as far as it can be read.
+pub(super) fn runtime_dir_at_least(file: &Path, text: &str, environment: &Environment) -> PathBuf {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let written = table.get_ref().get("runtime_dir").and_then(|value| value.get_ref().as_str());
+    let configured = environment.get("SCIM_ROTATOR__RUNTIME_DIR").or(written);
+    let of_file = |dir| file.parent().unwrap_or(Path::new("")).join(dir);
+    configured.map_or_else(|| default_runtime_dir(environment, Path::new(OF_HOST)), of_file)
+}
+
 /// A command that a person types has not the environment of the service, and must find its lock and socket all the same:
 /// while the directory of the service is there, it is everybody's.
 fn default_runtime_dir(environment: &Environment, of_host: &Path) -> PathBuf {
@@ -149,6 +159,17 @@ fn default_runtime_dir(environment: &Environment, of_host: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_directory_is_found_in_a_configuration_that_is_broken_elsewhere() {
+        let of = |text: &str, pairs: &[(&str, &str)]| {
+            runtime_dir_at_least(Path::new("/etc/x/a.toml"), text, &pairs.iter().copied().collect())
+        };
+        let broken = "runtime_dir = \"here\"\n[policy\nfance = = 1\n[[connections]]\nname = 7";
+        assert_eq!(of(broken, &[]), Path::new("/etc/x/here"));
+        assert_eq!(of(broken, &[("SCIM_ROTATOR__RUNTIME_DIR", "/run/there")]), Path::new("/run/there"));
+        assert_eq!(of("", &[("RUNTIME_DIRECTORY", "/run/mine")]), Path::new("/run/mine"));
+    }
 
     #[test]
     fn a_command_finds_the_directory_of_the_running_service_without_its_environment() {

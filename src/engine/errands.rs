@@ -2,39 +2,114 @@
 //! thousand connections that nobody asks for anything.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
 use super::Report;
 use crate::domain::Order;
 
-/// An order, and where the outcome is awaited.
-pub(super) type Errand = (Order, oneshot::Sender<Report>);
+/// Where an order has come to stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InLine {
+    /// It comes next.
+    First,
+    /// Something else is done before it.
+    Behind,
+    /// The same has been asked for already: one rotation serves both.
+    Joined,
+}
 
-/// Those that wait, the oldest first. One loop takes them.
+impl InLine {
+    /// For whoever follows what is done.
+    pub const fn says(self) -> Option<&'static str> {
+        match self {
+            Self::First => None,
+            Self::Behind => Some("wait for what is under way"),
+            Self::Joined => Some("join the rotation that was asked for before"),
+        }
+    }
+}
+
+/// An order, and where its outcome is awaited.
+#[derive(Debug)]
+struct Errand {
+    order: Order,
+    askers: Vec<oneshot::Sender<Report>>,
+}
+
+/// Those that wait, the oldest first, and the one that is carried out.
+#[derive(Debug, Default)]
+struct Line {
+    waiting: VecDeque<Errand>,
+    under_way: Option<Errand>,
+}
+
+/// What one loop takes up, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Errands {
-    waiting: Mutex<VecDeque<Errand>>,
+    line: Mutex<Line>,
     come: Notify,
 }
 
 impl Errands {
-    /// One more.
-    pub fn add(&self, errand: Errand) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(errand);
+    /// One more. Whoever asks twice for a rotation, out of impatience or since the first command was ended, wants one new
+    /// token: the bound of four a day is soon spent. A compromised token is another matter once its rotation has begun: the
+    /// one that is in wrong hands by then may be the new one.
+    pub fn add(&self, order: Order) -> (InLine, oneshot::Receiver<Report>) {
+        let (asker, receiver) = oneshot::channel();
+        let mut line = self.line();
+        let Line { waiting, under_way } = &mut *line;
+        let begun = under_way.as_mut().filter(|_| matches!(order, Order::Rotate { compromised: false, .. }));
+        if let Some(same) = waiting.iter_mut().chain(begun).find(|errand| is_one_rotation(&errand.order, &order)) {
+            same.askers.push(asker);
+            return (InLine::Joined, receiver);
+        }
+        let place = if waiting.is_empty() && under_way.is_none() { InLine::First } else { InLine::Behind };
+        waiting.push_back(Errand { order, askers: vec![asker] });
         self.come.notify_one();
+        (place, receiver)
     }
 
     /// The next one, once there is one. Nothing is lost where this is not waited for to its end.
-    pub async fn next(&self) -> Errand {
+    pub async fn next(&self) -> Order {
         loop {
-            if let Some(errand) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
-                return errand;
+            if let Some(order) = self.take() {
+                return order;
             }
             self.come.notified().await;
         }
     }
+
+    fn take(&self) -> Option<Order> {
+        let mut line = self.line();
+        let errand = line.waiting.pop_front()?;
+        let order = errand.order.clone();
+        line.under_way = Some(errand);
+        Some(order)
+    }
+
+    /// It has been carried out, or given up, and this came of it.
+    pub fn ended(&self, report: &Report) {
+        let askers = self.line().under_way.take().map(|errand| errand.askers).unwrap_or_default();
+        for asker in askers {
+            // Whoever asked may have gone; it is done all the same.
+            let _gone = asker.send(report.clone());
+        }
+    }
+
+    /// The loop was broken off: whoever asked hears that nothing can be told.
+    pub fn broken_off(&self) {
+        self.line().under_way = None;
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_one_rotation(one: &Order, other: &Order) -> bool {
+    matches!(one, Order::Rotate { .. }) && one == other
 }
 
 #[cfg(test)]
@@ -42,18 +117,18 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
+    use crate::domain::{Mode, Timestamp};
 
-    fn errand(order: Order) -> Errand {
-        (order, oneshot::channel().0)
-    }
+    const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
+    const COMPROMISED: Order = Order::Rotate { mode: None, compromised: true };
 
     #[test]
     fn errands_are_taken_up_in_their_order_and_each_once_although_a_wait_for_them_was_given_up() {
         let errands = Errands::default();
         assert!(errands.next().now_or_never().is_none());
-        errands.add(errand(Order::Release));
-        errands.add(errand(Order::Rotate { mode: None, compromised: false }));
-        let taken = || errands.next().now_or_never().map(|(order, _)| order.name());
+        errands.add(Order::Release);
+        errands.add(ROTATE);
+        let taken = || errands.next().now_or_never().map(|order| order.name());
         assert_eq!([taken(), taken(), taken()], [Some("release"), Some("rotate"), None]);
     }
 
@@ -62,7 +137,47 @@ mod tests {
         let errands = Errands::default();
         let mut next = std::pin::pin!(errands.next());
         assert!(next.as_mut().now_or_never().is_none());
-        errands.add(errand(Order::Release));
+        errands.add(Order::Release);
         assert!(next.now_or_never().is_some());
+    }
+
+    #[test]
+    fn the_same_rotation_asked_for_again_is_one_and_all_who_asked_hear_of_its_end() {
+        let errands = Errands::default();
+        let mut asked = vec![errands.add(ROTATE)];
+        asked.push(errands.add(ROTATE));
+        assert_eq!(errands.next().now_or_never(), Some(ROTATE));
+        asked.push(errands.add(ROTATE));
+        assert_eq!(errands.next().now_or_never(), None, "it is under way");
+        errands.ended(&Report::refused("a", String::new()));
+        let (places, heard): (Vec<_>, Vec<_>) = asked
+            .into_iter()
+            .map(|(place, heard)| (place, heard.now_or_never().is_some_and(|report| report.is_ok())))
+            .unzip();
+        assert_eq!((places, heard), (vec![InLine::First, InLine::Joined, InLine::Joined], vec![true; 3]));
+        assert_eq!(errands.add(ROTATE).0, InLine::First, "it has ended");
+    }
+
+    #[test]
+    fn what_is_not_the_same_waits_for_its_own_turn() {
+        let errands = Errands::default();
+        let place = |order: Order| errands.add(order).0;
+        assert_eq!(place(COMPROMISED), InLine::First);
+        assert_eq!(place(COMPROMISED), InLine::Joined, "it has not begun");
+        assert_eq!(errands.next().now_or_never(), Some(COMPROMISED));
+        assert_eq!(place(COMPROMISED), InLine::Behind, "the new one may be in wrong hands too");
+        assert_eq!(place(ROTATE), InLine::Behind);
+        assert_eq!(place(Order::Rotate { mode: Some(Mode::Overlap), compromised: false }), InLine::Behind);
+        let hold = || Order::Hold { until: Timestamp::UNIX_EPOCH };
+        assert_eq!([place(hold()), place(hold())], [InLine::Behind; 2]);
+    }
+
+    #[test]
+    fn of_a_loop_that_is_broken_off_nobody_waits_for_ever() {
+        let errands = Errands::default();
+        let (_, asked) = errands.add(ROTATE);
+        errands.next().now_or_never();
+        errands.broken_off();
+        assert!(asked.now_or_never().is_some_and(|report| report.is_err()));
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -17,14 +17,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::errands::Errands;
+pub use super::errands::InLine;
 use super::herd;
 use super::progress::{Course, Listener};
+use super::pulse::{Pulse, Pulses};
 use super::run::{LAST_CHANCE, LONGEST_NAP};
 use super::{Act, Connection, Progress, Report};
 use crate::domain::{Order, Timestamp};
 
-/// A loop that has not turned for so long is stuck: the watchdog is no longer fed.
-const STUCK: Duration = Duration::from_secs(300);
 /// After a panic, a connection is begun anew so much later.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 /// A loop that has not come to its end by so much after it was told to is left as it stands: the next start takes it up. In
@@ -53,23 +53,16 @@ pub struct Member {
     /// What tells whether a reload changed it.
     pub identity: Identity,
     wake: Arc<Notify>,
-    progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
+    pulse: Arc<Pulse>,
     stop: CancellationToken,
     errands: Arc<Errands>,
     task: JoinHandle<()>,
 }
 
-impl Member {
-    /// Whether its loop turns.
-    fn is_alive(&self) -> bool {
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.as_ref().is_none_or(|progress| progress.since_beat() < STUCK)
-    }
-}
-
 /// The connections of this process by name.
 pub struct Fleet {
     members: BTreeMap<String, Member>,
+    pulses: Pulses,
     watcher: Arc<dyn Watcher>,
     /// The process as a whole is to end.
     ending: CancellationToken,
@@ -78,25 +71,26 @@ pub struct Fleet {
 impl Fleet {
     /// No connections yet.
     pub fn new(watcher: Arc<dyn Watcher>) -> Self {
-        Self { members: BTreeMap::new(), watcher, ending: CancellationToken::new() }
+        Self { members: BTreeMap::new(), pulses: Pulses::default(), watcher, ending: CancellationToken::new() }
     }
 
     /// Begins to tend a connection, which looks for the first time `after` so long. Answers with what wakes it.
     pub fn add(&mut self, name: String, identity: Identity, make: Make, after: Duration) -> Arc<Notify> {
         let wake = Arc::new(Notify::new());
         let stop = CancellationToken::new();
-        let progress = Arc::new(Mutex::new(None));
+        let pulse = Arc::<Pulse>::default();
+        self.pulses.add(&pulse);
         let errands = Arc::<Errands>::default();
         let task = tokio::spawn(tend_for_ever(
             name.clone(),
             (make, after),
             Arc::clone(&wake),
             (stop.clone(), self.ending.clone()),
-            Arc::clone(&progress),
+            Arc::clone(&pulse),
             Arc::clone(&self.watcher),
             Arc::clone(&errands),
         ));
-        self.members.insert(name, Member { identity, wake: Arc::clone(&wake), progress, stop, errands, task });
+        self.members.insert(name, Member { identity, wake: Arc::clone(&wake), pulse, stop, errands, task });
         wake
     }
 
@@ -107,16 +101,16 @@ impl Fleet {
 
     /// Hands a person's order to a connection, which carries it out once it has finished what it is doing. None when there
     /// is no such connection; the receiver fails when the connection ends before the order is carried out.
-    pub fn order(&self, name: &str, order: Order) -> Option<oneshot::Receiver<Report>> {
-        let (outcome, receiver) = oneshot::channel();
-        self.members.get(name).filter(|member| !member.task.is_finished())?.errands.add((order, outcome));
-        Some(receiver)
+    pub fn order(&self, name: &str, order: Order) -> Option<(InLine, oneshot::Receiver<Report>)> {
+        let member = self.members.get(name).filter(|member| !member.task.is_finished())?;
+        let acts = member.pulse.progress().is_some_and(|progress| progress.step().is_some());
+        let (place, receiver) = member.errands.add(order);
+        Some((if place == InLine::First && acts { InLine::Behind } else { place }, receiver))
     }
 
     /// Tells somebody of the steps of a connection from now on, if there is such a one.
     pub fn tell(&self, name: &str, listener: Listener) {
-        let progress = self.members.get(name).map(|member| Arc::clone(&member.progress));
-        if let Some(progress) = progress.and_then(|it| it.lock().unwrap_or_else(PoisonError::into_inner).clone()) {
+        if let Some(progress) = self.members.get(name).and_then(|member| member.pulse.progress()) {
             progress.tell(listener);
         }
     }
@@ -127,9 +121,9 @@ impl Fleet {
         tokio::spawn(herd::wake(members));
     }
 
-    /// Whether every loop turns.
-    pub fn is_alive(&self) -> bool {
-        self.members.values().all(Member::is_alive)
+    /// Whether the loops turn, those too that are being removed.
+    pub fn pulses(&self) -> Pulses {
+        self.pulses.clone()
     }
 
     /// Lets connections finish what cannot be interrupted, side by side, and stops tending them.
@@ -158,7 +152,7 @@ async fn ended(name: String, mut member: Member) {
     // A panic has been logged by the loop itself.
     if tokio::time::timeout(RELOAD_LIMIT, &mut member.task).await.is_err() {
         member.task.abort();
-        let doing = member.progress.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+        let doing = member.pulse.progress().unwrap_or_default();
         leave(&name, &doing);
     }
 }
@@ -168,14 +162,14 @@ async fn tend_for_ever(
     (make, mut after): (Make, Duration),
     wake: Arc<Notify>,
     (stop, ending): (CancellationToken, CancellationToken),
-    progress: Arc<Mutex<Option<Arc<super::Progress>>>>,
+    pulse: Arc<Pulse>,
     watcher: Arc<dyn Watcher>,
     errands: Arc<Errands>,
 ) {
     loop {
         let connection = Box::new(make(stop.clone()).calm());
         let (doing, clock) = (Arc::clone(connection.progress()), Arc::clone(connection.clock()));
-        *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&doing));
+        pulse.set(Some(Arc::clone(&doing)));
         let tended = tokio::select! {
             biased;
             tended = AssertUnwindSafe(Box::pin(tend(connection, after, &wake, &stop, &*watcher, &errands))).catch_unwind() => tended,
@@ -191,7 +185,8 @@ async fn tend_for_ever(
         if std::panic::catch_unwind(told).is_err() {
             tracing::debug!(connection = %name, "whoever watches could not be told");
         }
-        *progress.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        pulse.set(None);
+        errands.broken_off();
         tokio::time::sleep(AFTER_PANIC).await;
         after = Duration::ZERO;
     }
@@ -230,21 +225,20 @@ async fn tend(
 ) {
     let mut next: BoxFuture<'static, ()> = Box::pin(herd::wait(after));
     loop {
-        let errand = tokio::select! {
+        let order = tokio::select! {
             biased; // Whoever is told to end begins nothing, whatever else has come.
             () = stop.cancelled() => break,
-            errand = errands.next() => Some(errand),
+            order = errands.next() => Some(order),
             () = wake.notified() => None,
             () = connection.called() => None,
             () = &mut next => None,
         };
         watcher.begins(&connection.spec().name, connection.progress());
         // What comes of a look is told and not kept: most of the time there are many connections that wait.
-        let look = match errand {
-            Some((order, outcome)) => {
+        let look = match order {
+            Some(order) => {
                 let look = Box::pin(connection.obey(order)).await;
-                // Whoever asked may have gone; it is done all the same.
-                let _gone = outcome.send(look.report.clone());
+                errands.ended(&look.report);
                 look
             }
             None => connection.look(Act::CarryOut).await,
@@ -308,7 +302,6 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Progress;
 
     struct Nobody;
 
@@ -316,40 +309,29 @@ mod tests {
         fn saw(&self, _: &Report, _: &Course) {}
     }
 
-    /// A fleet of connections that have last turned so many seconds ago; none stands for one that begins anew.
-    fn fleet(pulses: &[Option<u64>]) -> Fleet {
-        let member = |pulse: &Option<u64>| Member {
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_hangs_is_left_as_it_stands_an_hour_after_a_reload_has_told_it_to_end_and_beats_for_nobody() {
+        let mut fleet = Fleet::new(Arc::new(Nobody));
+        let (pulse, hung) = (Arc::<Pulse>::default(), Progress::default().stood_still(RELOAD_LIMIT));
+        pulse.set(Some(Arc::new(hung)));
+        fleet.pulses.add(&pulse);
+        let member = Member {
             identity: [0; 32],
             wake: Arc::default(),
-            progress: Arc::new(Mutex::new(
-                pulse.map(|ago| Arc::new(Progress::default().stood_still(Duration::from_secs(ago)))),
-            )),
+            pulse,
             stop: CancellationToken::new(),
             errands: Arc::default(),
-            task: tokio::spawn(std::future::ready(())),
+            task: tokio::spawn(std::future::pending()),
         };
-        let members = pulses.iter().map(member).enumerate().map(|(n, member)| (n.to_string(), member)).collect();
-        Fleet { members, watcher: Arc::new(Nobody), ending: CancellationToken::new() }
-    }
-
-    #[tokio::test]
-    async fn a_process_is_alive_while_each_of_its_loops_has_turned_within_five_minutes_or_is_about_to_begin_anew() {
-        for (pulses, alive) in [
-            (vec![], true),
-            (vec![Some(0), Some(290), None], true),
-            (vec![Some(301)], false),
-            (vec![Some(0), Some(301), None], false),
-        ] {
-            assert_eq!(fleet(&pulses).is_alive(), alive, "{pulses:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_loop_that_hangs_is_left_as_it_stands_an_hour_after_a_reload_has_told_it_to_end() {
-        let mut fleet = fleet(&[Some(0)]);
-        fleet.members.get_mut("0").unwrap().task = tokio::spawn(std::future::pending());
-        let began = tokio::time::Instant::now();
-        fleet.remove(&["0".to_owned()]).await;
+        fleet.members.insert("a".to_owned(), member);
+        let (began, pulses) = (tokio::time::Instant::now(), fleet.pulses());
+        let names = ["a".to_owned()];
+        let removed = fleet.remove(&names);
+        tokio::pin!(removed);
+        assert!(futures::poll!(&mut removed).is_pending());
+        assert!(!pulses.all_beat(), "it hangs, whoever waits for it");
+        removed.await;
         assert_eq!(began.elapsed(), RELOAD_LIMIT);
+        assert!(pulses.all_beat());
     }
 }

@@ -223,7 +223,7 @@ impl Run<'_> {
                 if let Some(retry) = labels.retry.as_mut() {
                     retry.attempts -= u32::from(stopping);
                     *retry = match stopping {
-                        true => RetryNote { not_before: now, in_need: None, ..*retry },
+                        true => RetryNote { not_before: now, ..*retry },
                         false => RetryNote::after(retry.attempts, now, tier, asked),
                     };
                 }

@@ -18,6 +18,7 @@ mod observe;
 mod others;
 mod preflight;
 mod progress;
+pub mod pulse;
 pub mod report;
 mod rotate;
 mod run;

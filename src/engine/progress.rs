@@ -27,6 +27,13 @@ impl Listener {
     }
 }
 
+impl Listener {
+    /// Tells it something between two steps.
+    pub fn hear(&self, what: &'static str) {
+        (self.0)(what);
+    }
+}
+
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Listener")

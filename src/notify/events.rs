@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use crate::admin::health::Why;
 use crate::domain::{Reason, Timestamp};
 use crate::engine::Report;
 use crate::engine::report::{Kind, TokenReport};
@@ -30,7 +31,8 @@ pub enum Event {
     Rotated,
     /// A provisioning cycle has succeeded with it.
     Confirmed,
-    /// A rotation or another act has failed, no cycle has confirmed a token in time, or nothing could be seen for an hour.
+    /// A rotation or another act has failed or is stuck, no cycle has confirmed a token in time, cycles fail for hours, or
+    /// nothing could be seen for an hour.
     Failed,
     /// Only a person can go on.
     NeedsHuman,
@@ -202,12 +204,12 @@ impl Memory {
         }
     }
 
-    /// What there is to tell of a connection that stands like this at `at`.
-    pub fn saw(&mut self, report: &Report, at: Timestamp) -> Vec<News> {
+    /// What there is to tell of a connection that stands like this at `at`, and is not well for these reasons.
+    pub fn saw(&mut self, report: &Report, whys: &[Why], at: Timestamp) -> Vec<News> {
         let now = seconds(at);
         let mut all = Vec::new();
         self.milestones(report, now, &mut all);
-        let mut ended = self.trouble(report, now, &mut all);
+        let mut ended = self.trouble(report, whys, now, &mut all);
         ended.extend(self.wears_thin(report, now, &mut all));
         ended.extend(self.quarantined(report, now, &mut all));
         all.extend(self.healed(report, now, ended));
@@ -248,7 +250,7 @@ impl Memory {
     }
 
     /// What failed, and what only a person can end. Answers with what of it is over.
-    fn trouble(&mut self, report: &Report, now: u32, all: &mut Vec<News>) -> Vec<Event> {
+    fn trouble(&mut self, report: &Report, whys: &[Why], now: u32, all: &mut Vec<News>) -> Vec<Event> {
         let standing = &report.standing;
         let (reason, error) = (standing.reason, standing.error.clone());
         if matches!(reason, Reason::ShuttingDown | Reason::TakenOver) {
@@ -261,12 +263,16 @@ impl Memory {
             since => since.min(now),
         };
         let is_late = report.token.as_ref().is_some_and(|token| token.unconfirmed_since.is_some());
+        // What is not well by its length alone: the others are told by what they are.
+        let lasts_too_long = whys.iter().find(|why| matches!(why, Why::Stuck | Why::CyclesFail));
         let (lasting, event, reason, level) = if standing.kind == Kind::NeedsHuman {
             (&mut self.human, NeedsHuman, reason, Some(reason))
         } else if error.is_some() && (!is_blind || now - self.blind >= BLIND) {
             (&mut self.failed, Failed, reason, None)
         } else if is_late {
             (&mut self.failed, Failed, Reason::Unconfirmed, None)
+        } else if lasts_too_long.is_some() {
+            (&mut self.failed, Failed, reason, None)
         } else if is_well(report) {
             let ends = [(&mut self.failed, Failed), (&mut self.human, NeedsHuman)];
             return ends.into_iter().filter_map(|(lasting, event)| lasting.ends().then_some(event)).collect();
@@ -277,13 +283,13 @@ impl Memory {
             lasting.since = self.blind;
         }
         if let Some(again) = lasting.stands(1, level, now) {
+            let sentence = match lasts_too_long {
+                Some(why) if error.is_none() && event == Failed && !is_late => why.sentence(),
+                _ => reason.sentence(),
+            };
             let remedy = reason.remedy_for(&report.connection);
             let remedy = remedy.or_else(|| Some(reason.outlook().replace("NAME", &report.connection)));
-            all.push(News {
-                remedy,
-                error,
-                ..lasts(event, reason, reason.sentence().into(), lasting.since, again, now)
-            });
+            all.push(News { remedy, error, ..lasts(event, reason, sentence.into(), lasting.since, again, now) });
         }
         Vec::new()
     }
@@ -330,7 +336,7 @@ impl Memory {
             last.succeeded && last.action == "provision" && last.reason == Reason::EntraHoldsAnother
         });
         let over = ended.iter().map(|event| match event {
-            Failed => "what failed has been carried out",
+            Failed => "what had failed goes well again",
             NeedsHuman => "no person is needed any more",
             SlackLow => "the slack is there again",
             _ => "the job is out of quarantine",

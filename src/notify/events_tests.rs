@@ -108,7 +108,7 @@ fn told(reports: &[(f64, Report)]) -> Vec<(f64, String)> {
     let mut memory = Memory::since(hour(0.0));
     let mut all = Vec::new();
     for (at, report) in reports {
-        for News { event, again, ended, .. } in memory.saw(report, hour(*at)) {
+        for News { event, again, ended, .. } in memory.saw(report, &[], hour(*at)) {
             let ended: String = ended.iter().map(|event| format!(" {}", event.name())).collect();
             all.push((*at, format!("{}{}{ended}", event.name(), if again { "!" } else { "" })));
         }
@@ -157,8 +157,8 @@ fn what_needs_a_human_is_told_once_then_once_a_day_and_then_that_it_is_over() {
     ];
     tells(&rows, &[(1.0, "needs-human"), (25.0, "needs-human!"), (27.0, "healed needs-human")]);
     let mut memory = Memory::since(hour(0.0));
-    memory.saw(&needs(), hour(1.0));
-    let again = memory.saw(&needs(), hour(25.5)).remove(0);
+    memory.saw(&needs(), &[], hour(1.0));
+    let again = memory.saw(&needs(), &[], hour(25.5)).remove(0);
     assert!(again.sentence.ends_with("; it has lasted for 1d 30m"), "{}", again.sentence);
     assert!(again.remedy.is_some_and(|remedy| remedy.contains("scim-rotator adopt prod")));
     assert_eq!((again.since, again.slack_seconds), (Some(hour(1.0)), Some((1000 * 3600) - 91_800)));
@@ -219,8 +219,8 @@ fn a_failure_lasts_until_something_was_seen_to_go_well() {
 fn what_cannot_be_seen_is_told_after_an_hour_and_dated_from_its_beginning() {
     tells(&[(1.0, blind()), (1.5, blind()), (1.6, well()), (1.7, blind()), (2.6, blind()), (2.65, well())], &[]);
     let mut memory = Memory::since(hour(0.0));
-    assert!(memory.saw(&blind(), hour(1.0)).is_empty());
-    let news = memory.saw(&blind(), hour(2.0)).remove(0);
+    assert!(memory.saw(&blind(), &[], hour(1.0)).is_empty());
+    let news = memory.saw(&blind(), &[], hour(2.0)).remove(0);
     assert_eq!((news.event, news.since, news.again), (Failed, Some(hour(1.0)), false));
     assert_eq!(news.error.as_deref(), Some("Key Vault: 503"));
 }
@@ -230,6 +230,20 @@ fn a_token_that_no_cycle_confirms_in_time_counts_as_a_failure() {
     let mut late = well();
     late.token.as_mut().unwrap().unconfirmed_since = Some(hour(0.0));
     tells(&[(1.0, late.clone()), (2.0, late), (3.0, well())], &[(1.0, "failed"), (3.0, "healed failed")]);
+}
+
+#[test]
+fn what_lasts_too_long_counts_as_a_failure_though_nothing_has_failed() {
+    let refused = || standing(Kind::Unknown, Reason::NoVerdict);
+    for (why, report) in [(Why::Stuck, refused()), (Why::CyclesFail, well())] {
+        let mut memory = Memory::since(hour(0.0));
+        assert!(memory.saw(&report, &[], hour(1.0)).is_empty());
+        let news = memory.saw(&report, &[why], hour(2.0)).remove(0);
+        assert_eq!((news.event, &*news.sentence), (Failed, why.sentence()));
+        assert!(memory.saw(&report, &[why], hour(3.0)).is_empty());
+        assert_eq!(memory.saw(&well(), &[], hour(4.0)).remove(0).ended, [Failed]);
+    }
+    assert!(Memory::since(hour(0.0)).saw(&well(), &[Why::SlackGone, Why::Quarantined], hour(1.0)).is_empty());
 }
 
 #[test]
@@ -269,7 +283,7 @@ fn a_quarantine_is_told_with_when_it_is_given_up_and_when_it_is_and_that_it_is_o
     ];
     let expected = [(1.0, "quarantined"), (25.0, "quarantined!"), (30.0, "quarantined"), (31.0, "healed quarantined")];
     tells(&rows, &expected);
-    let sentence = |at| Memory::since(hour(0.0)).saw(&quarantined(30.0), hour(at)).remove(0).sentence.into_owned();
+    let sentence = |at| Memory::since(hour(0.0)).saw(&quarantined(30.0), &[], hour(at)).remove(0).sentence.into_owned();
     assert!(sentence(1.0).contains("(EncounteredQuarantineException), and Entra disables it for good on 2027-01-16"));
     assert!(sentence(31.0).contains("and Entra has disabled it on 2027-01-16"));
 }

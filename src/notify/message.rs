@@ -174,7 +174,7 @@ mod tests {
     fn message(name: &str) -> Message {
         let report =
             crate::engine::Report::refused(name, format!("<b>[x](https://evil.example)</b> {}", "y".repeat(9000)));
-        let news = Memory::since(at()).saw(&report, at()).remove(0);
+        let news = Memory::since(at()).saw(&report, &[], at()).remove(0);
         Message::new(news, name, at(), "host/abc123")
     }
 

@@ -13,6 +13,7 @@ use super::line::Line;
 use super::message::Message;
 use super::sent::{Outcome, Sent};
 use super::{Audience, Receiver};
+use crate::admin::health::Why;
 use crate::domain::Timestamp;
 use crate::engine::Report;
 use crate::ports::Clock;
@@ -117,8 +118,8 @@ impl Notifier {
         }
     }
 
-    /// A connection has been looked at: whoever is to know of it is told.
-    pub fn saw(&self, report: &Report) {
+    /// A connection has been looked at, and is not well for these reasons: whoever is to know of it is told.
+    pub fn saw(&self, report: &Report, whys: &[Why]) {
         let mut state = self.state();
         let State { since: Some(since), memories, lines, .. } = &mut *state else { return };
         let now = self.clock.now();
@@ -127,7 +128,7 @@ impl Notifier {
             memories.insert(name.into(), Memory::since(*since));
         }
         let Some(memory) = memories.get_mut(name) else { return };
-        for news in memory.saw(report, now) {
+        for news in memory.saw(report, whys, now) {
             let message = Arc::new(Message::new(news, name, now, &self.holder));
             lines.values().for_each(|(line, _)| line.push(&message));
         }

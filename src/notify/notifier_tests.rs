@@ -72,11 +72,11 @@ fn refused(name: &str) -> Report {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_remembered_while_there_is_nobody_to_tell() {
     let (notifier, ops) = (notifier(), Arc::<Notes>::default());
-    notifier.saw(&refused("prod"));
+    notifier.saw(&refused("prod"), &[]);
     assert!(notifier.state().memories.is_empty());
     notifier.turn_to(receivers(&[("ops", &ops)]));
-    notifier.saw(&refused("prod"));
-    notifier.saw(&refused("prod"));
+    notifier.saw(&refused("prod"), &[]);
+    notifier.saw(&refused("prod"), &[]);
     settle().await;
     assert_eq!(*ops.posts.lock().unwrap(), ["prod"]);
     notifier.turn_to(Audience::default());
@@ -88,7 +88,7 @@ async fn a_receiver_that_hangs_costs_its_own_messages_only_and_five_seconds_at_t
     let (notifier, ops) = (notifier(), Arc::<Notes>::default());
     let hung = Arc::new(Notes { hangs: true, ..Notes::default() });
     notifier.turn_to(receivers(&[("hung", &hung), ("ops", &ops)]));
-    ["a", "b", "c"].iter().for_each(|name| notifier.saw(&refused(name)));
+    ["a", "b", "c"].iter().for_each(|name| notifier.saw(&refused(name), &[]));
     settle().await;
     assert_eq!(*ops.posts.lock().unwrap(), ["a", "b", "c"]);
     assert_eq!(*hung.posts.lock().unwrap(), ["a"]);
@@ -97,7 +97,7 @@ async fn a_receiver_that_hangs_costs_its_own_messages_only_and_five_seconds_at_t
     assert_eq!(began.elapsed().as_secs(), 5);
     let counts: Vec<_> = notifier.sent().counts().into_iter().filter(|(.., number)| *number > 0).collect();
     assert_eq!(counts, [("hung".to_owned(), "dropped", 3), ("ops".to_owned(), "delivered", 3)]);
-    notifier.saw(&refused("d"));
+    notifier.saw(&refused("d"), &[]);
     settle().await;
     assert_eq!(ops.posts.lock().unwrap().len(), 3);
 }
@@ -107,12 +107,12 @@ async fn a_reload_keeps_what_waits_for_those_who_stay_and_counts_what_is_dropped
     let notifier = notifier();
     let [stays, goes] = [true, true].map(|hangs| Arc::new(Notes { hangs, ..Notes::default() }));
     notifier.turn_to(receivers(&[("stays", &stays), ("goes", &goes)]));
-    ["a", "b"].iter().for_each(|name| notifier.saw(&refused(name)));
+    ["a", "b"].iter().for_each(|name| notifier.saw(&refused(name), &[]));
     settle().await;
     notifier.turn_to(receivers(&[("stays", &stays)]));
     let waits = |notifier: &Notifier| notifier.state().lines["stays"].0.undelivered();
     assert_eq!(waits(&notifier), 2);
-    notifier.saw(&refused("a"));
+    notifier.saw(&refused("a"), &[]);
     assert_eq!(waits(&notifier), 2, "what was told before the reload is not told again");
     let counts = notifier.sent().counts();
     assert!(counts.contains(&("goes".to_owned(), "dropped", 2)), "{counts:?}");

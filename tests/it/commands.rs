@@ -94,6 +94,60 @@ async fn rotate_is_carried_out_in_the_mode_that_is_named_with_and_without_a_daem
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn asked_for_json_every_command_answers_with_one_document_and_nothing_else() {
+    let place = Place::new(worlds(|settings| settings.token_life = TimeDelta::days(300)), SPEED, |text| text).await;
+    let token = place.setup.folder.join("token");
+    let file = token.to_str().expect("a path");
+    let mut daemon = None;
+    for with_daemon in [false, true] {
+        if with_daemon {
+            daemon = Some(ready(&place).await);
+        } else {
+            let once = document(say(&place, &["once", "--json"]).await, 0);
+            assert_eq!(once["connections"][0]["connection"], "overlap");
+        }
+        assert_eq!(document(say(&place, &["rotate", "overlap", "--json"]).await, 0)["carried_out"], true);
+        fs::write(&token, saved_value(&place, OVERLAP)).expect("a file");
+        let again = document(say(&place, &["adopt", "overlap", "--token-file", file, "--json"]).await, 1);
+        assert_eq!((&again["carried_out"], &again["report"]["connection"]), (&false.into(), &"overlap".into()));
+        for (order, stands) in
+            [(&["hold", "overlap", "--for", "2h", "--json"][..], true), (&["release", "overlap", "--json"], false)]
+        {
+            let said = document(say(&place, order).await, 0);
+            assert_eq!(
+                (&said["carried_out"], said["report"]["held_until"].is_string()),
+                (&true.into(), stands),
+                "{said}"
+            );
+        }
+        for look in
+            [&["check", "--json"][..], &["check", "--json", "--fresh"], &["status", "--json"], &["plan", "--json"]]
+        {
+            let said = document(say(&place, look).await, 0);
+            assert_eq!(said["connections"].as_array().map(Vec::len), Some(2), "{look:?}: {said}");
+        }
+        assert!(document(say(&place, &["history", "overlap", "--json"]).await, 0)["deeds"].is_array());
+        assert_eq!(document(say(&place, &["doctor", "overlap", "--json"]).await, 0)["faults"], 0);
+    }
+    assert_eq!(document(say(&place, &["health", "--json"]).await, 0)["live"], true);
+    let usable = document(say(&place, &["config", "check", "--json"]).await, 0);
+    assert_eq!((&usable["usable"], &usable["connections"][1]["name"]), (&true.into(), &"remove-current".into()));
+    drop(daemon);
+    let config = place.setup.folder.join("scim-rotator.toml");
+    let text = fs::read_to_string(&config).expect("a configuration");
+    fs::write(&config, text.replacen("rotate_before_expiry", "rotate_before_expiri", 1)).expect("a file");
+    let refused = document(say(&place, &["config", "check", "--json"]).await, 78);
+    assert!(refused["problems"][0].as_str().is_some_and(|problem| problem.contains("expiri")), "{refused}");
+}
+
+/// What was said on standard output, as a whole.
+#[track_caller]
+fn document(said: Said, code: i32) -> serde_json::Value {
+    let said = said.with(code, &[]);
+    serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}\n{}", said.out, said.err))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_compromised_token_is_dead_when_the_command_returns_and_no_cycle_has_failed() {
     let place = resting().await;
     let mut daemon = None;
@@ -286,6 +340,74 @@ async fn two_commands_at_the_same_time_do_not_disturb_each_other() {
     Said::of(second).with(0, &["done: no rotation by policy"]);
     Said::of(other).with(0, &["done: no rotation by policy"]);
     judge(&place.sandbox.world(OVERLAP), 3).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_asked_for_again_and_again_while_it_is_under_way_is_one_and_keeps_nobody_from_asking_for_health() {
+    let place = resting().await;
+    let daemon = ready(&place).await;
+    let before = place.sandbox.world(OVERLAP).ledger.issued;
+    let mut hold = place.sandbox.gate().hold(Which::Next(Op::Issue), Side::Before);
+    // More than there are seats at the control socket.
+    let rotations = futures::future::join_all((0..20).map(|_| place.run(&["rotate", "overlap"])));
+    let meanwhile = async {
+        hold.reached().await;
+        let asked = || daemon.log().matches("a command has come").count();
+        while asked() < 20 {
+            tokio::task::yield_now().await;
+        }
+        let health = say(&place, &["health"]).await;
+        let other = say(&place, &["rotate", "overlap", "--mode", "remove-current", "--json"]);
+        tokio::join!(other, async { hold.go() }).0.with(0, &["\"carried_out\": true"]);
+        health
+    };
+    let (rotations, health) = tokio::join!(rotations, meanwhile);
+    health.with(0, &["live"]);
+    let joined = rotations.into_iter().map(|rotation| Said::of(rotation).with(0, &["done: Entra holds a new token"]));
+    let joined = joined.filter(|said| said.out.contains("join the rotation that was asked for before")).count();
+    assert_eq!((joined, place.sandbox.world(OVERLAP).ledger.issued - before), (19, 2));
+    judge(&place.sandbox.world(OVERLAP), 3).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_of_a_daemon_is_told_although_its_configuration_can_be_read_no_more() {
+    let place = resting().await;
+    let config = place.setup.folder.join("scim-rotator.toml");
+    let text = fs::read_to_string(&config).expect("a configuration");
+    let broken = text.replacen("rotate_before_expiry", "rotate_before_expiri", 1);
+    fs::write(&config, &broken).expect("a file");
+    say(&place, &["health"]).await.with(78, &["rotate_before_expiri"]);
+    fs::write(&config, &text).expect("a file");
+    let silent = document(say(&place, &["health", "--json"]).await, 1);
+    assert!(silent["waiting"].as_str().is_some_and(|what| what.starts_with("no daemon answers")), "{silent}");
+    let daemon = ready(&place).await;
+    fs::write(&config, &broken).expect("a file");
+    say(&place, &["health"]).await.with(0, &["live", "the configuration cannot be used any more"]);
+    daemon.signal(Signal::HUP);
+    daemon.says("the new configuration is refused").await;
+    say(&place, &["health"]).await.with(0, &["live", "the new configuration is refused", "rotate_before_expiri"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_goes_away_changes_neither_what_a_command_does_nor_how_it_ends() {
+    let place = resting().await;
+    let before = saved(&place, OVERLAP);
+    for (arguments, code) in [
+        (&["rotate", "overlap"][..], 0),
+        (&["plan"], 0),
+        (&["man"], 0),
+        (&["explain"], 0),
+        (&["completions", "bash"], 0),
+        (&["notify", "test"], 1),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = tokio::process::Command::from(place.setup.command(BINARY));
+        let output = command.args(arguments).stdin(Stdio::null()).stdout(writer).output().await.expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), said.contains("roken pipe")), (Some(code), false), "{arguments:?}: {said}");
+    }
+    assert_eq!(saved(&place, OVERLAP), before + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

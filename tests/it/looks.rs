@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::place::{Daemon, OVERLAP, Place, SPEED, about_to_be_due, only};
 use crate::sandbox::setup::worlds;
 use crate::sandbox::{Side, Which};
-use crate::world::Op;
+use crate::world::{Fault, Op};
 
 const BY_THE_DAEMON: &str = "seen by the daemon";
 
@@ -87,4 +87,23 @@ async fn while_the_daemon_carries_something_out_a_command_looks_for_itself_and_s
     let said = String::from_utf8_lossy(&look.stdout).into_owned();
     assert!(look.status.code() == Some(11) && !said.contains(BY_THE_DAEMON), "{said}");
     assert_eq!(rotate.status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nothing_can_be_seen_a_command_shows_what_the_daemon_saw_before() {
+    let (place, daemon) = idle().await;
+    let (well, _) = costs(&place, &["status", "--json"]).await;
+    place.sandbox.world(OVERLAP).faults.at_calls(Op::VaultList, 1, 10_000, Fault::Status(503, None));
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.says("CannotObserve").await;
+    let output = place.run(&["status", "--json"]).await;
+    let blind = first(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!((output.status.code(), &blind["standing"]["reason"]), (Some(1), &"CannotObserve".into()));
+    assert_eq!(
+        (&blind["token"]["id"], &blind["token"]["expires"]),
+        (&first(&well)["token"]["id"], &first(&well)["token"]["expires"])
+    );
+    let said = place.run(&["status"]).await.stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(said.contains("token and job as the daemon saw them"), "{said}");
 }

@@ -154,6 +154,9 @@ async fn notify_test_says_what_each_receiver_answers_and_calls_no_heartbeat() {
     hooks.set("ops", Mood::Answers(403));
     test(&[], 1, &["ops: refused: hooks.sandbox.test answered 403 — ", "copy the URL anew", "teams: taken"]).await;
     test(&["teams"], 0, &["teams: taken"]).await;
+    let output = place.run(&["notify", "test", "--json"]).await;
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    assert_eq!((&document["receivers"][0]["outcome"], output.status.code()), (&"refused".into(), Some(1)));
     hooks.set("ops", Mood::Hangs);
     test(&["ops"], 1, &["ops: not taken, the daemon would try again: hooks.sandbox.test: "]).await;
     test(&["nobody"], 1, &["there is no receiver \"nobody\"; the configuration has ops, teams"]).await;

@@ -92,7 +92,7 @@ async fn a_connection_looks_as_it_is_added_and_again_when_it_or_everybody_is_wok
     assert_eq!(place.settle().await, 1);
     let members: Vec<_> = fleet.members().iter().map(|(name, member)| (name.as_str(), member.identity)).collect();
     assert_eq!(members, [("sim", [7; 32])]);
-    assert!(fleet.is_alive());
+    assert!(fleet.pulses().all_beat());
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn an_order_is_handed_to_the_connection_of_that_name_which_answers_and_rep
     fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
     let until = place.drive.world().now() + TimeDelta::days(1);
     assert!(fleet.order("nobody", Order::Hold { until }).is_none());
-    let outcome = fleet.order("sim", Order::Hold { until }).expect("it is tended");
+    let (_, outcome) = fleet.order("sim", Order::Hold { until }).expect("it is tended");
     let report = outcome.await.expect("an answer");
     assert!(report.obeyed.is_some_and(|done| done.succeeded && done.reason == Reason::Held));
     place.settle().await;
@@ -163,7 +163,7 @@ async fn a_loop_that_a_fault_has_ended_begins_anew_after_a_minute() {
     );
     place.report().await;
     assert_eq!((place.made(), begin.elapsed().as_secs()), (2, 60));
-    assert!(fleet.is_alive());
+    assert!(fleet.pulses().all_beat());
     fleet.stop().await;
     assert_eq!(place.made(), 2);
 }
@@ -190,7 +190,7 @@ async fn a_loop_that_does_not_come_to_its_end_is_left_before_the_service_manager
     place.drive.world().faults.at_calls(Op::VaultStore, 2, 10_000, Fault::Status(503, None));
     let mut fleet = place.fleet();
     fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
-    let outcome = fleet.order("sim", order).expect("it is tended");
+    let (_, outcome) = fleet.order("sim", order).expect("it is tended");
     place.settle().await;
     let begin = tokio::time::Instant::now();
     let stopped = tokio::time::timeout(std::time::Duration::from_secs(300), fleet.stop()).await;

@@ -6,7 +6,7 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
@@ -18,7 +18,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
@@ -33,8 +33,10 @@ use crate::domain::Order;
 use crate::engine::{Fleet, Listener, Report};
 use crate::ports::Clock;
 
-/// So many commands are served at a time; further ones wait in the socket.
+/// So many commands are let in at a time; further ones wait in the socket.
 const MOST_CONNECTIONS: usize = 16;
+/// So many wait for what becomes of their orders, which may take hours. They keep nobody else out.
+const MOST_ORDERS: usize = 128;
 /// After a failure to accept (no descriptors left, say): no hot loop.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// A process that ends waits so long for its last answers to be taken: a second TERM still ends it about at once.
@@ -62,10 +64,13 @@ type Passed = Result<oneshot::Receiver<Report>, Vec<String>>;
 impl Call {
     /// Gives it to the connection that is meant. Waits for nothing.
     pub fn pass_to(self, fleet: &Fleet) {
+        let order = fleet.order(&self.connection, self.order);
         if let Some(listener) = self.listener {
+            let place = order.as_ref().and_then(|(place, _)| place.says());
+            place.into_iter().for_each(|says| listener.hear(says));
             fleet.tell(&self.connection, listener);
         }
-        let receiver = fleet.order(&self.connection, self.order);
+        let receiver = order.map(|(_, receiver)| receiver);
         let passed = receiver.ok_or_else(|| fleet.members().keys().cloned().collect());
         // Whoever asked may have gone.
         let _gone = self.passed.send(passed);
@@ -81,7 +86,8 @@ impl Control {
         let conversations = TaskTracker::new();
         let accepting = match bind(&socket) {
             Ok(listener) => {
-                let host = Host { calls: sender, clock, looks, manager };
+                let orders = Arc::new(Semaphore::new(MOST_ORDERS));
+                let host = Host { calls: sender, orders, clock, looks, manager };
                 Some(tokio::spawn(accept(listener, host, conversations.clone())).abort_handle())
             }
             Err(error) => {
@@ -139,6 +145,7 @@ fn bind(socket: &Path) -> io::Result<UnixListener> {
 #[derive(Clone)]
 struct Host {
     calls: mpsc::Sender<Call>,
+    orders: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
     looks: Arc<Looks>,
     manager: Arc<ServiceManager>,
@@ -150,10 +157,7 @@ async fn accept(listener: UnixListener, host: Host, conversations: TaskTracker) 
         match listener.accept().await {
             Ok((stream, _)) => {
                 let host = host.clone();
-                conversations.spawn(async move {
-                    converse(stream, host).await;
-                    drop(seat);
-                });
+                conversations.spawn(converse(stream, host, Seat(Mutex::new(seat))));
             }
             Err(error) => {
                 tracing::warn!(%error, "a command could not be let in");
@@ -163,10 +167,22 @@ async fn accept(listener: UnixListener, host: Host, conversations: TaskTracker) 
     }
 }
 
+/// Where a caller sits: first among those who say what they want, then among those who wait for what becomes of it.
+struct Seat(Mutex<OwnedSemaphorePermit>);
+
+impl Seat {
+    /// No, if those who wait are too many.
+    fn moves_to(&self, room: &Arc<Semaphore>) -> bool {
+        let Ok(other) = Arc::clone(room).try_acquire_owned() else { return false };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = other;
+        true
+    }
+}
+
 /// One request, one answer. A caller who goes away is noticed, and its seat is free again.
-async fn converse(stream: UnixStream, host: Host) {
+async fn converse(stream: UnixStream, host: Host, seat: Seat) {
     let peer = Peer::of(&stream);
-    let service = service_fn(|request| host.answer(request, peer));
+    let service = service_fn(|request| host.answer(request, peer, &seat));
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
@@ -192,7 +208,7 @@ impl Peer {
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 impl Host {
-    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Answer, Infallible> {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer, seat: &Seat) -> Result<Answer, Infallible> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         tracing::debug!(%method, path, peer.uid, peer.pid, "a request on the control socket");
@@ -204,7 +220,7 @@ impl Host {
             (&Method::GET, ["v1", "connections"]) => Ok(self.page(request.uri().query())),
             (&Method::POST, ["v1", "connections", connection, ask]) => {
                 let wants_steps = steps::are_wanted(request.headers());
-                self.order(connection, ask, request.into_body(), wants_steps, peer).await
+                self.order(connection, ask, request.into_body(), wants_steps, (peer, seat)).await
             }
             _ => Err(refusal(StatusCode::NOT_FOUND, "there is nothing of this kind here")),
         };
@@ -226,7 +242,7 @@ impl Host {
         ask: &str,
         body: Incoming,
         wants_steps: bool,
-        peer: Peer,
+        (peer, seat): (Peer, &Seat),
     ) -> Result<Answer, Refusal> {
         let body = Limited::new(body, MOST_BYTES).collect();
         let body = match tokio::time::timeout(PATIENCE, body).await {
@@ -237,6 +253,12 @@ impl Host {
         let unfit = |problem: String| refusal(StatusCode::UNPROCESSABLE_ENTITY, problem);
         let order = Ask::parse(ask, &body).and_then(|ask| ask.order(self.clock.now())).map_err(unfit)?;
         drop(body);
+        if !seat.moves_to(&self.orders) {
+            let problem = format!(
+                "{MOST_ORDERS} commands wait for the daemon already: nothing more is taken up before some of them have ended"
+            );
+            return Err(refusal(StatusCode::SERVICE_UNAVAILABLE, problem));
+        }
         tracing::info!(connection, order = order.name(), peer.uid, peer.pid, "a command has come");
         let ending = |_| refusal(StatusCode::SERVICE_UNAVAILABLE, "the daemon is ending and takes no commands");
         let (sender, passed) = oneshot::channel();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::app::{App, Shared};
 use crate::cli::args::HistoryArgs;
 use crate::cli::exit::Exit;
+use crate::cli::json;
 use crate::cli::look::no_such_connection;
 use crate::config::{Config, ConnectionConfig};
 use crate::domain::history::{Deed, deeds};
@@ -31,8 +32,7 @@ pub async fn run(config: &Config, args: &HistoryArgs, out: &mut impl Write) -> a
         deeds: deeds(&journal),
     };
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &history)?;
-        writeln!(out)?;
+        json::write(&history, out)?;
     } else {
         table::write(&history, crate::app::clock(config).now(), out)?;
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::cli::args::PlanArgs;
 use crate::cli::exit::Exit;
+use crate::cli::json;
 use crate::cli::look::{Seen, look};
 use crate::config::{Config, ConnectionConfig};
 use crate::domain::forecast::{self, Rotation};
@@ -29,8 +30,7 @@ pub async fn run(config: &Config, args: &PlanArgs, out: &mut impl Write) -> anyh
         .chain(seen.iter().skip(config.connections.len()).map(Plan::refused))
         .collect();
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "connections": plans }))?;
-        writeln!(out)?;
+        json::write(&serde_json::json!({ "connections": plans }), out)?;
     } else {
         table::write(&plans, args.horizon, out)?;
     }
