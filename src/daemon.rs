@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::control::Control;
 use crate::admin::counts::Counts;
-use crate::admin::health::whys;
+use crate::admin::health::{STUCK, whys};
 use crate::admin::lock::Lock;
 use crate::admin::looks::Looks;
 use crate::admin::service_manager::ServiceManager;
@@ -280,6 +280,11 @@ impl Daemon {
 
     fn feed_watchdog(&self) {
         self.pulse().pass_on();
+        // A look is told at its end; one that takes too long is told before.
+        let now = self.clock.now();
+        for seen in self.looks.at_work_since(now - STUCK) {
+            seen.report.iter().for_each(|report| self.notifier.saw(report, &whys(&seen, now)));
+        }
         // Nobody looks at those that are refused; whoever is told of them is told again.
         for report in self.looks.refused().into_iter().filter_map(|seen| seen.report) {
             self.notifier.saw(&report, &[]);

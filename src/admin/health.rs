@@ -12,7 +12,7 @@ use crate::engine::report::{JobReport, Kind};
 
 /// Longer than anything takes that goes as it should: two hours for the gap between two cycles and an hour and a half for one
 /// that still runs.
-const STUCK: TimeDelta = TimeDelta::hours(4);
+pub const STUCK: TimeDelta = TimeDelta::hours(4);
 /// What Entra does not accept, and a quarantine, are mended within minutes where we can mend them.
 const REFUSED: TimeDelta = TimeDelta::hours(1);
 /// Nothing is lost by an outage of a day: while nothing can be seen, slack says how long that holds. Whoever has nothing to do
@@ -93,6 +93,7 @@ pub struct Fault {
     /// The same as a sentence.
     pub sentence: String,
     /// The page of the runbook about it.
+    #[serde(default)]
     pub page: String,
     /// How the connection stands.
     pub reason: Reason,
@@ -136,7 +137,7 @@ impl Health {
             let Some(last) = some.last() else { break };
             after.clone_from(&last.connection);
             connections += some.len();
-            seen_ever |= some.iter().any(|seen| seen.times.seen_well.is_some());
+            seen_ever |= some.iter().any(|seen| seen.times.seen_well.is_some() || acts(seen));
             faults.extend(some.iter().flat_map(|seen| faults_of(seen, now)));
             tokio::task::yield_now().await;
         }
@@ -176,15 +177,19 @@ pub fn faults_of(seen: &Seen, now: Timestamp) -> Vec<Fault> {
     whys(seen, now).into_iter().enumerate().map(fault).collect()
 }
 
+/// Whoever acts has seen vault and job; a look is told at its end only.
+fn acts(seen: &Seen) -> bool {
+    seen.step.is_some_and(|step| !step.is_empty())
+}
+
 /// The same without words.
 pub fn whys(seen: &Seen, now: Timestamp) -> Vec<Why> {
     let longer = |since: Option<Timestamp>, limit| since.is_some_and(|since| now - since > limit);
-    let acts = seen.step.is_some_and(|step| !step.is_empty());
+    let acts = acts(seen);
     let is_refused = seen.report.as_ref().is_some_and(|report| report.standing.reason == Reason::ConfigRefused);
     let unseen = !is_refused
         && match seen.times.seen_well {
             Some(_) => longer(seen.times.seen_well, UNSEEN),
-            // Whoever acts has seen it; a look is told at its end only.
             None => !acts && longer(Some(seen.times.tended_since), NEVER_SEEN),
         };
     let acts_too_long = longer(seen.times.doing_since, STUCK);
@@ -202,6 +207,8 @@ pub fn whys(seen: &Seen, now: Timestamp) -> Vec<Why> {
     let quarantine_began = |job: &JobReport| job.quarantine.as_ref().and_then(|quarantine| quarantine.began);
     let fails = job.is_some_and(|job| {
         let since = job.last_success_ended.or(token.map(|token| token.provisioned.unwrap_or(token.issued)));
+        // One that stood still has its time from when it was seen to run again.
+        let since = since.max(seen.times.runs_since);
         // A first cycle may take longer.
         let is_first = job.last_success_ended.is_none() && job.last_cycle != Some(ExecutionState::Failed);
         job.state == JobState::Active && !is_first && lasted(since, NO_SUCCESS)
@@ -211,6 +218,7 @@ pub fn whys(seen: &Seen, now: Timestamp) -> Vec<Why> {
     let patience = match reason {
         Reason::PreflightFailed | Reason::NotIssued if is_untouched => UNSEEN,
         Reason::NoVerdict => REFUSED,
+        Reason::QuarantineStands => TimeDelta::MAX, // It is told as what it is.
         _ => STUCK,
     };
     let is_blind = reason == Reason::CannotObserve;
@@ -378,6 +386,14 @@ mod tests {
         let first = serde_json::json!({ "id": "job", "state": "Active", "last_success_ended": null });
         assert_eq!(judged(job(first, 9), hour(9)), [], "a first cycle may take long");
         assert_eq!(judged(failing("Paused", "Failed", 9), hour(9)), [], "a person wants it so");
+        let ran_again = |seen| {
+            move |report: &mut Report, times: &mut Times| {
+                failing("Active", "Failed", seen)(report, times);
+                times.runs_since = Some(hour(9));
+            }
+        };
+        assert_eq!(judged(ran_again(15), hour(15)), []);
+        assert_eq!(judged(ran_again(16), hour(16)), [Why::CyclesFail]);
     }
 
     #[test]

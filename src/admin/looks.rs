@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::domain::{Reason, Timestamp};
+use crate::domain::{JobState, Reason, Timestamp};
 use crate::engine::fleet::Identity;
 use crate::engine::report::Kind;
 use crate::engine::{Progress, Report};
@@ -46,6 +46,8 @@ pub struct Times {
     /// Since when it is being looked at, and what is due is done; none between two looks. What is begun in a look is told at
     /// its end only, and a rotation may wait for hours.
     pub doing_since: Option<Timestamp>,
+    /// When the job was first seen to run after it was seen to stand still.
+    pub runs_since: Option<Timestamp>,
     /// The last look that saw it has found that only a person can go on.
     pub needs_human: bool,
 }
@@ -140,7 +142,7 @@ impl Looks {
             let failed = report.standing.error.is_some();
             entry.holds = !failed && matches!(&*report.standing.action, "wait" | "needs-human");
             entry.doing = None;
-            entry.times = entry.times.after(report);
+            entry.times = entry.times.after(report, before.as_ref());
             entry.report = to_raw_value(&now).ok();
             let now = Seen { connection: now.connection.clone(), report: Some(now), step: None, times: entry.times };
             Some(Turn { before, now })
@@ -186,6 +188,14 @@ impl Looks {
             times: Times::since(Timestamp::UNIX_EPOCH),
         };
         self.configured().refused.iter().map(seen).collect()
+    }
+
+    /// Those that have been at work since before then, as they stood when they began.
+    pub fn at_work_since(&self, moment: Timestamp) -> Vec<Seen> {
+        self.with(|all| {
+            let long = all.iter().filter(|(_, entry)| entry.times.doing_since.is_some_and(|since| since < moment));
+            long.map(|(name, entry)| see(name, entry)).collect()
+        })
     }
 
     /// How many are tended.
@@ -265,20 +275,30 @@ pub fn completed(report: &Report, before: Option<&Report>) -> Report {
 impl Times {
     /// Of one that is tended from then on and has not been looked at.
     pub fn since(tended_since: Timestamp) -> Self {
-        Self { tended_since, seen_well: None, open_since: None, doing_since: None, needs_human: false }
+        Self {
+            tended_since,
+            seen_well: None,
+            open_since: None,
+            doing_since: None,
+            runs_since: None,
+            needs_human: false,
+        }
     }
 
     /// A look that sees nothing changes nothing of what is known.
-    fn after(self, report: &Report) -> Self {
+    fn after(self, report: &Report, before: Option<&Report>) -> Self {
         let Report { seen_at, standing, job, .. } = report;
         let rests = Self { doing_since: None, ..self };
         if job.is_none() && standing.reason == Reason::CannotObserve {
             return rests;
         }
+        let runs = |report: &Report| report.job.as_ref().map(|job| job.state == JobState::Active);
+        let runs_again = before.and_then(runs) == Some(false) && runs(report) == Some(true);
         let is_open = matches!(standing.kind, Kind::Unfinished | Kind::Unknown);
         Self {
             seen_well: seen_at.filter(|_| job.is_some()).or(self.seen_well),
             open_since: if is_open { self.open_since.or(*seen_at) } else { None },
+            runs_since: if runs_again { *seen_at } else { self.runs_since },
             needs_human: standing.kind == Kind::NeedsHuman,
             ..rests
         }

@@ -110,7 +110,7 @@ fn a_connection_is_open_from_the_first_look_of_an_unbroken_row_that_found_it_unf
     let since = row.into_iter().zip(1..).map(|(kind, at)| {
         let mut report = report("a", "");
         (report.standing.kind, report.seen_at) = (kind, Some(minute(at)));
-        times = times.after(&report);
+        times = times.after(&report, None);
         times.open_since
     });
     assert_eq!(since.collect::<Vec<_>>(), [Some(minute(1)), Some(minute(1)), Some(minute(1)), None, Some(minute(5))]);
@@ -130,9 +130,9 @@ fn a_look_that_fails_after_it_has_seen_the_connection_has_seen_it() {
     let mut failed = report("a", "");
     (failed.standing.error, failed.seen_at, failed.job) =
         (Some("HPE is away".to_owned()), Some(minute(7)), Some(job()));
-    assert_eq!(times.after(&failed).seen_well, Some(minute(7)));
+    assert_eq!(times.after(&failed, None).seen_well, Some(minute(7)));
     failed.job = None;
-    assert_eq!(times.after(&failed).seen_well, None);
+    assert_eq!(times.after(&failed, None).seen_well, None);
 }
 
 #[test]
@@ -145,6 +145,30 @@ fn a_look_that_sees_nothing_neither_mends_nor_begins_anything() {
         Times { open_since: Some(minute(1)), ..Times::since(minute(0)) },
         Times { needs_human: true, seen_well: Some(minute(1)), ..Times::since(minute(0)) },
     ] {
-        assert_eq!(times.after(&blind), times);
+        assert_eq!(times.after(&blind, None), times);
     }
+}
+
+#[test]
+fn a_job_runs_again_from_the_look_that_sees_it_run_after_one_that_did_not() {
+    let looks = looks(&["a"]);
+    let at = |number, state| {
+        let job = Some(JobReport { state, ..job() });
+        looks.saw(&Report { seen_at: Some(minute(number)), job, ..report("a", "") });
+        looks.one("a").unwrap().times.runs_since
+    };
+    assert_eq!(at(1, JobState::Active), None, "nobody knows since when");
+    assert_eq!(at(2, JobState::Paused), None);
+    assert_eq!(at(3, JobState::Active), Some(minute(3)));
+    assert_eq!(at(4, JobState::Active), Some(minute(3)));
+}
+
+#[test]
+fn a_look_that_takes_long_is_known_while_it_lasts() {
+    let looks = looks(&["a"]);
+    looks.begins("a", &Arc::default(), minute(1));
+    assert!(looks.at_work_since(minute(1)).is_empty());
+    assert_eq!(looks.at_work_since(minute(2)).len(), 1);
+    looks.saw(&report("a", ""));
+    assert!(looks.at_work_since(minute(2)).is_empty());
 }

@@ -16,7 +16,10 @@ pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> any
         Ok(seen) => seen,
         // A condition that cannot be told holds: the run behind it says what is wrong.
         Err(error) if args.due => {
-            writeln!(out, "{error:#}")?;
+            match args.json {
+                true => json::write(&serde_json::json!({ "error": format!("{error:#}") }), out)?,
+                false => writeln!(out, "{error:#}")?,
+            }
             return Ok(Exit::Done);
         }
         Err(error) => return Err(error),

@@ -85,7 +85,10 @@ pub async fn look(config: &Config, args: &LookArgs) -> anyhow::Result<Vec<Seen>>
             herd::wait(turn).await;
             let report = connection.look(Act::DecideOnly).await.report;
             Ok(match told.filter(|_| looks::is_blind(&report)) {
-                Some(before) => Seen { report: looks::completed(&report, Some(&before.report)), by: before.by },
+                Some(Seen { report: before, by }) => {
+                    let report = looks::completed(&report, Some(&before));
+                    Seen { report: Report { seen_at: before.seen_at, ..report }, by }
+                }
                 None => Seen { report, by: By::Us },
             })
         }
@@ -113,7 +116,8 @@ async fn told(config: &Config, app: &App) -> Result<BTreeMap<String, Seen>, Clie
         };
         let held = look.report.as_ref().and_then(|report| age(report, &connection.check, now));
         let by = held.map(By::Daemon).or(look.seen_well.map(|at| By::DaemonBefore(now - at)))?;
-        let report = look.report.or(look.before)?.at(now);
+        let seen_at = |report: Report| Report { seen_at: look.seen_well.or(report.seen_at), ..report };
+        let report = look.report.or(look.before.map(seen_at))?.at(now);
         Some((name, Seen { report, by }))
     });
     Ok(seen.collect())

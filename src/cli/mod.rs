@@ -52,8 +52,8 @@ use crate::config::{Config, ConfigErrors, Environment, Refused};
 use crate::sane_clock;
 
 /// What `health` says when it asks a daemon that was begun with another configuration than the file holds now.
-const BESIDE: &str = "the configuration cannot be used any more, and the daemon goes on with what it has read: see \
-    scim-rotator config check";
+const BESIDE: &str = "goes on with what it has read: the configuration cannot be used any more, and `scim-rotator config check` \
+    says why";
 
 /// Reads the command line. What cannot be used is explained on standard error, help and version go to standard output.
 pub fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, Exit> {
@@ -115,10 +115,12 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
 fn refuse(cli: &Cli, problems: &ConfigErrors) -> Exit {
     match &cli.command {
         Command::Health(args) => {
-            let dir = Config::runtime_dir_at_least(&cli.config, &Environment::of_process());
-            let asked = on_one_thread(health::of_daemon(&dir, args, &mut Out::of_process()));
-            if let Some(exit) = asked.transpose() {
-                complain(Exit::Config, &BESIDE);
+            if let Some(dir) = Config::runtime_dir_at_least(&cli.config, &Environment::of_process())
+                && let Some(exit) = on_one_thread(health::of_daemon(&dir, args, &mut Out::of_process())).transpose()
+            {
+                if exit.is_ok() {
+                    complain(Exit::Config, &format_args!("the daemon of {} was asked, and {BESIDE}", dir.display()));
+                }
                 return concluded(exit);
             }
         }
@@ -162,8 +164,8 @@ fn carry_out(file: PathBuf, config: Config, command: Command, follow: Follow) ->
             Command::Doctor(args) => doctor::run(&config, &args, &mut out).await,
             Command::Rotate(args) => rotate::run(&config, &args, follow, &mut out).await,
             Command::Adopt(args) => adopt::run(&config, &args, follow, &mut out).await,
-            Command::Hold(args) => hold::run(&config, &args, &mut out).await,
-            Command::Release(args) => release::run(&config, &args, &mut out).await,
+            Command::Hold(args) => hold::run(&config, &args, follow, &mut out).await,
+            Command::Release(args) => release::run(&config, &args, follow, &mut out).await,
             Command::Notify(NotifyCommand::Test { name, json }) => {
                 notify::test(&config, name.as_deref(), json, &mut out).await
             }

@@ -10,6 +10,6 @@ use crate::cli::order::{Show, carry_out};
 use crate::config::Config;
 
 /// Has the end of the hold written down.
-pub async fn run(config: &Config, args: &ReleaseArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    carry_out(config, &args.name, Ask::Release, Show::choose(args.json, Follow::Silent), out).await
+pub async fn run(config: &Config, args: &ReleaseArgs, follow: Follow, out: &mut impl Write) -> anyhow::Result<Exit> {
+    carry_out(config, &args.name, Ask::Release, Show::choose(args.json, follow), out).await
 }

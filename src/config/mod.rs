@@ -122,10 +122,10 @@ impl Config {
         gather::parse(file, text, environment)
     }
 
-    /// The runtime directory of a configuration that cannot be used, as far as it can be read: for who asks for no more.
-    pub fn runtime_dir_at_least(file: &Path, environment: &Environment) -> PathBuf {
-        let text = std::fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        process::runtime_dir_at_least(file, &text.unwrap_or_default(), environment)
+    /// The runtime directory of a configuration that cannot be used, where it can be told: for who asks for no more.
+    pub fn runtime_dir_at_least(file: &Path, environment: &Environment) -> Option<PathBuf> {
+        let text = std::fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok();
+        process::runtime_dir_at_least(file, text.as_deref(), environment)
     }
 
     /// Every URL that requests are sent to.

@@ -136,13 +136,16 @@ pub(super) fn read_runtime_dir(section: &Section<'_>, folder: &Folder<'_>, envir
     configured.unwrap_or_else(|| default_runtime_dir(environment, Path::new(OF_HOST)))
 }
 
-/// The same of a configuration that cannot be used otherwise, as far as it can be read.
-pub(super) fn runtime_dir_at_least(file: &Path, text: &str, environment: &Environment) -> PathBuf {
-    let (table, _) = DeTable::parse_recoverable(text);
-    let written = table.get_ref().get("runtime_dir").and_then(|value| value.get_ref().as_str());
-    let configured = environment.get("SCIM_ROTATOR__RUNTIME_DIR").or(written);
+/// The same of a configuration that cannot be used otherwise. None where it cannot be told: another daemon's would be worse.
+pub(super) fn runtime_dir_at_least(file: &Path, text: Option<&str>, environment: &Environment) -> Option<PathBuf> {
+    let table = text.map(|text| DeTable::parse_recoverable(text).0);
+    let written = table.as_ref().and_then(|table| table.get_ref().get("runtime_dir")?.get_ref().as_str());
     let of_file = |dir| file.parent().unwrap_or(Path::new("")).join(dir);
-    configured.map_or_else(|| default_runtime_dir(environment, Path::new(OF_HOST)), of_file)
+    let configured = environment.get("SCIM_ROTATOR__RUNTIME_DIR").or(written).map(of_file);
+    // One that is named and could not be read may be any.
+    let is_default =
+        text.is_some_and(|text| !text.contains("runtime_dir")) || environment.get("RUNTIME_DIRECTORY").is_some();
+    configured.or_else(|| is_default.then(|| default_runtime_dir(environment, Path::new(OF_HOST))))
 }
 
 /// A command that a person types has not the environment of the service, and must find its lock and socket all the same:
@@ -162,13 +165,16 @@ mod tests {
 
     #[test]
     fn the_directory_is_found_in_a_configuration_that_is_broken_elsewhere() {
-        let of = |text: &str, pairs: &[(&str, &str)]| {
+        let found = |text: Option<&str>, pairs: &[(&str, &str)]| {
             runtime_dir_at_least(Path::new("/etc/x/a.toml"), text, &pairs.iter().copied().collect())
         };
+        let of = |text: &str, pairs: &[(&str, &str)]| found(Some(text), pairs).unwrap();
         let broken = "runtime_dir = \"here\"\n[policy\nfance = = 1\n[[connections]]\nname = 7";
         assert_eq!(of(broken, &[]), Path::new("/etc/x/here"));
         assert_eq!(of(broken, &[("SCIM_ROTATOR__RUNTIME_DIR", "/run/there")]), Path::new("/run/there"));
-        assert_eq!(of("", &[("RUNTIME_DIRECTORY", "/run/mine")]), Path::new("/run/mine"));
+        assert_eq!(of("fance = = 1", &[("RUNTIME_DIRECTORY", "/run/mine")]), Path::new("/run/mine"));
+        assert_eq!(found(None, &[]), None, "there is no file");
+        assert_eq!(found(Some("a = \"\"\"\nruntime_dir = \"here\""), &[]), None, "it is named, and where is lost");
     }
 
     #[test]

@@ -18,13 +18,18 @@ pub enum InLine {
     Behind,
     /// The same has been asked for already: one rotation serves both.
     Joined,
+    /// It is not taken up: too many wait already.
+    Crowded,
 }
+
+/// So many wait for one connection at most: a loop that hangs must not fill the room that all connections share.
+pub const MOST_ASKERS: usize = 32;
 
 impl InLine {
     /// For whoever follows what is done.
     pub const fn says(self) -> Option<&'static str> {
         match self {
-            Self::First => None,
+            Self::First | Self::Crowded => None,
             Self::Behind => Some("wait for what is under way"),
             Self::Joined => Some("join the rotation that was asked for before"),
         }
@@ -54,19 +59,36 @@ pub(super) struct Errands {
 
 impl Errands {
     /// One more. Whoever asks twice for a rotation, out of impatience or since the first command was ended, wants one new
-    /// token: the bound of four a day is soon spent. A compromised token is another matter once its rotation has begun: the
-    /// one that is in wrong hands by then may be the new one.
+    /// token: the bound of four a day is soon spent. What is asked for last is done last, so nothing joins past another token.
+    /// A compromised token comes first; once its rotation has begun nothing joins it: the one that is in wrong hands by then
+    /// may be the new one.
     pub fn add(&self, order: Order) -> (InLine, oneshot::Receiver<Report>) {
         let (asker, receiver) = oneshot::channel();
         let mut line = self.line();
         let Line { waiting, under_way } = &mut *line;
-        let begun = under_way.as_mut().filter(|_| matches!(order, Order::Rotate { compromised: false, .. }));
-        if let Some(same) = waiting.iter_mut().chain(begun).find(|errand| is_one_rotation(&errand.order, &order)) {
+        let all = || waiting.iter().chain(under_way.iter()).flat_map(|errand| &errand.askers);
+        if all().filter(|asker| !asker.is_closed()).count() >= MOST_ASKERS {
+            return (InLine::Crowded, receiver);
+        }
+        let is_urgent = matches!(order, Order::Rotate { compromised: true, .. });
+        let counts =
+            |errand: &&mut Errand| if is_urgent { errand.order == order } else { makes_a_token(&errand.order) };
+        let newest = match waiting.iter_mut().rev().find(counts) {
+            None => under_way.as_mut().filter(|_| !is_urgent),
+            waiting => waiting,
+        };
+        if let Some(same) = newest.filter(|errand| makes_a_token(&order) && errand.order == order) {
+            same.askers.retain(|asker| !asker.is_closed());
             same.askers.push(asker);
             return (InLine::Joined, receiver);
         }
         let place = if waiting.is_empty() && under_way.is_none() { InLine::First } else { InLine::Behind };
-        waiting.push_back(Errand { order, askers: vec![asker] });
+        let errand = Errand { order, askers: vec![asker] };
+        if is_urgent {
+            waiting.push_front(errand)
+        } else {
+            waiting.push_back(errand)
+        }
         self.come.notify_one();
         (place, receiver)
     }
@@ -108,8 +130,8 @@ impl Errands {
     }
 }
 
-fn is_one_rotation(one: &Order, other: &Order) -> bool {
-    matches!(one, Order::Rotate { .. }) && one == other
+fn makes_a_token(order: &Order) -> bool {
+    matches!(order, Order::Rotate { .. } | Order::Adopt { .. })
 }
 
 #[cfg(test)]
@@ -170,6 +192,26 @@ mod tests {
         assert_eq!(place(Order::Rotate { mode: Some(Mode::Overlap), compromised: false }), InLine::Behind);
         let hold = || Order::Hold { until: Timestamp::UNIX_EPOCH };
         assert_eq!([place(hold()), place(hold())], [InLine::Behind; 2]);
+        assert_eq!(place(ROTATE), InLine::Behind, "another mode was asked for after it");
+    }
+
+    #[test]
+    fn a_compromised_token_comes_before_all_that_waits() {
+        let errands = Errands::default();
+        for order in [ROTATE, Order::Release, COMPROMISED] {
+            errands.add(order);
+        }
+        assert_eq!(errands.add(COMPROMISED).0, InLine::Joined);
+        assert_eq!(errands.next().now_or_never(), Some(COMPROMISED));
+    }
+
+    #[test]
+    fn so_many_may_wait_and_who_has_gone_does_not_count() {
+        let errands = Errands::default();
+        let asked: Vec<_> = (0..=MOST_ASKERS).map(|_| errands.add(ROTATE)).collect();
+        assert_eq!(asked.last().map(|(place, _)| *place), Some(InLine::Crowded));
+        drop(asked);
+        assert_eq!(errands.add(ROTATE).0, InLine::Joined);
     }
 
     #[test]

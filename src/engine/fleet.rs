@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::errands::Errands;
-pub use super::errands::InLine;
+pub use super::errands::{InLine, MOST_ASKERS};
 use super::herd;
 use super::progress::{Course, Listener};
 use super::pulse::{Pulse, Pulses};

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::health::Why;
-use crate::domain::{Reason, Timestamp};
+use crate::domain::{JobState, Reason, Timestamp};
 use crate::engine::Report;
 use crate::engine::report::{Kind, TokenReport};
 use crate::words::span;
@@ -265,6 +265,8 @@ impl Memory {
         let is_late = report.token.as_ref().is_some_and(|token| token.unconfirmed_since.is_some());
         // What is not well by its length alone: the others are told by what they are.
         let lasts_too_long = whys.iter().find(|why| matches!(why, Why::Stuck | Why::CyclesFail));
+        // Another process tells what it does itself.
+        let lasts_too_long = lasts_too_long.filter(|_| !matches!(reason, Reason::AnotherHolder | Reason::StandingBy));
         let (lasting, event, reason, level) = if standing.kind == Kind::NeedsHuman {
             (&mut self.human, NeedsHuman, reason, Some(reason))
         } else if error.is_some() && (!is_blind || now - self.blind >= BLIND) {
@@ -279,16 +281,19 @@ impl Memory {
         } else {
             return Vec::new();
         };
-        if is_blind && lasting.since == 0 {
+        let is_told_blind = is_blind && now - self.blind >= BLIND;
+        if is_told_blind && lasting.since == 0 {
             lasting.since = self.blind;
         }
         if let Some(again) = lasting.stands(1, level, now) {
-            let sentence = match lasts_too_long {
-                Some(why) if error.is_none() && event == Failed && !is_late => why.sentence(),
-                _ => reason.sentence(),
+            let by_length = lasts_too_long.filter(|_| event == Failed && !is_late);
+            let (sentence, remedy) = match by_length.filter(|_| error.is_none() || is_blind && !is_told_blind) {
+                Some(why) => (why.sentence(), Some(format!("read `scim-rotator explain {}`", why.page(reason)))),
+                None => {
+                    let remedy = reason.remedy_for(&report.connection);
+                    (reason.sentence(), remedy.or_else(|| Some(reason.outlook().replace("NAME", &report.connection))))
+                }
             };
-            let remedy = reason.remedy_for(&report.connection);
-            let remedy = remedy.or_else(|| Some(reason.outlook().replace("NAME", &report.connection)));
             all.push(News { remedy, error, ..lasts(event, reason, sentence.into(), lasting.since, again, now) });
         }
         Vec::new()
@@ -312,17 +317,22 @@ impl Memory {
 
     fn quarantined(&mut self, report: &Report, now: u32, all: &mut Vec<News>) -> Option<Event> {
         let job = report.job.as_ref()?;
-        let Some(quarantine) = &job.quarantine else { return self.quarantine.ends().then_some(Quarantined) };
-        let gives_up = quarantine.disabled_at.map_or(u32::MAX, seconds);
+        if job.quarantine.is_none() && job.state != JobState::Quarantine {
+            return self.quarantine.ends().then_some(Quarantined);
+        }
+        let quarantine = job.quarantine.as_ref();
+        let (began, disabled_at) = quarantine.map_or((None, None), |known| (known.began, known.disabled_at));
+        let gives_up = disabled_at.map_or(u32::MAX, seconds);
         let again = self.quarantine.stands(1 + u8::from(now >= gives_up), None, now)?;
-        let date = quarantine.disabled_at.map(|at| at.format("%Y-%m-%d").to_string()).unwrap_or_default();
+        let date = disabled_at.map(|at| at.format("%Y-%m-%d").to_string()).unwrap_or_default();
         let what = match gives_up {
             u32::MAX => String::new(),
             at if now >= at => format!(", and Entra has disabled it on {date}"),
             _ => format!(", and Entra disables it for good on {date}"),
         };
-        let sentence = format!("the provisioning job is in quarantine ({}){what}", quarantine.reason);
-        let since = quarantine.began.map_or(self.quarantine.since, seconds);
+        let cause = quarantine.map(|known| format!(" ({})", known.reason)).unwrap_or_default();
+        let sentence = format!("the provisioning job is in quarantine{cause}{what}");
+        let since = began.map_or(self.quarantine.since, seconds);
         let reason = report.standing.reason;
         let remedy = Some(reason.outlook().replace("NAME", &report.connection));
         all.push(News { remedy, ..lasts(Quarantined, reason, sentence.into(), since, again, now) });
@@ -353,7 +363,8 @@ impl Memory {
 fn is_well(report: &Report) -> bool {
     let standing = &report.standing;
     let waits = [Reason::JustBegun, Reason::Queued, Reason::StandingBy, Reason::AnotherHolder];
-    report.job.is_some()
+    // Of a job that stands still nobody knows whether its cycles would succeed again.
+    report.job.as_ref().is_some_and(|job| job.state == JobState::Active)
         && standing.error.is_none()
         && matches!(standing.kind, Kind::Idle | Kind::Due)
         && !standing.reason.is_retry()

@@ -241,7 +241,13 @@ fn what_lasts_too_long_counts_as_a_failure_though_nothing_has_failed() {
         let news = memory.saw(&report, &[why], hour(2.0)).remove(0);
         assert_eq!((news.event, &*news.sentence), (Failed, why.sentence()));
         assert!(memory.saw(&report, &[why], hour(3.0)).is_empty());
+        assert!(news.remedy.is_some_and(|remedy| remedy.contains(why.page(report.standing.reason))));
+        let mut paused = well();
+        paused.job.as_mut().unwrap().state = JobState::Paused;
+        assert!(memory.saw(&paused, &[], hour(3.5)).is_empty(), "nothing goes well again by standing still");
         assert_eq!(memory.saw(&well(), &[], hour(4.0)).remove(0).ended, [Failed]);
+        let another = standing(Kind::Idle, Reason::AnotherHolder);
+        assert!(Memory::since(hour(0.0)).saw(&another, &[why], hour(1.0)).is_empty(), "the other one tells it");
     }
     assert!(Memory::since(hour(0.0)).saw(&well(), &[Why::SlackGone, Why::Quarantined], hour(1.0)).is_empty());
 }
@@ -285,6 +291,11 @@ fn a_quarantine_is_told_with_when_it_is_given_up_and_when_it_is_and_that_it_is_o
     tells(&rows, &expected);
     let sentence = |at| Memory::since(hour(0.0)).saw(&quarantined(30.0), &[], hour(at)).remove(0).sentence.into_owned();
     assert!(sentence(1.0).contains("(EncounteredQuarantineException), and Entra disables it for good on 2027-01-16"));
+    let mut untold = quarantined(30.0);
+    untold.job.as_mut().unwrap().quarantine = None;
+    untold.job.as_mut().unwrap().state = JobState::Quarantine;
+    let news = Memory::since(hour(0.0)).saw(&untold, &[], hour(1.0)).remove(0);
+    assert_eq!((news.event, &*news.sentence), (Quarantined, "the provisioning job is in quarantine"));
     assert!(sentence(31.0).contains("and Entra has disabled it on 2027-01-16"));
 }
 

@@ -382,7 +382,7 @@ async fn the_health_of_a_daemon_is_told_although_its_configuration_can_be_read_n
     assert!(silent["waiting"].as_str().is_some_and(|what| what.starts_with("no daemon answers")), "{silent}");
     let daemon = ready(&place).await;
     fs::write(&config, &broken).expect("a file");
-    say(&place, &["health"]).await.with(0, &["live", "the configuration cannot be used any more"]);
+    say(&place, &["health"]).await.with(0, &["live", "the configuration cannot be used any more", "was asked"]);
     daemon.signal(Signal::HUP);
     daemon.says("the new configuration is refused").await;
     say(&place, &["health"]).await.with(0, &["live", "the new configuration is refused", "rotate_before_expiri"]);

@@ -30,13 +30,14 @@ use crate::admin::looks::Looks;
 use crate::admin::outcome::Outcome;
 use crate::admin::service_manager::ServiceManager;
 use crate::domain::Order;
+use crate::engine::fleet::{InLine, MOST_ASKERS};
 use crate::engine::{Fleet, Listener, Report};
 use crate::ports::Clock;
 
 /// So many commands are let in at a time; further ones wait in the socket.
 const MOST_CONNECTIONS: usize = 16;
 /// So many wait for what becomes of their orders, which may take hours. They keep nobody else out.
-const MOST_ORDERS: usize = 128;
+const MOST_ORDERS: usize = 512;
 /// After a failure to accept (no descriptors left, say): no hot loop.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// A process that ends waits so long for its last answers to be taken: a second TERM still ends it about at once.
@@ -58,8 +59,15 @@ pub struct Call {
     passed: oneshot::Sender<Passed>,
 }
 
-/// Where the outcome is awaited, or the names of the connections that there are.
-type Passed = Result<oneshot::Receiver<Report>, Vec<String>>;
+/// Where the outcome is awaited, or why it is not taken up.
+type Passed = Result<oneshot::Receiver<Report>, Unpassed>;
+
+enum Unpassed {
+    /// Nobody has this name; these are all.
+    Nobody(Vec<String>),
+    /// Too many wait for this connection already.
+    Crowded,
+}
 
 impl Call {
     /// Gives it to the connection that is meant. Waits for nothing.
@@ -70,8 +78,11 @@ impl Call {
             place.into_iter().for_each(|says| listener.hear(says));
             fleet.tell(&self.connection, listener);
         }
-        let receiver = order.map(|(_, receiver)| receiver);
-        let passed = receiver.ok_or_else(|| fleet.members().keys().cloned().collect());
+        let passed = match order {
+            None => Err(Unpassed::Nobody(fleet.members().keys().cloned().collect())),
+            Some((InLine::Crowded, _)) => Err(Unpassed::Crowded),
+            Some((_, receiver)) => Ok(receiver),
+        };
         // Whoever asked may have gone.
         let _gone = self.passed.send(passed);
     }
@@ -265,14 +276,18 @@ impl Host {
         let (listener, steps) = wants_steps.then(|| steps::listen(&self.clock)).unzip();
         let call = Call { connection: connection.to_owned(), order: order.clone(), listener, passed: sender };
         self.calls.send(call).await.map_err(|_| ()).map_err(ending)?;
-        let outcome = passed.await.map_err(|_| ()).map_err(ending)?.map_err(|names| {
-            refusal(
+        let outcome = passed.await.map_err(|_| ()).map_err(ending)?.map_err(|why| match why {
+            Unpassed::Nobody(names) => refusal(
                 StatusCode::NOT_FOUND,
                 format!(
                     "the daemon has no connection {connection:?}; it has {}. If this name is new, the daemon has not read the configuration again (SIGHUP)",
                     names.join(", ")
                 ),
-            )
+            ),
+            Unpassed::Crowded => refusal(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("{MOST_ASKERS} commands wait for connection {connection:?} already: what they asked for comes first"),
+            ),
         })?;
         let ended = refusal(
             StatusCode::SERVICE_UNAVAILABLE,
