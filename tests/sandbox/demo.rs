@@ -1,4 +1,5 @@
-//! `make demo`: the real daemon against the sandbox, and the story of what happens, in plain words.
+//! `make demo`: the real daemon against the sandbox, and the story of what happens, in plain words. Or, by
+//! `demo --serve FOLDER [SPEED]`, the sandbox and the story alone, for a daemon that somebody else starts: in a container, say.
 
 #[path = "mod.rs"]
 #[expect(dead_code, unused_imports, reason = "a story needs less of the sandbox than the tests do")]
@@ -22,11 +23,39 @@ const SPEED: f64 = 3600.0;
 const CONNECTIONS: [&str; 2] = ["overlap", "remove-current"];
 
 fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args_os().skip(1);
-    let binary = PathBuf::from(arguments.next().context("usage: demo BINARY [SECONDS]")?);
-    let seconds = arguments.next().map(|s| s.to_string_lossy().parse()).transpose().context("SECONDS is no number")?;
+    const USAGE: &str = "usage: demo BINARY [SECONDS], or demo --serve FOLDER [SPEED]";
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    let serves = arguments.next_if(|first| first == "--serve").is_some();
+    let path = PathBuf::from(arguments.next().context(USAGE)?);
+    let number = arguments.next().map(|n| n.to_string_lossy().parse::<u32>()).transpose().context(USAGE)?;
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("TLS cannot be set up")?;
-    tokio::runtime::Runtime::new()?.block_on(tell(&binary, seconds.map(Duration::from_secs)))
+    let runtime = tokio::runtime::Runtime::new()?;
+    if serves {
+        runtime.block_on(serve(&path, number.map_or(SPEED, f64::from)))
+    } else {
+        runtime.block_on(tell(&path, number.map(|seconds| Duration::from_secs(seconds.into()))))
+    }
+}
+
+/// Writes what a daemon needs into a folder, and tells until TERM or Ctrl-C what becomes of the worlds.
+async fn serve(folder: &Path, speed: f64) -> anyhow::Result<()> {
+    let sandbox = Sandbox::start(worlds(|_| ()), SandboxOptions { speed, ..SandboxOptions::default() }).await?;
+    let anchor = sandbox.clock().anchor;
+    let time = format!("clock_anchor = \"{}\"\nclock_speed = {speed}", anchor.to_rfc3339());
+    let setup = Setup::write(folder, &sandbox, |text| text.replace("clock_speed = 3600", &time))?;
+    println!("served on https://{}; the configuration is {}", sandbox.address, setup.config.display());
+    let mut narrator = Narrator { started: anchor, told: [0, 0], page: None };
+    let mut interval = tokio::time::interval(Duration::from_millis(200));
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    loop {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => break,
+            _ = term.recv() => break,
+            _ = interval.tick() => narrator.go_on(&sandbox),
+        }
+    }
+    narrator.go_on(&sandbox);
+    conclude(&sandbox)
 }
 
 async fn tell(binary: &Path, limit: Option<Duration>) -> anyhow::Result<()> {
