@@ -1,5 +1,6 @@
 # make demo    the real daemon against the sandbox, rotating live (Ctrl-C ends it)
 # make test    everything: format, lints, docs, unit tables, simulation, the real binary over TLS
+# make test-azure, test-kubernetes, test-container  what is deployed: the az commands, the manifests, the image, each tried
 # make soak    years at random for as long as you like: SEEDS=from..to lives of each kind, in release mode
 # make mutants what is decided and done, each line bent once: which of it do the fast tests notice? FILES=src/domain/attempts.rs for one
 # make messages docs/messages.md anew, of the tables in the code
@@ -77,6 +78,38 @@ browser:
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core)
 	@command -v npm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nodejs npm)
 	@cmp -s tests/browser/package-lock.json $(BROWSER)/package-lock.json || (mkdir -p $(BROWSER) && cp tests/browser/package.json tests/browser/package-lock.json tests/browser/.npmrc $(BROWSER) && npm ci --prefix $(BROWSER) --silent)
+
+# What judges the files of deploy/ and the Dockerfile (tests/system): to the byte what requirements.txt names.
+JUDGES := target/system
+.PHONY: judges shellcheck kubectl podman test-azure test-kubernetes test-container
+judges:
+	@cmp -s tests/system/requirements.txt $(JUDGES)/requirements.txt || { \
+	(python3 -c 'import ensurepip, venv' || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv)) && \
+	python3 -m venv --clear $(JUDGES) && \
+	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement tests/system/requirements.txt && \
+	cp tests/system/requirements.txt $(JUDGES)/requirements.txt; }
+
+shellcheck:
+	@command -v shellcheck >/dev/null || (apt-get update && apt-get install -y --no-install-recommends shellcheck)
+
+kubectl:
+	@command -v kubectl >/dev/null || (apt-get update && apt-get install -y --no-install-recommends kubernetes-client)
+
+podman:
+	@command -v podman >/dev/null && command -v buildah >/dev/null && command -v mmdebstrap >/dev/null && command -v runc >/dev/null || \
+	(apt-get update && apt-get install -y --no-install-recommends podman buildah runc netavark aardvark-dns iptables mmdebstrap)
+
+test-azure: judges shellcheck
+	tests/system/azure.sh
+
+test-kubernetes: judges shellcheck kubectl
+	$(CARGO) build --quiet --bins
+	tests/system/kubernetes.sh $(TARGET)/debug/scim-rotator
+
+# As root, with the registry of cargo at hand: the image is built without a network of its own.
+test-container: judges shellcheck podman
+	$(CARGO) build --quiet --example demo
+	tests/system/container.sh $(TARGET)/debug/examples/demo
 
 lint:
 	$(CARGO) fmt --check
