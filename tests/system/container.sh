@@ -148,15 +148,12 @@ check "its health check is red when it is not there" is_red fast
 end_of_sandbox
 check "no provisioning cycle has failed" same 0 "$well"
 
-# An hour in a minute: a rotation that waits for the gap between two cycles takes a while.
+# An hour in a minute: a rotation that waits until no cycle can be running any more takes some seconds.
 serve "$slow" 60
 check "another one starts" daemon slow "$slow"
 check "and is well" until_it podman healthcheck run slow
-podman exec slow /usr/bin/scim-rotator rotate overlap >"$work/steps" 2>&1 &
-ordered=$!
-check "a rotation is under way" until_it grep -E 'Key Vault stores the current token again' "$slow.story"
+check "its first rotation is under way, with the job paused" until_it grep ' overlap .*the job is paused by' "$slow.story"
 check "it is stopped in the midst of it" podman stop --time 300 slow
-wait "$ordered" || true
 check "and ends by itself, with 0" same 0 "$(exit_of slow)"
 check "no pause is left behind" same "$(grep -c ' overlap .*the job is paused by' "$slow.story")" "$(grep -c ' overlap .*the job is started by' "$slow.story")"
 end_of_sandbox
