@@ -47,7 +47,7 @@ Signals to `run`:
 /// Has HPE GreenLake make a new token before the old one expires, keeps it in Azure Key Vault, hands it to the Entra
 /// provisioning job, and proves that Entra can use it. The vault is the only memory: kill it anywhere, start it anywhere.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "scim-rotator", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "scim-rotator", version, long_version = env!("SCIM_ROTATOR_VERSION"), after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     /// The configuration file.
     #[arg(

@@ -161,3 +161,20 @@ fn a_folder_that_cannot_be_written_is_named() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("a-file/below") && said.contains("Not a directory"), "{said}");
 }
+
+#[test]
+fn the_version_names_the_release_and_what_it_is_made_of() {
+    let release = concat!("scim-rotator ", env!("CARGO_PKG_VERSION"));
+    assert_eq!(answer(&["-V"]).trim(), release);
+    let version = answer(&["--version"]);
+    let of_what = version.trim().strip_prefix(release).expect("the release");
+    let form = regex_lite::Regex::new(r"^( \([0-9a-f]{12}, [0-9]{4}-[0-9]{2}-[0-9]{2}\))?$").expect("a form");
+    assert!(form.is_match(of_what), "{version}");
+    // What is built in a checkout knows its commit.
+    let root = env!("CARGO_MANIFEST_DIR");
+    let head = Command::new("git").args(["-C", root, "rev-parse", "--show-prefix", "HEAD"]).output();
+    if let Some(head) = head.ok().filter(|head| head.status.success() && head.stdout.first() == Some(&b'\n')) {
+        let head = String::from_utf8_lossy(&head.stdout).trim().to_owned();
+        assert!(of_what.starts_with(&format!(" ({},", &head[..12])), "{version} at {head}");
+    }
+}
