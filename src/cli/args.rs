@@ -185,6 +185,13 @@ pub enum Command {
     Man(ManArgs),
 }
 
+impl Command {
+    /// Whether it is asked as a condition, behind which a run comes.
+    pub fn is_condition(&self) -> bool {
+        matches!(self, Self::Check(CheckArgs { due: true, .. }))
+    }
+}
+
 /// `run`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunArgs {}

@@ -40,8 +40,8 @@ use std::path::PathBuf;
 use clap::Parser as _;
 
 pub use args::{
-    AdoptArgs, CheckArgs, Cli, Command, CompletionsArgs, DoctorArgs, ExplainArgs, HealthArgs, HistoryArgs, HoldArgs,
-    LookArgs, ManArgs, NotifyCommand, OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
+    AdoptArgs, Cli, Command, CompletionsArgs, DoctorArgs, ExplainArgs, HealthArgs, HistoryArgs, HoldArgs, LookArgs,
+    ManArgs, NotifyCommand, OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
 };
 pub use exit::Exit;
 pub use init_args::{Answers, ConfigCommand, InitArgs};
@@ -89,6 +89,8 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     }
     let loaded = match Config::load(&cli.config, &Environment::of_process()) {
         Ok(loaded) => loaded,
+        // A condition that cannot be told holds: the run behind it says what is wrong.
+        Err(problems) if cli.command.is_condition() => return complain(Exit::Done, &problems),
         Err(problems) => return refuse(&cli, &problems),
     };
     if let Err(error) = crate::logging::start(&loaded.config.log, cli.verbosity()) {
@@ -143,8 +145,7 @@ fn carry_out(file: PathBuf, config: Config, command: Command, follow: Follow) ->
     if let Some(what) = sane_clock::complaint(crate::app::clock(&config).now()) {
         match &command {
             Command::Run(_) => (),
-            // A condition that cannot be told holds: the run behind it says what is wrong.
-            Command::Check(CheckArgs { due: true, .. }) => {
+            condition if condition.is_condition() => {
                 writeln!(Out::of_process(), "{what}")?;
                 return Ok(Exit::Done);
             }

@@ -87,6 +87,9 @@ async fn all_mistakes_of_a_configuration_are_told_at_once_with_file_line_and_key
         78,
         &["scim-rotator.toml:", "min_slack", "chekc", "azure.authority", "https", "service_principal_id", "mode", "^"],
     );
+    // A timer whose condition fails is silent: the run behind it is to fail, loudly.
+    say(&place, &["check", "--due"]).await.with(0, &["chekc"]);
+    say(&place, &["once"]).await.with(78, &["chekc"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
