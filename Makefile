@@ -3,6 +3,9 @@
 # make test-azure, test-kubernetes, test-container  what is deployed: the az commands, the manifests, the image, each tried
 # make soak    years at random for as long as you like: SEEDS=from..to lives of each kind, in release mode
 # make mutants what is decided and done, each line bent once: which of it do the fast tests notice? FILES=src/domain/attempts.rs for one
+# make deb     the Debian package of a release build, into target/package
+# make dist    a release, into target/dist: archive, package, bill of materials, licences, checksums
+# make deny    licences, bans and sources of all that is built upon; advisories where their database can be reached
 # make messages docs/messages.md anew, of the tables in the code
 # make reference docs/configuration.md and the JSON Schemas in config/ anew, of the tables in the code
 # make bench   what it costs, as tables, in some minutes; PART=fleet measures one part (one, fleet, far, year, cost)
@@ -11,7 +14,7 @@ CARGO ?= cargo
 # Where cargo builds, wherever it has been told to.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers browser cargo-mutants bench release
+.PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers browser cargo-mutants bench release deb dist deny cargo-deb cargo-cyclonedx cargo-deny
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
@@ -124,3 +127,18 @@ release:
 bench: release
 	$(CARGO) build --quiet --profile soak --example bench
 	$(TARGET)/soak/examples/bench $(TARGET)/release/scim-rotator $(PART)
+
+# What belongs to a release. These tools are run once a release or a test: unoptimized, they are there in half the time.
+cargo-deb cargo-cyclonedx cargo-deny: cargo-%:
+	@$(CARGO) $* --version >/dev/null 2>&1 || $(CARGO) install --locked --debug cargo-$*
+
+deb: release cargo-deb
+	deploy/debian/package.sh
+
+dist: release cargo-deb cargo-cyclonedx
+	deploy/release/dist.sh
+
+deny: cargo-deny
+	$(CARGO) deny --all-features check bans licenses sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny check advisories; \
+	else echo 'advisories: not looked at, for their database cannot be reached from here'; fi
