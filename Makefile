@@ -3,6 +3,7 @@
 # make test-azure, test-kubernetes, test-container  what is deployed: the az commands, the manifests, the image, each tried
 # make soak    years at random for as long as you like: SEEDS=from..to lives of each kind, in release mode
 # make mutants what is decided and done, each line bent once: which of it do the fast tests notice? FILES=src/domain/attempts.rs for one
+# make test-system  installed like real software: the Debian package on a real systemd, in a machine of its own (as root)
 # make deb     the Debian package of a release build, into target/package
 # make dist    a release, into target/dist: archive, package, bill of materials, licences, checksums
 # make deny    licences, bans and sources of all that is built upon; advisories where their database can be reached
@@ -14,7 +15,7 @@ CARGO ?= cargo
 # Where cargo builds, wherever it has been told to.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers browser cargo-mutants bench release deb dist deny cargo-deb cargo-cyclonedx cargo-deny
+.PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers browser cargo-mutants bench release deb dist deny test-system test-systemd nspawn cargo-deb cargo-cyclonedx cargo-deny
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
@@ -140,5 +141,20 @@ dist: release cargo-deb cargo-cyclonedx
 
 deny: cargo-deny
 	$(CARGO) deny --all-features check bans licenses sources
-	@if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny check advisories; \
+	@if timeout 120 $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny check advisories; \
 	else echo 'advisories: not looked at, for their database cannot be reached from here'; fi
+
+test-system: deny test-systemd
+
+# What boots a machine of the test's own (tests/system/machine.sh).
+nspawn:
+	@command -v systemd-nspawn >/dev/null && command -v tc >/dev/null || (apt-get update && apt-get install -y --no-install-recommends systemd systemd-sysv dbus systemd-container iproute2)
+
+# The package, and one of a higher version to upgrade to. A failing check says what it saw.
+NEWER := target/newer
+test-systemd: dist nspawn
+	$(CARGO) build --quiet --example demo
+	@mkdir -p $(NEWER) && rm -f $(NEWER)/*
+	deploy/debian/package.sh 99.0.0-1 && mv target/package/*.deb $(NEWER)/
+	cd target/dist && sha256sum --quiet --check SHA256SUMS
+	tests/system/systemd.sh target/dist/*.deb $(NEWER)/*.deb $(TARGET)/debug/examples/demo
