@@ -76,7 +76,7 @@ $(STRANGERS):
 	$(STRANGERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $(WHO)
 	cp $(WHO) $(STRANGERS)/requirements.txt
 
-# What looks at the status page (tests/it/page.rs): Debian's Chromium, and what drives it, as the lock file names it.
+# What looks at the status page (tests/it/browser.rs): Debian's Chromium, and what drives it, as the lock file names it.
 BROWSER := target/browser
 browser:
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core)
@@ -144,7 +144,7 @@ deny: cargo-deny
 	@if timeout 120 $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny check advisories; \
 	else echo 'advisories: not looked at, for their database cannot be reached from here'; fi
 
-test-system: deny test-systemd
+test-system: deny test-systemd test-azure test-kubernetes test-container
 
 # What boots a machine of the test's own (tests/system/machine.sh).
 nspawn:

@@ -118,6 +118,13 @@ impl ServiceManager {
         self.pulse.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|pulse| pulse.elapsed() < STILL)
     }
 
+    /// As if the loops had last been seen to turn so much longer ago.
+    #[cfg(test)]
+    pub fn stood_still(&self, time: Duration) {
+        let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        *pulse = pulse.map(|pulse| pulse - time);
+    }
+
     /// How often [`Self::alive`] is to be said: half of what systemd allows.
     pub fn watchdog_interval(&self) -> Option<Duration> {
         Some(sd_notify::watchdog_enabled()? / 2)

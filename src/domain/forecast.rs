@@ -45,17 +45,27 @@ pub fn rotations(
 /// What the token at hand comes to, however far away that is; see [`rotations`].
 pub fn next(policy: &Policy, token: &TokenNote, held: Option<Timestamp>, now: Timestamp) -> Option<Rotation> {
     let due = policy.due(token)?;
-    let (mut at, mut reason) = (due.at, due.reason);
-    let free = token.issued + ISSUE_PERIOD;
-    for (moment, why) in [(free, Reason::IssuedRecently), (held.unwrap_or(at), Reason::Held)] {
-        // Neither is let past the last safe moment.
-        let moment = due.last_safe.map_or(moment, |safe| moment.min(safe));
+    let (at, put_off) = put_off(due.at, due.last_safe, token.issued, held);
+    let at = at.max(now);
+    Some(Rotation { at, latest: at, reason: put_off.unwrap_or(due.reason), due })
+}
+
+/// When a rotation that is due at `due` may begin, and what puts it off, if anything does: that the token was issued less than
+/// a day before, or a person's hold. Neither is let past the last safe moment.
+pub fn put_off(
+    due: Timestamp,
+    last_safe: Option<Timestamp>,
+    issued: Timestamp,
+    held: Option<Timestamp>,
+) -> (Timestamp, Option<Reason>) {
+    let (mut at, mut reason) = (due, None);
+    for (moment, why) in [(issued + ISSUE_PERIOD, Reason::IssuedRecently), (held.unwrap_or(due), Reason::Held)] {
+        let moment = last_safe.map_or(moment, |safe| moment.min(safe));
         if moment > at {
-            (at, reason) = (moment, why);
+            (at, reason) = (moment, Some(why));
         }
     }
-    let at = at.max(now);
-    Some(Rotation { at, latest: at, reason, due })
+    (at, reason)
 }
 
 /// The one after a rotation at `issued`.

@@ -206,6 +206,12 @@ impl TokenReport {
         let expiry = self.expires.zip(self.expiry_source).map(|(at, source)| Expiry { at, source });
         TokenNote { id: self.id.clone(), issued: self.issued, expiry }
     }
+
+    /// From when on its slack is low: two thirds of the time from when it is due to its last safe moment are over.
+    pub fn slack_low(&self) -> Option<Timestamp> {
+        let (due, safe) = (self.due?, self.last_safe_moment?);
+        Some(safe - (safe - due).max(chrono::TimeDelta::zero()) / 3)
+    }
 }
 
 impl Report {

@@ -154,10 +154,8 @@ struct Bounds {
 const NEVER: Bounds = Bounds { low: u32::MAX, safe: u32::MAX, expires: u32::MAX };
 
 impl Bounds {
-    /// The slack is low once two thirds of the time from when the token is due to its last safe moment are over.
     fn of(token: &TokenReport) -> Self {
-        let (Some(due), Some(safe)) = (token.due, token.last_safe_moment) else { return NEVER };
-        let low = safe - (safe - due).max(TimeDelta::zero()) / 3;
+        let (Some(low), Some(safe)) = (token.slack_low(), token.last_safe_moment) else { return NEVER };
         let expires = token.expires.map_or(u32::MAX, seconds);
         Self { low: seconds(low), safe: seconds(safe), expires }
     }

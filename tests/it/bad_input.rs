@@ -93,6 +93,26 @@ async fn all_mistakes_of_a_configuration_are_told_at_once_with_file_line_and_key
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_with_markup_or_a_path_in_it_is_refused_at_load_and_is_nobodys_on_the_command_line() {
+    let place = place_with(|_| (), same).await;
+    let text = fs::read_to_string(&place.setup.config).expect("the configuration");
+    for name in ["../x", "<b>", "a/b"] {
+        let nobody = format!("there is no connection {name:?}");
+        for command in [&["rotate", name][..], &["release", name], &["hold", name, "--for", "1h"]] {
+            say(&place, command).await.with(1, &[&nobody, "the configuration has overlap"]);
+        }
+        fs::write(&place.setup.config, text.replace("name = \"overlap\"", &format!("name = \"{name}\"")))
+            .expect("written");
+        let words = ["connections[0].name", "small letters, digits and hyphens", "scim-rotator.toml:"];
+        for command in [&["config", "check"][..], &["status"], &["check"]] {
+            say(&place, command).await.with(78, &words);
+        }
+        fs::write(&place.setup.config, &text).expect("written");
+    }
+    unharmed(&place);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_cannot_be_met_is_refused_with_the_arithmetic() {
     let place =
         place_with(|_| (), |text| text.replace("issuer = { kind", "issuer = { assumed_lifetime = \"1d\", kind")).await;

@@ -8,6 +8,7 @@ mod azure_cli;
 mod bad_input;
 mod batch;
 mod bearer;
+mod browser;
 mod canary;
 mod certificate;
 mod clouds;

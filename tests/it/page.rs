@@ -1,26 +1,24 @@
-//! The status page, health and metrics of the real daemon: in a browser, by a scraper, and by `scim-rotator health`.
+//! The status page, health and metrics of the real daemon: by plain HTTP, by a scraper, and by `scim-rotator health`.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use reqwest::{Client, Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::monitoring::METRICS;
-use super::place::{Daemon, OVERLAP, PATIENCE, Place, SPEED, about_to_be_due, is_at_rest_with_newer, only};
+use super::place::{BINARY, Daemon, OVERLAP, PATIENCE, Place, SPEED, about_to_be_due, is_at_rest_with_newer, only};
 use crate::sandbox::setup::worlds;
 use crate::sandbox::{Side, Which};
 use crate::world::{Fault, Op};
 
-/// What the browser saw: by light, in the dark, on a phone, without a script.
-const VIEWS: [&str; 4] = ["light", "dark", "phone", "no-script"];
-
 /// A daemon that has looked at both its connections, of which none is due.
-async fn well() -> (Place, Daemon) {
+pub async fn well() -> (Place, Daemon) {
     let place = Place::new(about_to_be_due(|_| ()).await, 1.0, |text| text).await;
     let daemon = place.daemon(&[]);
     // Of a look at one that is not due nothing is logged but what was decided.
@@ -30,11 +28,44 @@ async fn well() -> (Place, Daemon) {
 }
 
 /// A daemon one of whose connections waits for a person, who is to say how the first token comes.
-async fn unwell() -> (Place, Daemon) {
+pub async fn unwell() -> (Place, Daemon) {
     let change = |text: String| text.replace("bootstrap = \"rotate\"\n", "");
     let place = Place::new(worlds(|_| ()), 1.0, |text| change(only(OVERLAP, &text))).await;
     let daemon = place.daemon(&[]);
     daemon.says("NotAdopted").await;
+    (place, daemon)
+}
+
+/// A daemon that begins so much later, by its own clock, than what was done in this place before.
+fn after(place: &Place, leapt: TimeDelta) -> Daemon {
+    place.sandbox.leap(leapt);
+    let mut command = place.setup.command_after(leapt, BINARY);
+    command.arg("run");
+    place.daemon_by(command)
+}
+
+/// A daemon whose connection has been due for most of an hour, and is held by a person.
+pub async fn held() -> (Place, Daemon) {
+    let place = Place::new(about_to_be_due(|_| ()).await, 2.0, |text| only(OVERLAP, &text)).await;
+    let hold = place.run(&["hold", "overlap", "--for", "15h"]).await;
+    assert!(hold.status.success(), "{}", String::from_utf8_lossy(&hold.stderr));
+    let daemon = after(&place, TimeDelta::hours(1));
+    daemon.says("\"Held\"").await;
+    (place, daemon)
+}
+
+/// A daemon whose connection has been in quarantine for more than an hour, for a token that a person has pasted over the good
+/// one; and the job cannot be started.
+pub async fn quarantined() -> (Place, Daemon) {
+    let worlds = about_to_be_due(|settings| settings.start += TimeDelta::hours(10)).await;
+    let place = Place::new(worlds, 60.0, |text| only(OVERLAP, &text)).await;
+    {
+        let mut world = place.sandbox.world(OVERLAP);
+        world.person_saves("a-token-that-was-never-made");
+        world.faults.at_calls(Op::Start, 1, 10_000, Fault::LoseRequest);
+    }
+    let daemon = after(&place, TimeDelta::hours(3));
+    daemon.says("QuarantineStands").await;
     (place, daemon)
 }
 
@@ -62,6 +93,13 @@ pub async fn get(url: &str) -> Answer {
     ask(Method::GET, url, "*/*").await
 }
 
+/// The value of the first sample whose line begins so.
+#[track_caller]
+fn value<T: FromStr>(metrics: &str, name: &str) -> T {
+    let line = metrics.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}\n{metrics}"));
+    line.rsplit_once(' ').and_then(|(_, value)| value.parse().ok()).unwrap_or_else(|| panic!("{line}"))
+}
+
 /// What Prometheus' own tool has to say against these metrics.
 fn linted(text: &str) -> String {
     let mut promtool = Command::new("promtool");
@@ -70,74 +108,6 @@ fn linted(text: &str) -> String {
     promtool.stdin.take().expect("its input").write_all(text.as_bytes()).expect("it reads");
     let output = promtool.wait_with_output().expect("it ends");
     [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
-}
-
-/// A browser's look at a page: what it saw in each view, with pictures under target/.
-fn look(url: &str, name: &str) -> Value {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tools = root.join("target/browser");
-    let pictures = root.join("target/pictures").join(name);
-    std::fs::create_dir_all(&pictures).expect("a folder");
-    assert!(
-        tools.join("node_modules/axe-core").is_dir(),
-        "the browser's tools are missing: `make browser` installs them"
-    );
-    let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].into_iter().find(|path| Path::new(path).exists());
-    let output = Command::new("node")
-        .arg(root.join("tests/browser/look.mjs"))
-        .args([url, &pictures.to_string_lossy()])
-        .env("NODE_PATH", tools.join("node_modules"))
-        .env("CHROMIUM", chromium.expect("Chromium is missing: `make browser` installs it"))
-        .output()
-        .expect("node is missing: `make browser` installs it");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}\n{said}"))
-}
-
-/// In every view these words are seen; nothing is wrong with the page for anybody, and it asks nobody else for anything.
-fn assert_seen(seen: &Value, words: &[&str]) {
-    for view in VIEWS {
-        let seen = &seen[view];
-        let text = seen["text"].as_str().unwrap_or_default();
-        for word in words {
-            assert!(text.contains(word), "{view}: {word:?} is not seen in\n{text}");
-        }
-        for list in ["trouble", "elsewhere", "findings"] {
-            assert_eq!(seen[list], Value::Array(Vec::new()), "{view}: {list}");
-        }
-        assert_ne!(seen["overflows"], true, "{view}: it is wider than the screen");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_browser_sees_that_all_is_well_and_until_when_by_light_in_the_dark_on_a_phone_and_without_a_script() {
-    let (_place, daemon) = well().await;
-    let page = daemon.page().await;
-    let seen = look(&page, "well");
-    assert_seen(
-        &seen,
-        &["All is well until", "Slack", "Next rotation", "last safe moment", "expires", "Active, last cycle succeeded"],
-    );
-    assert!(seen["light"]["title"].as_str().is_some_and(|title| title.starts_with("All is well until")), "{seen}");
-    assert!(
-        seen["light"]["after"].as_str().is_some_and(|text| text.contains("All is well until")),
-        "{}",
-        seen["light"]
-    );
-    let reached = seen["light"]["reached"].as_array().expect("a list");
-    for link in ["/connections/overlap", "/runbook/NotDue", "/metrics"] {
-        assert!(reached.iter().any(|at| at == link), "{link} is not reached by the keyboard: {reached:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_browser_sees_who_needs_a_person_what_to_do_and_the_page_that_explains_it() {
-    let (_place, daemon) = unwell().await;
-    let page = daemon.page().await;
-    assert_seen(&look(&page, "unwell"), &["1 connection not well", "needs a person", "To do:", "NotAdopted"]);
-    assert_seen(&look(&format!("{page}/connections/overlap"), "connection"), &["overlap", "needs a person"]);
-    assert_seen(&look(&format!("{page}/runbook/NotAdopted"), "runbook"), &["NotAdopted"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,6 +187,8 @@ async fn a_rotation_that_fails_for_over_an_hour_is_not_well_though_there_is_slac
     assert!(shown.contains("1 connection not well") && !shown.contains("All is well"), "{shown}");
     let metrics = get(&format!("{page}/metrics")).await.text;
     assert!(metrics.contains("scim_rotator_ready{connection=\"overlap\"} 0"), "{metrics}");
+    let failed = "scim_rotator_calls_total{service=\"Microsoft Graph\",class=\"failed\"}";
+    assert!(value::<u64>(&metrics, failed) >= 1, "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,11 +232,7 @@ async fn metrics_tell_of_each_connection_of_what_was_done_and_of_every_call_in_b
     daemon.says_after(confirmed, "\"decision\":\"wait\"").await;
     let text = get(&format!("{page}/metrics")).await;
     assert_eq!((text.status, text.kind.as_str()), (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8"));
-    let value = |name: &str| {
-        let line =
-            text.text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}\n{}", text.text));
-        line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok()).expect("a number")
-    };
+    let value = |name: &str| value::<f64>(&text.text, name);
     assert!(value("scim_rotator_token_slack_seconds{connection=\"overlap\"}") > 0.0);
     assert!(value("scim_rotator_rotations_total{result=\"succeeded\"") >= 1.0);
     assert!(value("scim_rotator_rotations_total{result=\"failed\"") >= 0.0, "told from the beginning");
@@ -287,6 +255,77 @@ async fn metrics_tell_of_each_connection_of_what_was_done_and_of_every_call_in_b
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_not_answered_is_counted_by_what_became_of_it() {
+    let place = Place::new(about_to_be_due(|_| ()).await, SPEED, |text| {
+        only(OVERLAP, &text).replace("[http]", "[http]\ntimeout = \"1s\"\nconnect_timeout = \"1s\"")
+    })
+    .await;
+    let faults = [
+        ("failed", Fault::Status(500, None)),
+        ("throttled", Fault::Status(429, Some(1))),
+        ("refused", Fault::Status(403, None)),
+        ("lost", Fault::Hang),
+    ];
+    for (n, (_, fault)) in (1..).zip(faults) {
+        place.sandbox.world(OVERLAP).faults.at_call(Op::JobRead, n, fault);
+    }
+    let daemon = place.daemon(&[]);
+    let (page, began) = (daemon.page().await, Instant::now());
+    loop {
+        let metrics = get(&format!("{page}/metrics")).await.text;
+        let class = |class: &str| format!("scim_rotator_calls_total{{service=\"Microsoft Graph\",class=\"{class}\"}}");
+        let is_counted = |name: &str| metrics.lines().any(|line| line.starts_with(name) && !line.ends_with(" 0"));
+        if faults.iter().all(|(name, _)| is_counted(&class(name))) {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{metrics}\n{}", daemon.log());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_tell_until_when_a_connection_is_held_and_since_when_one_is_in_quarantine() {
+    let (place, daemon) = held().await;
+    let metrics = get(&format!("{}/metrics", daemon.page().await)).await.text;
+    let of =
+        |metrics: &str, name: &str| value::<i64>(metrics, &format!("scim_rotator_{name}{{connection=\"overlap\"}}"));
+    let now = place.sandbox.world(OVERLAP).now().timestamp();
+    let (due, held) = (of(&metrics, "rotation_due_timestamp_seconds"), of(&metrics, "hold_until_timestamp_seconds"));
+    assert!(due < now && now < held, "{due} {now} {held}");
+    assert!(held < of(&metrics, "token_last_safe_timestamp_seconds"), "{metrics}");
+    let standing = "scim_rotator_standing{connection=\"overlap\",kind=\"idle\",reason=\"Held\"}";
+    assert_eq!((value::<i64>(&metrics, standing), of(&metrics, "ready")), (1, 1));
+    let (place, daemon) = quarantined().await;
+    let metrics = get(&format!("{}/metrics", daemon.page().await)).await.text;
+    let began = of(&metrics, "quarantine_began_timestamp_seconds");
+    let quarantine = place.sandbox.world(OVERLAP).jobs()[0].quarantine.clone().expect("it stands");
+    assert_eq!(began, quarantine.began.timestamp());
+    assert_eq!(of(&metrics, "quarantine_disabled_timestamp_seconds") - began, 28 * 86_400);
+    assert_eq!(value::<i64>(&metrics, "scim_rotator_job_state{connection=\"overlap\",state=\"Quarantine\"}"), 1);
+    assert_eq!(of(&metrics, "ready"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_who_ask_at_once_are_each_answered_in_full() {
+    let (_place, daemon) = unwell().await;
+    let page = daemon.page().await;
+    let address = page.trim_start_matches("http://");
+    let ask = |_| {
+        let mut stream = std::net::TcpStream::connect(address).expect("it is let in");
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is heard");
+        stream
+    };
+    let asked: Vec<_> = (0..500).map(ask).collect();
+    for (number, mut stream) in asked.into_iter().enumerate() {
+        let mut text = String::new();
+        let read = stream.read_to_string(&mut text);
+        assert!(
+            read.is_ok() && text.starts_with("HTTP/1.1 200") && text.ends_with("</html>"),
+            "{number}: {read:?} {text}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_is_taken_costs_the_page_and_no_rotation_and_the_page_comes_once_it_is_free() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
@@ -306,7 +345,7 @@ async fn a_reload_moves_the_page_or_takes_it_away_and_one_that_is_refused_is_sho
         only(OVERLAP, &text).replace("[policy]", "[admin]\nlisten = \"127.0.0.1:0\"\n\n[policy]")
     })
     .await;
-    let mut command = place.setup.command(super::place::BINARY);
+    let mut command = place.setup.command(BINARY);
     command.arg("run").env_remove("SCIM_ROTATOR__ADMIN__LISTEN");
     let daemon = place.daemon_by(command);
     let page = daemon.page().await;

@@ -10,23 +10,23 @@
 //! GET /metrics              OpenMetrics, or Prometheus' text format
 //! ```
 
+mod callers;
 mod metrics;
 mod page;
 mod routes;
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::JoinHandle;
 
+use self::callers::{Caller, Callers};
 use super::counts::Counts;
 use super::looks::{Looks, Seen};
 use super::service_manager::ServiceManager;
@@ -35,8 +35,6 @@ use crate::domain::Timestamp;
 use crate::notify::Sent;
 use crate::ports::Clock;
 
-/// So many callers are in at a time.
-const MOST_CONNECTIONS: usize = 64;
 /// How long a caller may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one may take in all. A scrape of ten thousand connections takes a second.
@@ -112,38 +110,19 @@ impl Web {
 }
 
 async fn serve(address: SocketAddr, host: Arc<Host>) {
-    let listener = bind(address).await;
+    receive(bind(address).await, host).await;
+}
+
+async fn receive(listener: TcpListener, host: Arc<Host>) {
     let mut callers = Callers::default();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let asked = Arc::<AtomicBool>::default();
-                let task = tokio::spawn(converse(stream, Arc::clone(&host), Arc::clone(&asked)));
-                callers.let_in(task.abort_handle(), asked);
-            }
+            Ok((stream, _)) => callers.let_in(|caller| converse(stream, Arc::clone(&host), caller)).await,
             Err(error) => {
                 tracing::warn!(%error, "a caller of the status page could not be let in");
                 tokio::time::sleep(AGAIN).await;
             }
         }
-    }
-}
-
-/// Those who are in. Everybody is let in, so that whoever holds connections open keeps nobody else from asking how it stands.
-#[derive(Default)]
-struct Callers(VecDeque<(AbortHandle, Arc<AtomicBool>)>);
-
-impl Callers {
-    /// One more. If they are too many, the one who has been silent for the longest goes, or else the one who came first.
-    fn let_in(&mut self, task: AbortHandle, asked: Arc<AtomicBool>) {
-        self.0.retain(|(task, _)| !task.is_finished());
-        if self.0.len() >= MOST_CONNECTIONS {
-            let silent = self.0.iter().position(|(_, asked)| !asked.load(Ordering::Relaxed));
-            if let Some((task, _)) = self.0.remove(silent.unwrap_or(0)) {
-                task.abort();
-            }
-        }
-        self.0.push_back((task, asked));
     }
 }
 
@@ -171,16 +150,16 @@ fn tell_unbound(address: SocketAddr, error: &io::Error) {
     tracing::error!(%address, %error, "the status page cannot be served here; tokens are tended all the same, and it is tried again");
 }
 
-async fn converse(stream: TcpStream, host: Arc<Host>, asked: Arc<AtomicBool>) {
+async fn converse(stream: TcpStream, host: Arc<Host>, caller: Caller) {
     // Whom a page of somebody else's can lead here by a name of its own.
     let is_loopback = stream.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let service = service_fn(|request| {
-        asked.store(true, Ordering::Relaxed);
+        caller.has_asked();
         routes::answer(&host, request, is_loopback)
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
-    let conversation = server.serve_connection(TokioIo::new(stream), service);
+    let conversation = server.serve_connection(TokioIo::new(caller.hear(stream)), service);
     match tokio::time::timeout(LIMIT, conversation).await {
         Ok(Ok(())) => (),
         Ok(Err(error)) => {
@@ -189,3 +168,8 @@ async fn converse(stream: TcpStream, host: Arc<Host>, asked: Arc<AtomicBool>) {
         Err(_) => tracing::debug!("a caller of the status page took too long"),
     }
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::care::{Care, doubt};
+use super::coming::Coming;
 use super::{lifeline, words};
 use crate::admin::health::{Fault, Why, faults_of};
 use crate::admin::looks::Seen;
@@ -24,7 +26,8 @@ fn reason(reason: &str) -> Markup {
 /// All that is known of it. `level` is that of its heading.
 pub fn card(seen: &Seen, now: Timestamp, level: u8) -> Markup {
     let faults = faults_of(seen, now);
-    let (class, badge) = badge(seen, &faults);
+    let care = Care::of(seen, !faults.is_empty(), now);
+    let (class, badge) = badge(seen, care);
     html! {
         article class={ "card " (class) } aria-label=(seen.connection) {
             header {
@@ -34,37 +37,51 @@ pub fn card(seen: &Seen, now: Timestamp, level: u8) -> Markup {
             }
             @match &seen.report {
                 None => p { "It has not been looked at yet." },
-                Some(report) => (known(report, &faults, now)),
+                Some(report) => {
+                    @if let Some(sentence) = concern(seen, care) { p.warn { strong { (sentence) } } }
+                    (known(report, &faults, now))
+                }
             }
         }
     }
 }
 
 /// How it stands, in a word.
-fn badge(seen: &Seen, faults: &[Fault]) -> (&'static str, &'static str) {
+fn badge(seen: &Seen, care: Care) -> (&'static str, &'static str) {
     let kind = seen.report.as_ref().map(|report| report.standing.kind);
-    match kind {
-        Some(Kind::NeedsHuman) => ("bad", "needs a person"),
-        _ if !faults.is_empty() => ("bad", "not well"),
+    match (care, kind) {
+        (_, Some(Kind::NeedsHuman)) => ("bad", "needs a person"),
+        (Care::Unwell, _) => ("bad", "not well"),
+        (Care::Late, _) => ("warn", "slack is low"),
+        (Care::Uncertain, _) => ("warn", doubt(seen).map_or("not certain", |(badge, _)| badge)),
         _ if seen.step.is_some_and(|step| !step.is_empty()) => ("busy", "at work"),
-        None => ("unknown", "not seen yet"),
-        Some(Kind::Idle) => ("good", "well"),
-        Some(Kind::Due) => ("busy", "due"),
-        Some(Kind::Unfinished) => ("busy", "under way"),
-        Some(Kind::Unknown) => ("warn", "not certain"),
+        (_, None) => ("unknown", "not seen yet"),
+        (_, Some(Kind::Idle)) => ("good", "well"),
+        (_, Some(Kind::Due)) => ("busy", "due"),
+        (_, Some(Kind::Unfinished)) => ("busy", "under way"),
+        (_, Some(Kind::Unknown)) => ("warn", "not certain"),
+    }
+}
+
+/// What is to be said of one of which nothing is wrong.
+fn concern(seen: &Seen, care: Care) -> Option<&'static str> {
+    match care {
+        Care::Late => Some("The slack is low: the token is overdue, and its last safe moment comes near."),
+        Care::Uncertain => doubt(seen).map(|(_, sentence)| sentence),
+        Care::Unwell | Care::Rests => None,
     }
 }
 
 fn known(report: &Report, faults: &[Fault], now: Timestamp) -> Markup {
     let standing = &report.standing;
     html! {
-        @for fault in faults.iter().filter(|fault| fault.why != Why::NeedsHuman) { p.fault { strong { (fault.sentence) "." } } }
+        @for fault in faults.iter().filter(|fault| fault.why != Why::NeedsHuman) { p.fault { strong { (fault.sentence) "." } " " (reason(&fault.page)) } }
         p.standing { (sentence(report, now)) " " (reason(standing.reason.name())) }
         @if let Some(error) = &standing.error { pre.error tabindex="0" { (error) } }
         @if let Some(remedy) = &standing.remedy { p.remedy { strong { "To do: " } (remedy) } }
         @if let Some(token) = &report.token { (lifeline::picture(token, now)) }
         dl {
-            @if let Some(token) = &report.token { (of_token(token, now)) }
+            @if let Some(token) = &report.token { (of_token(token, Coming::of(report, now), now)) }
             @if let Some(job) = &report.job { (of_job(job, now)) }
             @if let Some(until) = report.held_until { div { dt { "Held" } dd { "until " (words::moment(until)) } } }
             @if !report.recent.is_empty() {
@@ -84,27 +101,28 @@ fn sentence(report: &Report, now: Timestamp) -> Markup {
     let (first, rest) = said.split_at_checked(1).unwrap_or((said, ""));
     html! {
         (first.to_uppercase()) (rest) "."
-        @if let Some(next) = standing.next.filter(|_| standing.kind != Kind::NeedsHuman) { " Next " (words::relative(next, now)) "." }
+        @if let Some(next) = standing.next.filter(|next| *next > now && standing.kind != Kind::NeedsHuman) { " Next " (words::relative(next, now)) "." }
     }
 }
 
-fn of_token(token: &TokenReport, now: Timestamp) -> Markup {
+fn of_token(token: &TokenReport, coming: Option<Coming>, now: Timestamp) -> Markup {
+    let is_low = token.slack_low().is_some_and(|low| low <= now);
     html! {
         div {
             dt { "Slack" }
             dd {
                 @match token.last_safe_moment {
-                    Some(safe) if safe > now => strong { (words::span(safe - now)) },
+                    Some(safe) if safe > now => strong.warn[is_low] { (words::span(safe - now)) },
                     Some(safe) => strong.bad { "gone since " (words::span(now - safe)) },
                     None => "unknown: nothing says when the token dies",
                 }
             }
         }
-        @if let Some(due) = token.due {
+        @if let Some(coming) = coming {
             div {
                 dt { "Next rotation" }
                 dd {
-                    (words::relative(due, now)) ", " (words::moment(due))
+                    (coming.said(now))
                     @if let Some(why) = token.due_reason { " – " (why.sentence()) @if token.window.is_some() && why != Reason::LastSafeMoment { ", in its window" } }
                 }
             }

@@ -119,4 +119,42 @@ mod tests {
         let token = TokenReport { expires: None, last_safe_moment: None, due: None, ..token() };
         assert!(picture(&token, day(50)).into_string().contains("issued 1 Jan 1970"));
     }
+
+    /// Where the band of this class lies, from and to, in days.
+    fn band(picture: &str, class: &str, token: &TokenReport, now: Timestamp) -> Option<(i64, i64)> {
+        let (_, band) = picture.split_once(&format!("<rect class=\"{class}\""))?;
+        let number = |name: &str| -> f64 {
+            let (_, value) = band.split_once(&format!(" {name}=\"")).unwrap();
+            value.split_once('"').unwrap().0.parse().unwrap()
+        };
+        let scale = Scale::of(token, now);
+        let nearest =
+            |x: f64| (0..200).min_by(|a, b| (scale.at(day(*a)) - x).abs().total_cmp(&(scale.at(day(*b)) - x).abs()));
+        let (x, width) = (number("x"), number("width"));
+        Some((nearest(x)?, nearest(x + width)?))
+    }
+
+    #[test]
+    fn the_token_before_it_lies_beside_it_until_its_own_end_and_the_window_from_its_opening_to_its_close() {
+        let token = TokenReport { previous_expires: Some(day(20)), window: Some((day(69), day(72))), ..token() };
+        let drawn = picture(&token, day(50)).into_string();
+        assert_eq!(band(&drawn, "overlap", &token, day(50)), Some((0, 20)));
+        assert_eq!(band(&drawn, "window", &token, day(50)), Some((69, 72)));
+        assert_eq!(band(&drawn, "slackless", &token, day(50)), Some((90, 100)));
+        let said = "issued 1 Jan 1970, the token before it lives until 21 Jan 1970, window opens 11 Mar 1970, rotation 12 Mar \
+                    1970, window closes 14 Mar 1970, last safe moment 1 Apr 1970";
+        assert!(drawn.contains(said), "{drawn}");
+        let long = TokenReport { previous_expires: Some(day(150)), window: Some((day(95), day(110))), ..token };
+        let drawn = picture(&long, day(50)).into_string();
+        let bands = ["overlap", "window"].map(|class| band(&drawn, class, &long, day(50)));
+        assert_eq!(bands, [Some((0, 100)), Some((95, 100))], "nothing is drawn past the token's own end");
+    }
+
+    #[test]
+    fn without_a_window_the_rotation_may_be_from_when_it_is_due_until_the_last_safe_moment_and_nothing_overlaps() {
+        let drawn = picture(&token(), day(50)).into_string();
+        assert_eq!(band(&drawn, "window", &token(), day(50)), Some((70, 90)));
+        assert_eq!(band(&drawn, "overlap", &token(), day(50)), None);
+        assert!(!drawn.contains("window opens") && !drawn.contains("the token before it"), "{drawn}");
+    }
 }

@@ -1,20 +1,21 @@
 //! The status page: "is all well, and until when?", whole without JavaScript, with nothing from anywhere else.
 
 mod card;
+mod care;
+mod coming;
 mod lifeline;
 mod markdown;
+mod verdict;
 mod words;
-
-use std::cmp::Reverse;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use url::form_urlencoded;
 
+use self::care::Care;
+use self::verdict::{Sum, verdict};
 use super::Host;
-use crate::admin::health::{Why, whys};
-use crate::admin::looks::Seen;
-use crate::domain::{JobState, Reason, Timestamp};
-use crate::engine::report::Kind;
+use crate::admin::health::whys;
+use crate::domain::Timestamp;
 use crate::runbook::INDEX;
 
 /// The style of every page.
@@ -25,52 +26,8 @@ pub const SCRIPT: &str = include_str!("page.js");
 /// So many connections are shown on one page.
 const A_PAGE: usize = 50;
 
-/// What is known of all connections together.
-#[derive(Default)]
-struct Sum {
-    tended: usize,
-    unwell: usize,
-    unseen: usize,
-    /// Their last look could not tell.
-    uncertain: usize,
-    at_work: usize,
-    /// The first last safe moment, and whose.
-    safe_until: Option<(Timestamp, String)>,
-    /// The next rotation, and whose.
-    next: Option<(Timestamp, String)>,
-}
-
-/// One connection's place on the page: what is wrong comes first, then whose slack ends first.
-type Place = (Reverse<bool>, Option<Timestamp>, String);
-
-impl Sum {
-    fn add(&mut self, seen: &Seen, faults: &[Why]) {
-        self.tended += 1;
-        self.unwell += usize::from(!faults.is_empty());
-        let standing = seen.report.as_ref().map(|report| &report.standing);
-        let is_refused = standing.is_some_and(|standing| standing.reason == Reason::ConfigRefused);
-        let is_unseen = seen.times.seen_well.is_none() && !is_refused;
-        self.unseen += usize::from(is_unseen);
-        // A job that stands still without us may be meant to, and nobody is provisioned all the same.
-        let job = seen.report.as_ref().and_then(|report| report.job.as_ref());
-        let stands_still = job.is_some_and(|job| job.state != JobState::Active);
-        let is_uncertain = standing.is_some_and(|standing| match standing.kind {
-            Kind::Unknown => true,
-            Kind::Idle => stands_still,
-            _ => false,
-        });
-        self.uncertain += usize::from(!is_unseen && is_uncertain);
-        self.at_work += usize::from(seen.step.is_some_and(|step| !step.is_empty()));
-        let token = seen.report.as_ref().and_then(|report| report.token.as_ref());
-        let first = |best: &mut Option<(Timestamp, String)>, at: Option<Timestamp>| {
-            if let Some(at) = at.filter(|at| best.as_ref().is_none_or(|(best, _)| at < best)) {
-                *best = Some((at, seen.connection.clone()));
-            }
-        };
-        first(&mut self.safe_until, token.and_then(|token| token.last_safe_moment));
-        first(&mut self.next, token.and_then(|token| token.due));
-    }
-}
+/// One connection's place on the page: what wants most to be looked at comes first, then whose slack ends first.
+type Place = (Care, Option<Timestamp>, String);
 
 /// What the page is asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -108,11 +65,11 @@ pub async fn overview(host: &Host, query: &str) -> Markup {
     let (asked, now) = (Asked::of(query), host.clock.now());
     let (mut sum, mut places) = (Sum::default(), Vec::<Place>::new());
     host.each(|seen| {
-        let faults = whys(&seen, now);
-        sum.add(&seen, &faults);
+        let care = Care::of(&seen, !whys(&seen, now).is_empty(), now);
+        sum.add(&seen, care, now);
         if seen.connection.contains(&asked.part) {
             let safe = seen.report.and_then(|report| report.token).and_then(|token| token.last_safe_moment);
-            places.push((Reverse(!faults.is_empty()), safe, seen.connection));
+            places.push((care, safe, seen.connection));
         }
     })
     .await;
@@ -122,7 +79,7 @@ pub async fn overview(host: &Host, query: &str) -> Markup {
     let shown = places.iter().skip((asked.page - 1) * A_PAGE).take(A_PAGE);
     let cards = shown.filter_map(|(.., name)| host.looks.one(name)).map(|seen| card::card(&seen, now, 2));
     let many = sum.tended > A_PAGE;
-    let (_, title) = answer(&sum);
+    let (_, title) = sum.answer(now);
     let body = html! {
         (verdict(host, &sum, now))
         @if many || !asked.part.is_empty() { (search(&asked, places.len())) }
@@ -182,43 +139,6 @@ fn shell(host: &Host, title: &str, fresh: bool, body: &Markup) -> Markup {
                     p id="fresh" { "As of " (words::moment(now)) "." }
                     p { "scim-rotator " (env!("CARGO_PKG_VERSION")) " · " a href="/runbook" { "Runbook" } " · " a href="/metrics" { "Metrics" } " · " a href="/readyz" { "Health" } }
                 }
-            }
-        }
-    }
-}
-
-/// The answer to the one question: how it looks, and in how few words.
-fn answer(sum: &Sum) -> (&'static str, String) {
-    if sum.unwell > 0 {
-        return ("bad", format!("{} not well", words::count(sum.unwell, "connection")));
-    }
-    if sum.unseen > 0 || sum.tended == 0 {
-        return ("", "Looking…".to_owned());
-    }
-    if sum.uncertain > 0 {
-        return ("warn", format!("{} not certain to provision", words::count(sum.uncertain, "connection")));
-    }
-    let until = sum.safe_until.as_ref().map(|(until, _)| format!(" until {}", words::day(*until)));
-    ("good", format!("All is well{}", until.unwrap_or_default()))
-}
-
-/// The answer in the largest letters, and what stands behind it.
-fn verdict(host: &Host, sum: &Sum, now: Timestamp) -> Markup {
-    let (class, answer) = answer(sum);
-    html! {
-        (reload_problems(host))
-        h1 class=(class) { (answer) }
-        @if let Some(what) = host.looks.waiting() { p.lead { (what) } }
-        p.lead {
-            (words::count(sum.tended, "connection")) ". "
-            @if sum.unwell > 0 { "What is wrong and what to do stands below. " }
-            @if sum.unseen > 0 { (sum.unseen) " not seen yet. " }
-            @if sum.at_work > 0 { (sum.at_work) " at work. " }
-            @if let Some((until, name)) = sum.safe_until.as_ref().filter(|(until, _)| *until > now) {
-                "Slack: " strong { (words::span(*until - now)) } @if sum.tended > 1 { ", of " (card::link(name)) } ". "
-            }
-            @if let Some((at, name)) = sum.next.as_ref().filter(|_| sum.unwell == 0) {
-                "Next rotation " (words::relative(*at, now)) @if sum.tended > 1 { ", of " (card::link(name)) } "."
             }
         }
     }

@@ -1,52 +1,12 @@
-use std::sync::Arc;
-
 use chrono::TimeDelta;
 
 use super::*;
-use crate::app::Calls;
+use crate::admin::web::testing::{host, job, report};
+use crate::domain::Reason;
 use crate::edge::clock::SystemClock;
 use crate::engine::Report;
-use crate::engine::report::{JobReport, Kind, TokenReport};
+use crate::engine::report::Kind;
 use crate::ports::Clock as _;
-
-/// A daemon that has looked at so many connections, whose slack ends a day later for each.
-fn host(connections: usize) -> Host {
-    let host = Host {
-        looks: Arc::default(),
-        counts: Arc::default(),
-        calls: Calls::default(),
-        notified: Arc::default(),
-        manager: Arc::default(),
-        clock: Arc::new(SystemClock),
-        started: SystemClock.now(),
-        sandboxed: false,
-    };
-    for number in 0..connections {
-        let name = format!("tenant-{number:04}");
-        host.looks.expect(&name, [0; 32], host.started);
-        host.looks.saw(&report(&name, TimeDelta::days(number as i64 + 1)));
-    }
-    host
-}
-
-/// One that is well, with so much slack.
-fn report(name: &str, slack: TimeDelta) -> Report {
-    let now = SystemClock.now();
-    let mut report = Report::refused(name, String::new());
-    (report.standing.kind, report.standing.error, report.standing.remedy) = (Kind::Idle, None, None);
-    report.standing.reason = Reason::NotDue;
-    let token = serde_json::json!({
-        "id": "0123456789ab", "stage": "proven", "issued": now - TimeDelta::days(9), "last_safe_moment": now + slack,
-        "expires": now + slack + TimeDelta::days(7), "due": now + slack - TimeDelta::hours(5),
-    });
-    report.token = Some(serde_json::from_value::<TokenReport>(token).unwrap());
-    (report.job, report.seen_at) = (Some(job()), Some(now));
-    report
-}
-
-fn job() -> JobReport {
-    serde_json::from_value(serde_json::json!({ "id": "job", "state": "Active" })).unwrap()
-}
 
 async fn page(host: &Host, query: &str) -> String {
     overview(host, query).await.into_string()
@@ -88,6 +48,7 @@ async fn connections_are_found_by_a_part_of_their_name_on_pages_that_keep_it() {
 async fn the_verdict_is_until_the_first_slack_ends_and_there_is_none_before_the_first_look() {
     let well = page(&host(3), "").await;
     let until = words::day(SystemClock.now() + TimeDelta::days(1));
+    assert!(well.contains("UTC</h1>"), "what ends within two days is told to the minute: {well}");
     assert!(well.contains(&format!("All is well until {until}")) && well.contains("tenant-0000"), "{well}");
     let host = host(1);
     host.looks.expect("a", [0; 32], host.started);
@@ -119,4 +80,134 @@ async fn nothing_that_is_told_is_taken_for_markup() {
     for page in [page(&host, "").await, connection(&host, "a").unwrap().into_string()] {
         assert!(page.contains("&lt;img") && !page.contains("<img"), "{page}");
     }
+}
+
+/// What stands above the cards, and what the card of a connection says.
+async fn said_of(host: &Host, name: &str) -> (String, String) {
+    let page = page(host, "").await;
+    let (head, _) = page.split_once("<article").unwrap_or((&page, ""));
+    let card = page.split("<article").find(|card| card.contains(&format!("aria-label=\"{name}\"")));
+    (head.to_owned(), card.unwrap_or_else(|| panic!("{name} is not on\n{page}")).to_owned())
+}
+
+#[tokio::test]
+async fn a_job_that_does_not_run_is_found_among_a_thousand_connections_by_name_and_badge() {
+    let host = host(1000);
+    for (state, badge) in
+        [("Paused", "job paused"), ("NotConfigured", "job does not run"), ("Unknown", "job does not run")]
+    {
+        host.looks.saw(&Report { job: Some(job(state)), ..report("tenant-0500", TimeDelta::days(501)) });
+        let (head, card) = said_of(&host, "tenant-0500").await;
+        assert!(head.contains("<h1 class=\"warn\">1 connection not certain to provision</h1>"), "{head}");
+        assert!(head.contains("Not certain to provision: <a href=\"/connections/tenant-0500\">"), "{head}");
+        assert!(card.starts_with(" class=\"card warn\"") && card.contains(badge), "{state}: {card}");
+        assert!(card.contains("provisioned") && !card.contains(">well<"), "{state}: {card}");
+    }
+    host.looks.saw(&report("tenant-0777", TimeDelta::days(-1)));
+    let (head, _) = said_of(&host, "tenant-0500").await;
+    assert!(head.contains("1 connection not well") && head.contains("Not well: <a href=\"/connections/tenant-0777\">"));
+    assert_eq!(shown(&page(&host, "").await)[..3], ["tenant-0777", "tenant-0500", "tenant-0000"]);
+    for number in 500..512 {
+        let name = format!("tenant-{number:04}");
+        host.looks.saw(&Report { job: Some(job("Paused")), ..report(&name, TimeDelta::days(number + 1)) });
+    }
+    let (head, _) = said_of(&host, "tenant-0500").await;
+    assert!(head.contains("tenant-0502</a> and 9 more.") && !head.contains("tenant-0503"), "{head}");
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_past_its_moment_is_overdue_and_what_it_waits_for_is_told() {
+    let (host, now) = (host(2), SystemClock.now());
+    let mut overdue = report("tenant-0000", TimeDelta::days(3));
+    overdue.token.as_mut().unwrap().due = Some(now - TimeDelta::hours(17));
+    (overdue.standing.reason, overdue.standing.next) = (Reason::BackingOff, Some(now + TimeDelta::seconds(750)));
+    host.looks.saw(&overdue);
+    let (head, card) = said_of(&host, "tenant-0000").await;
+    let since = words::moment(now - TimeDelta::hours(17)).into_string();
+    assert!(card.contains(&format!("overdue since {since}</strong> (17 hours), tried again in 12 minutes")), "{card}");
+    assert!(
+        head.contains("tenant-0000</a> is overdue since") && head.contains("Next rotation in 12 minutes"),
+        "{head}"
+    );
+    overdue.held_until = Some(now + TimeDelta::hours(9));
+    host.looks.saw(&overdue);
+    let (head, card) = said_of(&host, "tenant-0000").await;
+    let until = words::moment(now + TimeDelta::hours(9)).into_string();
+    for said in [&head, &card] {
+        assert!(
+            said.contains(&format!("overdue since {since}, held until {until}")) && !said.contains(" ago, of"),
+            "{said}"
+        );
+    }
+    overdue.held_until = Some(now + TimeDelta::days(9));
+    host.looks.saw(&overdue);
+    let (_, card) = said_of(&host, "tenant-0000").await;
+    let safe = words::moment(overdue.token.as_ref().unwrap().last_safe_moment.unwrap()).into_string();
+    assert!(card.contains(&format!("held until {safe}")), "no hold outlasts the last safe moment: {card}");
+    // Of what only a person can go on with nobody knows when it begins.
+    (overdue.held_until, overdue.standing.kind) = (None, Kind::NeedsHuman);
+    host.looks.saw(&overdue);
+    let (_, card) = said_of(&host, "tenant-0000").await;
+    assert!(card.contains("overdue since") && !card.contains("tried again"), "{card}");
+    let mut another = report("tenant-0001", TimeDelta::days(3));
+    another.token.as_mut().unwrap().due = Some(now - TimeDelta::hours(18));
+    host.looks.saw(&another);
+    let (head, _) = said_of(&host, "tenant-0000").await;
+    let since = words::moment(now - TimeDelta::hours(18)).into_string();
+    assert!(head.contains("Overdue: <a") && head.contains(&format!(", the first overdue since {since}. ")), "{head}");
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_put_off_before_it_is_due_is_told_for_when_it_really_begins() {
+    let (host, now) = (host(1), SystemClock.now());
+    let mut held = report("tenant-0000", TimeDelta::days(3));
+    held.token.as_mut().unwrap().due = Some(now + TimeDelta::hours(1));
+    held.held_until = Some(now + TimeDelta::seconds(8 * 3600 + 30));
+    host.looks.saw(&held);
+    let (head, card) = said_of(&host, "tenant-0000").await;
+    assert!(head.contains("Next rotation in 8 hours.") && !head.contains("verdue"), "{head}");
+    assert!(card.contains("<dd>in 8 hours, ") && card.contains(", held until then"), "{card}");
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_under_way_is_overdue_no_longer() {
+    let (host, now) = (host(1), SystemClock.now());
+    let mut due = report("tenant-0000", TimeDelta::days(3));
+    due.token.as_mut().unwrap().due = Some(now - TimeDelta::minutes(2));
+    host.looks.saw(&due);
+    assert!(said_of(&host, "tenant-0000").await.0.contains("It is overdue since"));
+    let doing = std::sync::Arc::new(crate::engine::Progress::default());
+    doing.enter("preflight");
+    host.looks.begins("tenant-0000", &doing, now);
+    let (head, _) = said_of(&host, "tenant-0000").await;
+    assert!(head.contains("1 at work") && !head.contains("verdue"), "{head}");
+}
+
+#[tokio::test]
+async fn slack_is_low_once_two_thirds_of_the_time_that_there_is_for_a_rotation_are_over() {
+    let (host, now) = (host(3), SystemClock.now());
+    let slack = TimeDelta::minutes(142) + TimeDelta::seconds(30);
+    let mut late = report("tenant-0001", slack);
+    for (due, is_low) in [(slack * 2 - TimeDelta::minutes(1), false), (slack * 2, true)] {
+        late.token.as_mut().unwrap().due = Some(now - due);
+        host.looks.saw(&late);
+        let (head, card) = said_of(&host, "tenant-0001").await;
+        assert!(head.contains("2 hours 22 minutes") && card.contains("2 hours 22 minutes"), "{head}");
+        match is_low {
+            true => {
+                assert!(head.contains("<h1 class=\"warn\">1 connection short of slack</h1>"), "{head}");
+                assert!(head.contains("Short of slack: <a href=\"/connections/tenant-0001\">"), "{head}");
+                assert!(card.starts_with(" class=\"card warn\"") && card.contains("slack is low"), "{card}");
+                assert!(card.contains("its last safe moment comes near"), "{card}");
+            }
+            false => {
+                let until = words::until(now + slack, now);
+                assert!(head.contains(&format!("<h1 class=\"good\">All is well until {until}</h1>")), "{head}");
+                assert!(card.starts_with(" class=\"card good\""), "{card}");
+            }
+        }
+    }
+    host.looks.saw(&Report { job: Some(job("Paused")), ..report("tenant-0002", TimeDelta::days(3)) });
+    let (head, _) = said_of(&host, "tenant-0001").await;
+    assert!(head.contains("1 connection short of slack, 1 connection not certain to provision"), "{head}");
 }

@@ -15,6 +15,14 @@ pub fn moment(at: Timestamp) -> Markup {
     html! { time datetime=(at.format("%Y-%m-%dT%H:%M:%SZ")) { (day(at)) ", " (at.format("%H:%M UTC")) } }
 }
 
+/// Until when something holds: the day, and the minute too once that is less than two days ahead.
+pub fn until(at: Timestamp, now: Timestamp) -> String {
+    match at - now < TimeDelta::hours(48) {
+        true => format!("{}, {}", day(at), at.format("%H:%M UTC")),
+        false => day(at),
+    }
+}
+
 /// How long, in its two largest units at most: `43 days`, `3 days 4 hours`, `12 minutes`. Less than nothing is none.
 pub fn span(time: TimeDelta) -> String {
     let seconds = time.num_seconds().max(0);
@@ -72,5 +80,7 @@ mod tests {
         assert_eq!(relative(now, now), "now");
         assert_eq!(day(now), "2 Mar 1970");
         assert!(moment(now).into_string().contains("2 Mar 1970, 00:00 UTC"));
+        assert_eq!(until(now + TimeDelta::hours(48), now), "4 Mar 1970");
+        assert_eq!(until(now + TimeDelta::minutes(48 * 60 - 1), now), "3 Mar 1970, 23:59 UTC");
     }
 }
