@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Host;
-use crate::admin::health::whys;
+use crate::admin::health::{Why, whys};
 use crate::admin::looks::Seen;
 use crate::domain::{Reason, Timestamp};
 use crate::edge::http::Ending;
@@ -168,13 +168,16 @@ impl Row {
     fn of(seen: &Seen, now: Timestamp) -> Self {
         let (report, token) = (seen.report.as_ref(), token(seen));
         let expires = token.and_then(|token| token.expires.zip(token.expiry_source));
+        let whys = whys(seen, now);
+        // What a person has to do is not done by not being seen: an alert must not end with an outage.
+        let kind = |kind| if whys.contains(&Why::NeedsHuman) { Kind::NeedsHuman } else { kind };
         Self {
             moments: MOMENTS.map(|(.., of)| of(seen).map(|at| at.timestamp())),
             slack: token.and_then(|token| token.last_safe_moment).map(|safe| (safe - now).num_seconds()),
             expires: expires.map(|(at, source)| (at.timestamp(), source.to_string())),
-            ready: whys(seen, now).is_empty(),
+            ready: whys.is_empty(),
             stage: token.map(|token| token.stage.clone()),
-            standing: report.map(|report| (report.standing.kind, report.standing.reason)),
+            standing: report.map(|report| (kind(report.standing.kind), report.standing.reason)),
             job: report.and_then(|report| report.job.as_ref()).map(|job| job.state.name()),
             connection: seen.connection.clone(),
         }

@@ -2,8 +2,10 @@ use chrono::TimeDelta;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
-use super::testing::{host, report};
+use super::testing::{host, job, report};
 use super::*;
+use crate::domain::Reason;
+use crate::engine::report::Kind;
 
 /// Serves somewhere, until the test is over.
 async fn served(host: Host) -> (SocketAddr, Arc<Host>) {
@@ -74,17 +76,39 @@ async fn a_thousand_connections_are_shown_page_by_page_found_by_name_measured_an
     assert!(status == 503 && said.contains("\"connection\":\"tenant-0999\",\"why\":\"slack-gone\""), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_hundreds_who_ask_at_once_each_is_answered_in_full_whoever_is_silent_beside_them() {
-    let (address, _host) = served(host(60)).await;
-    let mut silent = Vec::new();
-    for _ in 0..100 {
-        silent.push(TcpStream::connect(address).await.unwrap());
+#[tokio::test]
+async fn whoever_needs_a_person_is_measured_so_while_nothing_can_be_seen() {
+    let (address, host) = served(host(1)).await;
+    let mut stands = report("tenant-0000", TimeDelta::days(9));
+    for (kind, reason, seen, measured) in [
+        (Kind::NeedsHuman, Reason::SupplyNeeded, true, "needs-human"),
+        (Kind::Unknown, Reason::CannotObserve, false, "needs-human"),
+        (Kind::Idle, Reason::NotDue, true, "idle"),
+        (Kind::Unknown, Reason::CannotObserve, false, "unknown"),
+    ] {
+        (stands.standing.kind, stands.standing.reason) = (kind, reason);
+        stands.standing.error = (!seen).then(|| "the vault is away".to_owned());
+        (stands.job, stands.token) = if seen { (Some(job("Active")), stands.token) } else { (None, None) };
+        host.looks.saw(&stands);
+        let standing = format!("connection=\"tenant-0000\",kind=\"{measured}\",reason=\"{reason}\"}} 1");
+        let said = get(address, "/metrics").await.1;
+        assert!(said.contains(&standing), "{standing} is not in\n{said}");
     }
-    let mut asked = Vec::new();
-    for _ in 0..300 {
-        asked.push(ask(address, "/").await);
+}
+
+#[tokio::test]
+async fn of_all_who_ask_at_once_each_is_answered_in_full_whoever_is_silent_beside_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (mut silent, mut asked) = (Vec::new(), Vec::new());
+    for number in 0..120 {
+        match number % 6 {
+            5 => silent.push(TcpStream::connect(address).await.unwrap()),
+            _ => asked.push(ask(address, "/").await),
+        }
     }
+    // All of them are there before the first is let in.
+    tokio::spawn(receive(listener, Arc::new(host(60))));
     let mut answers = JoinSet::new();
     asked.into_iter().for_each(|stream| _ = answers.spawn(answer(stream)));
     while let Some(answer) = answers.join_next().await {

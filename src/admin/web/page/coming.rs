@@ -46,7 +46,8 @@ impl Coming {
         html! {
             @match (self.overdue, self.at) {
                 (Some(due), again) => {
-                    strong.warn { (self.overdue()) } " (" (words::span(now - due)) ")"
+                    strong.warn { (self.overdue()) }
+                    @if !self.held { " (" (words::span(now - due)) ")" }
                     @if let Some(again) = again.filter(|_| !self.held) { ", tried again " (words::relative(again, now)) }
                 }
                 (None, Some(at)) => {
