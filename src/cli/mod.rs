@@ -113,7 +113,8 @@ pub fn main(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     concluded(result)
 }
 
-/// Nothing can be done with this configuration. Of the health of a daemon that has begun with another one it says nothing.
+/// Nothing can be done with this configuration. It says nothing of the health of a daemon that began with another one, so that is
+/// asked for all the same.
 fn refuse(cli: &Cli, problems: &ConfigErrors) -> Exit {
     match &cli.command {
         Command::Health(args) => {

@@ -207,6 +207,14 @@ mod tests {
         assert_eq!(gone, [1, 3, 5]);
     }
 
+    /// All places but that of the first are taken by those who are being answered.
+    async fn fills_up(callers: &mut Callers, inside: &Inside) {
+        for number in 1..MOST {
+            comes(callers, inside, number, asks).await;
+        }
+        tokio::task::yield_now().await;
+    }
+
     #[tokio::test]
     async fn while_all_are_being_answered_one_more_waits_until_one_of_them_is_done_or_turns_out_to_be_silent() {
         let (mut callers, inside) = (Callers::default(), Inside::default());
@@ -217,10 +225,7 @@ mod tests {
                 is_done.await.unwrap();
             })
             .await;
-        for number in 1..MOST {
-            comes(&mut callers, &inside, number, asks).await;
-        }
-        tokio::task::yield_now().await;
+        fills_up(&mut callers, &inside).await;
         let mut waits = Box::pin(comes(&mut callers, &inside, MOST, asks));
         assert!(poll!(&mut waits).is_pending());
         done.send(()).unwrap();
@@ -234,10 +239,7 @@ mod tests {
                 std::future::pending::<()>().await;
             })
             .await;
-        for number in 1..MOST {
-            comes(&mut callers, &inside, number, asks).await;
-        }
-        tokio::task::yield_now().await;
+        fills_up(&mut callers, &inside).await;
         let mut waits = Box::pin(comes(&mut callers, &inside, MOST, asks));
         assert!(poll!(&mut waits).is_pending());
         silence.send(()).unwrap();
