@@ -98,6 +98,12 @@ messages! {
             means: "the vault is away at the worst moment; Entra is given the token all the same",
             remedy: "mend the vault, and do not end this process before it has stored the token",
         }
+        /// A vault that has gone away with the token.
+        OthersUnseen {
+            shows: "whether another process has taken over cannot be seen; going on",
+            means: "the vault has taken the new token and cannot be read any more; Entra is given the token all the same",
+            remedy: "mend the vault; nothing is lost meanwhile",
+        }
         /// A policy on validity.
         WithoutExpiry {
             shows: "the vault refused the version with its expiry; storing it without",

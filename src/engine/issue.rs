@@ -186,9 +186,15 @@ impl Run<'_> {
         let mut held = Held { token: issued.token, labels, version: None };
         self.progress.holds_in_memory_only(true);
         self.store_held(&mut held, PATIENCE).await?;
-        // A process that slept through a takeover must not bring home what nobody expects of it any more.
-        if held.version.is_some() {
-            self.still_ours(&held.labels).await?;
+        // A process that slept through a takeover must not bring home what nobody expects of it any more. A vault that has gone
+        // away with the token tells of nobody; Entra is to have it now.
+        if held.version.is_some()
+            && let Err(halt) = self.still_ours(&held.labels).await
+        {
+            if halt.reason == Reason::TakenOver {
+                return Err(halt);
+            }
+            tracing::warn!(error = %super::halt::chain(&halt), "whether another process has taken over cannot be seen; going on");
         }
         Ok(held)
     }

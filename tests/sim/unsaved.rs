@@ -31,6 +31,40 @@ async fn away_after_issue(fence: Fence) -> (Drive, Timestamp) {
     (drive, back)
 }
 
+#[tokio::test]
+async fn a_vault_that_goes_away_right_after_it_has_taken_the_token_keeps_it_from_nobody() {
+    for mode in [Mode::Overlap, Mode::RemoveCurrent] {
+        for fence in [Fence::Always, Fence::Never] {
+            let own = Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() };
+            let prepared = about_to_rotate(own, policy(mode, fence)).await;
+            let begin = prepared.world().clone();
+            let fresh = || Drive::new(begin.clone(), prepared.policy.clone());
+            let clean = fresh();
+            clean.live(&[], begin.now() + TimeDelta::hours(6)).await;
+            let is_pending =
+                |event: &Event| matches!(event, Event::Stored { stage: Some(stage), .. } if stage == "pending");
+            let stored = when(&clean.world(), begin.now(), is_pending);
+            let drive = fresh();
+            let back = stored + TimeDelta::hours(25);
+            drive.world().faults.during(Service::Vault, stored + TimeDelta::milliseconds(1), back, Fault::Down);
+            drive.live(&[], stored + TimeDelta::minutes(15)).await;
+            {
+                let world = drive.world();
+                let got = (world.saved_token(), world.jobs()[0].schedule);
+                assert_eq!(got, (Some(2), Schedule::Active), "{mode} {fence:?}\n{}", world.ledger.trace());
+            }
+            drive.live(&[], back + TimeDelta::hours(4)).await;
+            let world = drive.world();
+            assert_eq!(
+                (world.saved_token(), world.ledger.issued),
+                (Some(2), 1),
+                "{mode} {fence:?}\n{}",
+                world.ledger.trace()
+            );
+        }
+    }
+}
+
 async fn until_unsaved(connection: &mut Connection) {
     while !connection.holds_unsaved_token() {
         let look = connection.look(Act::CarryOut).await;
