@@ -54,7 +54,7 @@ fn life(report: &Report) -> String {
 fn failure(order: &Order, report: &Report) -> String {
     let name = order.name();
     match &report.obeyed {
-        Some(last) if last.reason == Reason::ShuttingDown => {
+        Some(last) if matches!(last.reason, Reason::ShuttingDown | Reason::OrderFirst) => {
             format!("{name} was broken off before anything was issued: nothing has changed")
         }
         Some(last) => format!("{name} failed: {}", last.reason.sentence()),

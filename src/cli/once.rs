@@ -78,7 +78,9 @@ fn is_unfinished(report: &Report, was: bool) -> bool {
     let standing = &report.standing;
     match (standing.kind, standing.reason) {
         (Kind::Unfinished, _) => true,
-        (Kind::Unknown, Reason::PreflightFailed | Reason::ShuttingDown | Reason::TakenOver) => false,
+        (Kind::Unknown, Reason::PreflightFailed | Reason::ShuttingDown | Reason::OrderFirst | Reason::TakenOver) => {
+            false
+        }
         (Kind::Unknown, _) if matches!(&*standing.action, "look" | "wait") => was,
         (Kind::Unknown, _) => true,
         (Kind::Idle | Kind::Due | Kind::NeedsHuman, _) => false,

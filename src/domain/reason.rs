@@ -126,6 +126,8 @@ reasons! {
     TenantShared => "two connections have one issuer tenant and would rotate each other's token away",
     /// Shutting down.
     ShuttingDown => "the process is shutting down",
+    /// A rotation that had not asked the issuer yet was given up for an order.
+    OrderFirst => "an order of a person came before the rotation had asked the issuer",
     /// A proven token was refused again within a week of another one.
     RotatedElsewhere => "a good token is refused for the second time within a week: something else rotates or removes it",
     /// Whoever reads the latest version finds another token than the current one.
@@ -246,6 +248,7 @@ impl Reason {
                 "nothing at first: the last good token is put back, and the refused one looked at for a day; if it is one that \
                  takes its time, raise settle_for"
             }
+            Self::OrderFirst => "nothing: the order is carried out, and policy says again what comes after it",
             Self::ShuttingDown => "nothing: whoever starts next takes it up",
             Self::LatestIsAnother => "nothing: the current token is stored again, so that it is the latest",
             Self::TookEffectLate => "raise settle_for, so that it is waited for the next time",

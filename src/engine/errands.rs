@@ -2,11 +2,12 @@
 //! thousand connections that nobody asks for anything.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::Report;
+use super::{Progress, Report};
 use crate::domain::Order;
 
 /// Where an order has come to stand.
@@ -103,6 +104,23 @@ impl Errands {
         }
     }
 
+    /// Does something while others may ask for more: a rotation that has not asked the issuer yet gives way to what presses.
+    pub async fn beside<T>(&self, progress: &Progress, work: impl Future<Output = T>) -> T {
+        progress.nobody_presses();
+        let presses = async {
+            while !self.line().waiting.iter().any(|errand| presses(&errand.order)) {
+                self.come.notified().await;
+            }
+            progress.press();
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            never = presses => never,
+        }
+    }
+
     fn take(&self) -> Option<Order> {
         let mut line = self.line();
         let errand = line.waiting.pop_front()?;
@@ -128,6 +146,11 @@ impl Errands {
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A compromised token waits for no gap between two cycles, and what is to be held is not rotated first.
+fn presses(order: &Order) -> bool {
+    matches!(order, Order::Rotate { compromised: true, .. } | Order::Hold { .. })
 }
 
 fn makes_a_token(order: &Order) -> bool {

@@ -33,6 +33,7 @@ impl Connection {
         action: &'static str,
         halt: Halt,
     ) -> Look {
+        self.progress.may_give_way(false);
         self.place = None; // Its turn, or its place in line, is another one's.
         let now = self.ports.clock.now();
         let urgent = self.is_urgent(seen, action, halt.reason);
@@ -48,7 +49,7 @@ impl Connection {
         };
         match halt.reason {
             // Nothing of ours has failed.
-            Reason::ShuttingDown | Reason::ClockNotSet => (),
+            Reason::ShuttingDown | Reason::OrderFirst | Reason::ClockNotSet => (),
             // The journal keeps the wait for the next one.
             Reason::NewTokenRefused => {
                 self.attempts.clear();
@@ -69,7 +70,7 @@ impl Connection {
         let request_id = call.and_then(|call| call.request_id.as_deref());
         let attempts = self.attempts.failed;
         match reason {
-            Reason::ShuttingDown => tracing::info!(action, step, %reason, "{}", reason.sentence()),
+            Reason::ShuttingDown | Reason::OrderFirst => tracing::info!(action, step, %reason, "{}", reason.sentence()),
             Reason::TakenOver => tracing::warn!(action, step, %reason, %error, %next, "{action} ended"),
             _ if urgent || halt.class == Class::Human => {
                 tracing::error!(action, step, %reason, %error, status, code, request_id, attempts, %next, "{action} failed");

@@ -233,15 +233,16 @@ async fn tend(
             () = connection.called() => None,
             () = &mut next => None,
         };
-        watcher.begins(&connection.spec().name, connection.progress());
+        let progress = Arc::clone(connection.progress());
+        watcher.begins(&connection.spec().name, &progress);
         // What comes of a look is told and not kept: most of the time there are many connections that wait.
         let look = match order {
             Some(order) => {
-                let look = Box::pin(connection.obey(order)).await;
+                let look = errands.beside(&progress, Box::pin(connection.obey(order))).await;
                 errands.ended(&look.report);
                 look
             }
-            None => connection.look(Act::CarryOut).await,
+            None => Box::pin(errands.beside(&progress, connection.look(Act::CarryOut))).await,
         };
         watcher.saw(&look.report, &connection.progress().take_course());
         next = Box::pin(connection.until(look.next));

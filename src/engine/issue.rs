@@ -146,6 +146,8 @@ impl Run<'_> {
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "confirm"))]
     pub async fn confirm_intent(&self, intent: &mut Record) -> Result<(), Halt> {
         let journal = self.still_ours(&intent.labels).await?;
+        self.unless_stopping()?;
+        self.progress.may_give_way(false);
         let now = self.now();
         let again = ask_again(journal.issues_within(ISSUE_PERIOD, now).len(), now);
         self.write(intent, |labels| {
@@ -220,7 +222,7 @@ impl Run<'_> {
             Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()).unwrap_or_default(),
             Class::Ambiguous | Class::Human => TimeDelta::zero(),
         };
-        let stopping = halt.reason == Reason::ShuttingDown;
+        let stopping = matches!(halt.reason, Reason::ShuttingDown | Reason::OrderFirst);
         let written = self
             .write(intent, |labels| {
                 if let Some(open) = labels.intent.as_mut() {

@@ -380,7 +380,7 @@ impl Connection {
                 hurried: !self.calm,
                 order: self.order.as_ref(),
                 tenant_shared: self.ports.tenants.rival_of(&self.spec.name).is_some(),
-                answers,
+                answers: answers.clone(),
             };
             match decide(&facts) {
                 Decision::Ask(question) => run.answer(question, &seen, &mut answers, &mut place).await?,

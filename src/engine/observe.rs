@@ -39,6 +39,9 @@ impl Values {
     }
 }
 
+/// So many rejected tokens are tried at one look: as many as may be issued in a day.
+const MOST_REJECTED: usize = 4;
+
 /// What one look saw.
 #[derive(Clone, Debug)]
 pub(super) struct Observed {
@@ -90,14 +93,7 @@ impl Run<'_> {
             }
             Question::Current => answers.current = Some(self.current_health(&seen.journal).await?),
             Question::Rejected => {
-                let token = self.token_of(seen.journal.newest_rejected(self.now())).await;
-                answers.rejected = Some(match token.map_err(|e| Halt::from(e).during(Reason::CannotObserve))? {
-                    Some(token) => {
-                        let verdict = self.ports.provisioner.test_candidate(&token).await;
-                        verdict.map_err(|e| Halt::from(e).during(Reason::CannotObserve))?
-                    }
-                    None => Verdict::NotAccepted,
-                });
+                answers.rejected = Some(self.accepted_by_now(&seen.journal).await?);
             }
             Question::Turn { last_safe } => {
                 let last_safe = last_safe.unwrap_or(self.now());
@@ -112,6 +108,19 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Which of the rejected tokens Entra accepts by now, the newest first: one that was never tried may stand below one that was.
+    async fn accepted_by_now(&self, journal: &Journal) -> Result<Option<VersionId>, Halt> {
+        for entry in journal.rejected(self.now()).take(MOST_REJECTED) {
+            let token = self.token_of(Some(entry)).await.map_err(|e| Halt::from(e).during(Reason::CannotObserve))?;
+            let Some(token) = token else { continue };
+            let verdict = self.ports.provisioner.test_candidate(&token).await;
+            if verdict.map_err(|e| Halt::from(e).during(Reason::CannotObserve))? == Verdict::Accepted {
+                return Ok(Some(entry.version.id.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// How the vault's current token fares at Entra, and, where Entra cannot say, at the endpoint itself.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::domain::{Reason, Timestamp};
 
@@ -15,6 +16,7 @@ use crate::domain::{Reason, Timestamp};
 pub struct Progress {
     state: Mutex<State>,
     listeners: Mutex<Vec<Listener>>,
+    pressed: Notify,
 }
 
 /// Told of each step as it begins, until it answers that it has heard enough.
@@ -57,6 +59,8 @@ struct State {
     last: Option<LastAction>,
     told_to_end: Option<TimeDelta>,
     in_memory_only: bool,
+    gives_way: bool,
+    is_pressed: bool,
 }
 
 /// The last thing that was done, and how it ended.
@@ -87,8 +91,17 @@ impl Default for Progress {
     fn default() -> Self {
         let pulse = Instant::now();
         let course = Course::default();
-        let state = State { pulse, step: None, course, last: None, told_to_end: None, in_memory_only: false };
-        Self { state: Mutex::new(state), listeners: Mutex::default() }
+        let state = State {
+            pulse,
+            step: None,
+            course,
+            last: None,
+            told_to_end: None,
+            in_memory_only: false,
+            gives_way: false,
+            is_pressed: false,
+        };
+        Self { state: Mutex::new(state), listeners: Mutex::default(), pressed: Notify::new() }
     }
 }
 
@@ -161,6 +174,34 @@ impl Progress {
     /// Whether ending now loses a token.
     pub(super) fn is_in_memory_only(&self) -> bool {
         self.with(|state| state.in_memory_only)
+    }
+
+    /// What is being done can be given up, or not any more, for an order that presses.
+    pub(super) fn may_give_way(&self, may: bool) {
+        self.with(|state| state.gives_way = may);
+    }
+
+    /// An order has come that presses.
+    pub(super) fn press(&self) {
+        self.with(|state| state.is_pressed = true);
+        self.pressed.notify_one();
+    }
+
+    /// It has been taken up, or there is none.
+    pub(super) fn nobody_presses(&self) {
+        self.with(|state| state.is_pressed = false);
+    }
+
+    /// Whether what is being done is to be given up for an order.
+    pub(super) fn gives_way(&self) -> bool {
+        self.with(|state| state.gives_way && state.is_pressed)
+    }
+
+    /// Returns once it is.
+    pub(super) async fn pressed(&self) {
+        while !self.gives_way() {
+            self.pressed.notified().await;
+        }
     }
 
     /// As if the loop had last turned so long ago.

@@ -25,6 +25,8 @@ impl Run<'_> {
         turn: &mut Turn,
     ) -> Result<(), Halt> {
         let ready = self.preflight(plan, seen).await?;
+        // Until the issuer is asked. A compromised token is what presses, and a dead one cannot wait.
+        self.progress.may_give_way(!plan.compromised && !ready.current_dead);
         let known_dead = ready.current_dead;
         let mut old = self.old_token(seen, known_dead || plan.current_doubtful).await?;
         let held_pause = seen.journal.held_pause().is_some() && ready.job.state == JobState::Paused;

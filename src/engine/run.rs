@@ -75,16 +75,19 @@ impl Run<'_> {
     pub async fn wait_unless_stopping(&self, time: TimeDelta) -> Result<(), Halt> {
         tokio::select! {
             biased;
-            () = self.shutdown.cancelled() => self.unless_stopping(),
-            () = self.wait(time) => self.unless_stopping(),
+            () = self.shutdown.cancelled() => (),
+            () = self.progress.pressed() => (),
+            () = self.wait(time) => (),
         }
+        self.unless_stopping()
     }
 
-    /// Before anything irreversible: a shutdown is honoured here.
+    /// Before anything irreversible: a shutdown is honoured here, and so is an order that comes first.
     pub fn unless_stopping(&self) -> Result<(), Halt> {
-        match self.shutdown.is_cancelled() {
-            true => Err(Halt::because(Reason::ShuttingDown)),
-            false => Ok(()),
+        match () {
+            () if self.shutdown.is_cancelled() => Err(Halt::because(Reason::ShuttingDown)),
+            () if self.progress.gives_way() => Err(Halt::because(Reason::OrderFirst)),
+            () => Ok(()),
         }
     }
 

@@ -251,7 +251,7 @@ impl Memory {
     fn trouble(&mut self, report: &Report, whys: &[Why], now: u32, all: &mut Vec<News>) -> Vec<Event> {
         let standing = &report.standing;
         let (reason, error) = (standing.reason, standing.error.clone());
-        if matches!(reason, Reason::ShuttingDown | Reason::TakenOver) {
+        if matches!(reason, Reason::ShuttingDown | Reason::OrderFirst | Reason::TakenOver) {
             return Vec::new();
         }
         let is_blind = error.is_some() && report.job.is_none() && standing.kind == Kind::Unknown;

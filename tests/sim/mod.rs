@@ -28,6 +28,7 @@ mod mended;
 mod orders;
 mod patience;
 mod paused;
+mod pressing;
 mod quarantine;
 mod random;
 mod repeated;

@@ -6,7 +6,7 @@ use scim_rotator::engine::{Act, Look};
 
 use super::drive::{Drive, policy};
 use super::{Crash, FaceOptions, Side};
-use crate::world::{Schedule, Settings, TakesEffect, World};
+use crate::world::{Fault, Schedule, Service, Settings, TakesEffect, World};
 
 const COMPROMISED: Order = Order::Rotate { mode: None, compromised: true };
 
@@ -161,4 +161,23 @@ async fn a_token_that_is_brought_under_a_persons_pause_is_given_to_entra_by_the_
     let world = drive.world();
     assert_eq!(world.saved_token(), Some(2), "{}", world.ledger.trace());
     assert_eq!((world.jobs()[0].schedule, world.ledger.started_a_persons_pause), (Schedule::Paused, 0));
+}
+
+#[tokio::test]
+async fn a_good_token_that_a_bad_one_was_brought_above_before_it_could_be_tried_is_taken_after_all() {
+    let drive = resting(TakesEffect::OwnExpiry, policy(Mode::Overlap, Fence::Auto)).await;
+    let good = Token::parse(&drive.world().person_rotates(false)).expect("a token");
+    let now = drive.world().now();
+    let expires = now + TimeDelta::days(90);
+    drive.world().faults.during(Service::Scim, now, now + TimeDelta::minutes(30), Fault::Down);
+    let look = obey(&drive, Order::Adopt { token: good, expires: Some(expires) }).await;
+    assert_eq!(look.report.standing.reason, Reason::NoVerdict, "nothing can be tried");
+    drive.world().advance_to(now + TimeDelta::minutes(31));
+    let bad = Token::parse("this-token-was-never-made").expect("a token");
+    obey(&drive, Order::Adopt { token: bad, expires: None }).await;
+    assert_eq!(saved_and_issued(&drive), (Some(1), 0));
+    let until = drive.world().now() + TimeDelta::hours(1);
+    drive.live(&[], until).await;
+    assert_eq!(saved_and_issued(&drive), (Some(2), 0), "{}", drive.world().ledger.trace());
+    is_well(&drive);
 }

@@ -9,7 +9,7 @@ use crate::domain::journal::{Entry, Journal, Labels, PauseNote, Stage, TokenNote
 use crate::domain::order::{LONGEST_HOLD, Order};
 use crate::domain::policy::{Bootstrap, Mode, Policy};
 use crate::domain::reason::Reason;
-use crate::domain::{Timestamp, Verdict};
+use crate::domain::{Timestamp, Verdict, VersionId};
 
 /// When a person has to act: look again so soon.
 pub const HUMAN_WAIT: TimeDelta = TimeDelta::hours(1);
@@ -56,7 +56,7 @@ pub struct Facts<'a> {
 }
 
 /// The answers found so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Answers {
     /// To [`Question::Saved`].
     pub saved: Option<Verdict>,
@@ -64,8 +64,8 @@ pub struct Answers {
     pub current: Option<CurrentHealth>,
     /// To [`Question::PreviousDead`].
     pub previous_dead: Option<bool>,
-    /// To [`Question::Rejected`].
-    pub rejected: Option<Verdict>,
+    /// To [`Question::Rejected`]: which one is accepted, if any.
+    pub rejected: Option<Option<VersionId>>,
     /// To [`Question::Turn`].
     pub turn: Option<bool>,
 }
@@ -141,22 +141,22 @@ impl<'a> Facts<'a> {
 
     /// A rejected token may merely have been late: it is looked at once more, and taken back if it works by now.
     pub(super) fn rejected_first(&self) -> Option<Decision> {
-        let entry = self.journal.newest_rejected(self.now).filter(|_| !self.is_overridden())?;
-        match self.answers.rejected {
+        self.journal.rejected(self.now).next().filter(|_| !self.is_overridden())?;
+        match &self.answers.rejected {
             None => Some(Decision::Ask(Question::Rejected)),
-            Some(Verdict::NotAccepted) => None,
+            Some(None) => None,
             // What was stored above it may not show yet.
-            Some(Verdict::Accepted) if self.may_be_blind() => Some(self.just_begun()),
-            Some(Verdict::Accepted) => {
-                Some(Decision::Reinstate { version: entry.version.id.clone(), reason: Reason::TookEffectLate })
+            Some(Some(_)) if self.may_be_blind() => Some(self.just_begun()),
+            Some(Some(version)) => {
+                Some(Decision::Reinstate { version: version.clone(), reason: Reason::TookEffectLate })
             }
         }
     }
 
     /// Whether a rejected token may still take effect any minute.
     pub(super) fn expects_rejected(&self) -> bool {
-        let token = self.journal.newest_rejected(self.now).and_then(|e| e.labels.token.as_ref());
-        token.is_some_and(|token| (self.now - token.issued).abs() < LATE)
+        let mut tokens = self.journal.rejected(self.now).filter_map(|e| e.labels.token.as_ref());
+        tokens.any(|token| (self.now - token.issued).abs() < LATE)
     }
 
     /// Whether a person asks for something that goes past what is wrong with the journal.

@@ -160,14 +160,14 @@ pub(super) fn retire(f: &Facts<'_>) -> Option<Decision> {
     if f.now < proven + f.policy.retire_after {
         return None;
     }
-    let late = f.journal.newest_rejected(f.now).map(|e| &e.version.id);
+    let late: Vec<_> = f.journal.rejected(f.now).map(|e| &e.version.id).collect();
     let old: Vec<_> = f
         .journal
         .ours()
         .filter(|e| e.labels.seq < current.labels.seq && e.version.enabled)
         // Given to Entra after the current one by a process that slept through a takeover: it may be what Entra holds.
         .filter(|e| e.labels.proof.provisioned <= current.labels.proof.provisioned)
-        .filter(|e| late != Some(&e.version.id))
+        .filter(|e| !late.contains(&&e.version.id))
         .map(|e| e.version.id.clone())
         .collect();
     (!old.is_empty()).then_some(Decision::Retire(old))

@@ -72,7 +72,7 @@ impl Seen {
             hurried: self.hurried,
             order: self.order.as_ref(),
             tenant_shared: self.tenant_shared,
-            answers: self.answers,
+            answers: self.answers.clone(),
         })
     }
 

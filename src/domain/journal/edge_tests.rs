@@ -117,7 +117,7 @@ fn a_rejected_version_may_have_been_late_only_if_it_can_be_read_is_younger_than_
         let Label::Ours(labels) = &mut rejected.label else { panic!("ours") };
         labels.stage = Stage::Rejected;
         rejected.enabled = enabled;
-        Journal::new(vec![ours(Stage::Current, 1), rejected]).newest_rejected(at(now)).is_some()
+        Journal::new(vec![ours(Stage::Current, 1), rejected]).rejected(at(now)).next().is_some()
     };
     assert!(late(1, true, 10));
     assert!(!late(0, true, 10), "as old as the current one");

@@ -202,18 +202,18 @@ impl Journal {
         })
     }
 
-    /// The newest rejected version that may merely not have worked yet: with a token of its own, issued after the current
-    /// one, that lives.
-    pub fn newest_rejected(&self, now: Timestamp) -> Option<Entry<'_>> {
+    /// Rejected versions that may merely not have worked yet, or were never tried, newest first: each with a token of its own,
+    /// issued after the current one, that lives.
+    pub fn rejected(&self, now: Timestamp) -> impl Iterator<Item = Entry<'_>> {
         let current = self.current().and_then(|e| e.labels.token.as_ref());
-        let newest = self.ours().find(|e| e.labels.stage == Stage::Rejected && e.labels.token.is_some())?;
-        let token = newest.labels.token.as_ref()?;
-        let elsewhere = |e: &Entry<'_>| {
-            e.labels.stage != Stage::Rejected && e.labels.token.as_ref().is_some_and(|other| other.id == token.id)
-        };
-        let younger = current.is_none_or(|current| token.issued > current.issued);
-        let fit = newest.version.enabled && younger && !token.is_over(now);
-        (fit && !self.ours().any(|e| elsewhere(&e))).then_some(newest)
+        self.ours().filter(move |e| {
+            let Some(token) = e.labels.token.as_ref().filter(|_| e.labels.stage == Stage::Rejected) else { return false };
+            let elsewhere = |e: Entry<'_>| {
+                e.labels.stage != Stage::Rejected && e.labels.token.as_ref().is_some_and(|other| other.id == token.id)
+            };
+            let younger = current.is_none_or(|current| token.issued > current.issued);
+            e.version.enabled && younger && !token.is_over(now) && !self.ours().any(elsewhere)
+        })
     }
 
     /// Whether another than `holder` has the first say: whoever signed the newest version of ours.

@@ -99,7 +99,7 @@ fn a_process_that_has_just_begun_neither_takes_a_token_over_nor_back_nor_stores_
     rejected.versions.push(version(labels(Stage::Rejected, 2, day(-1)), day(9)));
     let mut late = well();
     late.versions.push(version(labels(Stage::Rejected, 2, day(10)), day(10)));
-    late.answers.rejected = Some(Verdict::Accepted);
+    late.answers.rejected = Some(Some(VersionId("v2".into())));
     let all = [(supplied, Reason::SuppliedToken), (rejected, Reason::LatestIsAnother), (late, Reason::TookEffectLate)];
     for (mut seen, reason) in all {
         assert_eq!(seen.reason(), Some(reason));

@@ -18,7 +18,7 @@ fn rejected(now: Timestamp) -> Seen {
 fn for_a_day_a_rejected_token_is_looked_at_again_every_five_minutes() {
     let mut seen = rejected(day(9) + TimeDelta::hours(1));
     assert_eq!(seen.decide(), Decision::Ask(Question::Rejected));
-    seen.answers.rejected = Some(Verdict::NotAccepted);
+    seen.answers.rejected = Some(None);
     assert_eq!(seen.decide(), Decision::Wait { until: seen.now + TimeDelta::minutes(5), reason: Reason::NotDue });
     assert_eq!(rejected(day(10)).decide(), Decision::Wait { until: day(11), reason: Reason::NotDue }, "and no longer");
 }
@@ -26,7 +26,7 @@ fn for_a_day_a_rejected_token_is_looked_at_again_every_five_minutes() {
 #[test]
 fn a_rejected_token_that_works_by_now_is_taken_back() {
     let mut seen = rejected(day(9) + TimeDelta::hours(1));
-    seen.answers.rejected = Some(Verdict::Accepted);
+    seen.answers.rejected = Some(Some(VersionId("v2".into())));
     assert_eq!(seen.decide(), Decision::Reinstate { version: VersionId("v2".into()), reason: Reason::TookEffectLate });
 }
 
@@ -38,9 +38,9 @@ fn while_the_issuer_is_waited_for_a_rejected_token_is_looked_at_as_well() {
     seen.last().intent = intent;
     seen.last().retry = Some(RetryNote { attempts: 1, not_before: now + TimeDelta::minutes(10), in_need: None });
     assert_eq!(seen.decide(), Decision::Ask(Question::Rejected));
-    seen.answers.rejected = Some(Verdict::Accepted);
+    seen.answers.rejected = Some(Some(VersionId("v2".into())));
     assert_eq!(seen.reason(), Some(Reason::TookEffectLate));
-    seen.answers.rejected = Some(Verdict::NotAccepted);
+    seen.answers.rejected = Some(None);
     assert_eq!(seen.decide(), Decision::Wait { until: now + TimeDelta::minutes(5), reason: Reason::AnswerLost });
 }
 
@@ -48,9 +48,9 @@ fn while_the_issuer_is_waited_for_a_rejected_token_is_looked_at_as_well() {
 fn before_another_token_is_issued_the_rejected_one_is_looked_at_however_old_it_is() {
     let mut seen = rejected(day(70));
     assert_eq!(seen.decide(), Decision::Ask(Question::Rejected));
-    seen.answers.rejected = Some(Verdict::NotAccepted);
+    seen.answers.rejected = Some(None);
     assert_eq!(seen.reason(), Some(Reason::NearingExpiry));
-    seen.answers.rejected = Some(Verdict::Accepted);
+    seen.answers.rejected = Some(Some(VersionId("v2".into())));
     assert_eq!(seen.reason(), Some(Reason::TookEffectLate));
 }
 

@@ -1,0 +1,100 @@
+//! An order that presses: a rotation that waits, and has asked nobody for a token yet, gives way to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use scim_rotator::domain::{Fence, Mode, Order, Reason};
+use scim_rotator::engine::fleet::{Make, Watcher};
+use scim_rotator::engine::{Course, Fleet, Listener, Progress, Report};
+use tokio_util::sync::CancellationToken;
+
+use super::FaceOptions;
+use super::accidents::{about_to_rotate, settings};
+use super::drive::{Drive, policy};
+use crate::world::{Event, Op, Schedule, Settings, TakesEffect};
+
+const GAP: &str = "wait for the gap between two cycles";
+const DRAIN: &str = "let a running cycle end";
+
+/// Listens for a step of the connection.
+struct Waits(&'static str, Arc<AtomicBool>);
+
+impl Watcher for Waits {
+    fn begins(&self, _: &str, doing: &Arc<Progress>) {
+        let (awaited, heard) = (self.0, Arc::clone(&self.1));
+        doing.tell(Listener::new(move |step| {
+            heard.fetch_or(step == awaited, Ordering::Relaxed);
+            true
+        }));
+    }
+
+    fn saw(&self, _: &Report, _: &Course) {}
+}
+
+/// A rotation by policy that waits in this step, and an order that is given then. Answers with the world some hours later, how
+/// long it took until the issuer was asked, and what came of the order.
+async fn ordered_in(step: &'static str, order: Order) -> (Arc<Drive>, Option<TimeDelta>, Report) {
+    // Cycles follow one another at once, so that no gap comes.
+    let cycles = Settings { cycle_length: TimeDelta::minutes(39), takes_effect: TakesEffect::OwnExpiry, ..settings() };
+    let drive = Arc::new(about_to_rotate(cycles, policy(Mode::RemoveCurrent, Fence::Auto)).await);
+    let until = drive.world().now() + TimeDelta::hours(9);
+    let over = Arc::clone(&drive);
+    let make: Make = Arc::new(move |stop: CancellationToken| {
+        over.host("one-host", FaceOptions { until: Some(until), yields: true, ..FaceOptions::default() }, stop).1
+    });
+    let heard = Arc::<AtomicBool>::default();
+    let mut fleet = Fleet::new(Arc::new(Waits(step, Arc::clone(&heard))));
+    fleet.add("sim".to_owned(), [0; 32], make, Duration::ZERO);
+    while !heard.load(Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+    let told = drive.world().now();
+    let (_, outcome) = fleet.order("sim", order).expect("it is tended");
+    let report = outcome.await.expect("an answer");
+    for _ in 0..100_000 {
+        tokio::task::yield_now().await;
+    }
+    let issued = drive
+        .world()
+        .ledger
+        .events()
+        .find(|(at, event)| *at > told && matches!(event, Event::Issued { .. }))
+        .map(|(at, _)| *at - told);
+    (drive, issued, report)
+}
+
+#[tokio::test]
+async fn a_compromised_token_does_not_wait_for_the_rotation_by_policy_that_waits_itself() {
+    // It waits for the cycles that may be running under its own pause, twice as long as the last one, and for no gap.
+    for (step, most) in [(GAP, 82), (DRAIN, 82)] {
+        let (drive, issued, report) = ordered_in(step, Order::Rotate { mode: None, compromised: true }).await;
+        let world = drive.world();
+        assert!(report.obeyed.is_some_and(|done| done.succeeded && done.reason == Reason::Compromised), "{step}");
+        assert!(
+            issued.is_some_and(|after| after < TimeDelta::minutes(most)),
+            "{step} {issued:?}\n{}",
+            world.ledger.trace()
+        );
+        let ledger = &world.ledger;
+        assert_eq!(
+            (ledger.issued, ledger.cycles_failed, world.saved_token()),
+            (1, 0, Some(2)),
+            "{step}\n{}",
+            ledger.trace()
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_to_be_held_is_not_rotated_first_although_it_waits_to_be() {
+    for step in [GAP, DRAIN] {
+        let until = chrono::DateTime::UNIX_EPOCH + TimeDelta::days(365 * 60);
+        let (drive, issued, report) = ordered_in(step, Order::Hold { until }).await;
+        let world = drive.world();
+        assert!(report.obeyed.is_some_and(|done| done.succeeded && done.reason == Reason::Held), "{step}");
+        assert_eq!((issued, world.jobs()[0].schedule), (None, Schedule::Active), "{step}\n{}", world.ledger.trace());
+        assert_eq!(super::rivals::calls(&world, Op::Issue), 0);
+    }
+}
