@@ -1,15 +1,17 @@
 //! What a connection looks like from outside: for `status`, `check`, the service manager and the logs.
 
+mod make;
+mod warnings;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use super::Spec;
-use super::observe::Observed;
-use super::progress::{LastAction, Progress};
-use crate::domain::history::{Deed, What, deeds};
-use crate::domain::journal::{Entry, Proof, Stage, TokenNote};
-use crate::domain::{Decision, ExecutionState, Expiry, ExpirySource, Fingerprint, JobState, Mode, Reason, Timestamp};
+use super::progress::LastAction;
+use crate::domain::history::What;
+use crate::domain::journal::TokenNote;
+use crate::domain::{ExecutionState, Expiry, ExpirySource, Fingerprint, JobState, Reason, Timestamp};
 use crate::ports::Class;
 
 /// One connection, as last seen.
@@ -157,7 +159,7 @@ pub struct JobReport {
     /// The quarantine that it is in.
     pub quarantine: Option<QuarantineReport>,
     /// How the last cycle ended.
-    pub last_cycle: Option<crate::domain::ExecutionState>,
+    pub last_cycle: Option<ExecutionState>,
     /// When the last cycle ended.
     pub last_cycle_ended: Option<Timestamp>,
     /// When the last one ended that has succeeded.
@@ -279,57 +281,6 @@ impl Report {
         }
     }
 
-    pub(super) fn new(spec: &Spec, seen: &Observed, decision: &Decision, progress: &Progress, now: Timestamp) -> Self {
-        let kind = match decision {
-            Decision::Wait { reason: Reason::NoVerdict | Reason::QuarantineStands, .. } => Kind::Unknown,
-            Decision::Wait { reason: Reason::Queued, .. } => Kind::Due,
-            // What was begun by a process before this one may not show yet.
-            Decision::Wait { reason: Reason::JustBegun, .. } => Kind::Unfinished,
-            Decision::Wait { .. } if seen.is_unfinished() => Kind::Unfinished,
-            Decision::StandBy { .. } => Kind::Unfinished,
-            Decision::Wait { .. } | Decision::Ask(_) => Kind::Idle,
-            Decision::Note {
-                reason: Reason::PauseToRecord | Reason::PendingSuperseded | Reason::PendingUnreadable,
-                ..
-            } => Kind::Unfinished,
-            Decision::Note { reason: Reason::Confirmed | Reason::Proven, .. } => Kind::Idle,
-            Decision::Note { .. } => Kind::Due,
-            Decision::Rotate(plan) if plan.reason == Reason::AnswerLost => Kind::Unfinished,
-            Decision::Rotate(_)
-            | Decision::Adopt { .. }
-            | Decision::Reinstate { .. }
-            | Decision::Restate { .. }
-            | Decision::Retire(_) => Kind::Due,
-            Decision::Resume { .. } | Decision::Start { .. } | Decision::Provision { .. } => Kind::Unfinished,
-            Decision::NeedsHuman { .. } => Kind::NeedsHuman,
-        };
-        let next = match decision {
-            Decision::Wait { until, .. } | Decision::StandBy { until, .. } | Decision::NeedsHuman { until, .. } => {
-                Some(*until)
-            }
-            _ => None,
-        };
-        let reason = decision.reason().unwrap_or(Reason::NotDue);
-        let mut report = Self {
-            standing: Standing {
-                kind,
-                action: decision.name().into(),
-                reason,
-                next,
-                error: None,
-                remedy: reason.remedy_for(&spec.name),
-            },
-            token: token_report(spec, seen, now),
-            job: Some(job_report(seen)),
-            last_action: progress.last().or_else(|| last_from_journal(seen)),
-            recent: recent(seen),
-            held_until: seen.journal.hold().filter(|until| *until > now),
-            ..Self::unseen(spec)
-        };
-        report.warnings = warnings(spec, seen, (reason, report.held_until), now);
-        report
-    }
-
     /// Turns it into the report of a failure, keeping what was seen before it.
     pub(super) fn fail(
         &mut self,
@@ -345,215 +296,6 @@ impl Report {
         self.standing = Standing { kind, action, reason, next, error: Some(error), remedy };
         self.last_action = last;
     }
-}
-
-fn token_report(spec: &Spec, seen: &Observed, now: Timestamp) -> Option<TokenReport> {
-    let entry = seen.journal.current()?;
-    let note = entry.labels.token.as_ref()?;
-    let due = spec.policy.due(note);
-    let last_safe = due.and_then(|due| due.last_safe);
-    Some(TokenReport {
-        id: note.id.clone(),
-        stage: stage(seen, entry.labels.proof).into(),
-        issued: note.issued,
-        expires: note.expiry.map(|e| e.at),
-        expiry_source: note.expiry.map(|e| e.source),
-        wanted: due.map(|due| due.wanted),
-        window: due.and_then(|due| due.window),
-        due: due.map(|due| due.at),
-        due_reason: due.map(|due| due.reason),
-        previous_expires: previous_expires(seen, note),
-        last_safe_moment: last_safe,
-        slack_seconds: last_safe.map(|safe| (safe - now).num_seconds()),
-        provisioned: entry.labels.proof.provisioned,
-        unconfirmed_since: unconfirmed_since(spec, entry.labels.proof, now),
-        confirmed: entry.labels.proof.confirmed,
-        proven: entry.labels.proof.proven,
-    })
-}
-
-/// The end of the token that `note` has taken the place of, if that may live beside it.
-fn previous_expires(seen: &Observed, note: &TokenNote) -> Option<Timestamp> {
-    let removed = |mode| mode == Some(Mode::RemoveCurrent);
-    let mut deeds = deeds(&seen.journal).into_iter().skip_while(|deed| deed.token.as_ref() != Some(&note.id));
-    if removed(deeds.next()?.mode) {
-        return None;
-    }
-    deeds
-        .find(|deed| deed.token.as_ref().is_some_and(|token| *token != note.id))?
-        .expires
-        .filter(|end| *end > note.issued)
-}
-
-/// Since when a cycle should have succeeded with it, if none has.
-fn unconfirmed_since(spec: &Spec, proof: Proof, now: Timestamp) -> Option<Timestamp> {
-    let waited = proof.provisioned.filter(|_| proof.confirmed.is_none())? + spec.policy.confirm_within;
-    (now > waited).then_some(waited)
-}
-
-fn stage(seen: &Observed, proof: Proof) -> &'static str {
-    if seen.journal.pending().is_some() {
-        "pending"
-    } else if seen.journal.open_intent().is_some() {
-        "issuing"
-    } else if proof.proven.is_some() && proof.confirmed.is_some() {
-        "proven"
-    } else if proof.confirmed.is_some() {
-        "confirmed, unproven"
-    } else {
-        "current"
-    }
-}
-
-fn job_report(seen: &Observed) -> JobReport {
-    let job = &seen.job;
-    JobReport {
-        id: job.id.clone(),
-        state: job.state,
-        quarantine: job.quarantine.as_ref().map(|q| QuarantineReport {
-            reason: q.reason.clone(),
-            began: q.began,
-            next_attempt: q.next_attempt,
-            disabled_at: q.given_up_at(),
-        }),
-        last_cycle: job.last_execution.as_ref().map(|e| e.state),
-        last_cycle_ended: job.last_execution.as_ref().map(|e| e.ended),
-        last_success_ended: [&job.last_success, &job.last_execution]
-            .into_iter()
-            .flatten()
-            .filter(|e| e.state != ExecutionState::Failed)
-            .map(|e| e.ended)
-            .max(),
-    }
-}
-
-/// So many of the last tokens are told with every look. All of them are told by `history`.
-const RECENT: usize = 3;
-
-fn recent(seen: &Observed) -> Vec<Recent> {
-    let came = |what| matches!(what, What::Rotated | What::Asked | What::Brought | What::TakenBack);
-    let deeds = deeds(&seen.journal).into_iter().filter(|deed| came(deed.what)).take(RECENT);
-    let recent =
-        |deed: Deed| Recent { at: deed.at, what: deed.what, reason: deed.reason, took_seconds: deed.took_seconds };
-    deeds.map(recent).collect()
-}
-
-/// What the vault tells of the last rotation, where this process has done nothing yet.
-fn last_from_journal(seen: &Observed) -> Option<LastAction> {
-    let entry =
-        seen.journal.ours().find(|e| e.labels.proof.provisioned.is_some() && e.labels.stage == Stage::Current)?;
-    let proof = entry.labels.proof;
-    let (at, reason) = [(proof.proven, Reason::Proven), (proof.confirmed, Reason::Confirmed)]
-        .into_iter()
-        .find_map(|(at, reason)| Some((at?, reason)))
-        .or(Some((proof.provisioned?, Reason::Rotated)))?;
-    Some(LastAction { at, action: "rotate".into(), reason, succeeded: true, error: None })
-}
-
-/// What Graph and the vault date so close together may have happened in either order.
-const SAME_TIME: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
-
-/// Where the job stands still under a pause that is ours, or may be, and nothing else that is told is about it.
-fn pause_warning(seen: &Observed, reason: Reason) -> Option<String> {
-    let told = matches!(
-        reason,
-        Reason::PauseToEnd | Reason::PauseEnded | Reason::PauseToRecord | Reason::PauseOfUnknownOrigin
-    );
-    if told || seen.job.state != JobState::Paused {
-        return None;
-    }
-    let held = seen.journal.held_pause().map(|(_, pause)| pause.at.unwrap_or(pause.planned));
-    let ran_since = |since: Timestamp| seen.job.last_execution.as_ref().is_some_and(|e| e.began > since + SAME_TIME);
-    match (held, seen.journal.may_hide_a_pause().filter(|since| !ran_since(*since))) {
-        (Some(since), _) => Some(format!(
-            "provisioning stands still: the job is paused by us since {}, and runs again when what is shown is settled",
-            since.format("%Y-%m-%d %H:%M:%S UTC")
-        )),
-        (None, Some(_)) => Some(
-            "provisioning stands still: the job is paused, it may be by us, and the tags that told so may be those that \
-             somebody has edited; start the job in the Entra portal (Provisioning, Start) unless it is meant to be paused"
-                .to_owned(),
-        ),
-        (None, None) => None,
-    }
-}
-
-/// Where nobody can read the current token. A placeholder stands where it could not be read any more, and has never held it.
-fn unreadable_warning(spec: &Spec, current: Entry<'_>) -> Option<String> {
-    let (id, name) = (&current.version.id, &spec.name);
-    let is_unreadable = current.labels.token.is_some() && !current.version.enabled;
-    is_unreadable.then(|| match current.labels.stage {
-        Stage::Placeholder => format!(
-            "nobody can read the current token in the vault, since its version was disabled: have a new token made by \
-             `scim-rotator rotate {name}`"
-        ),
-        _ => format!(
-            "the current version in the vault, {id}, is disabled, so that nobody can read it: enable it again, or have a new \
-             token made by `scim-rotator rotate {name}`"
-        ),
-    })
-}
-
-fn warnings(
-    spec: &Spec,
-    seen: &Observed,
-    (reason, held_until): (Reason, Option<Timestamp>),
-    now: Timestamp,
-) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let skew = (now - seen.job.seen_at).num_seconds();
-    if skew.abs() > 300 {
-        warnings
-            .push(format!("this host's clock differs from Microsoft Graph's by {skew} seconds: mend its time service"));
-    }
-    warnings.extend(pause_warning(seen, reason));
-    let Some(entry) = seen.journal.current() else { return warnings };
-    warnings.extend(unreadable_warning(spec, entry));
-    let token: Option<&TokenNote> = entry.labels.token.as_ref();
-    match token.and_then(|t| t.expiry).map(|e| e.source) {
-        Some(ExpirySource::Assumed) => {
-            warnings.push("the expiry is assumed (assumed_lifetime): nothing the issuer said confirms it".to_owned());
-        }
-        None if token.is_some() => warnings.push("nothing says when the token dies".to_owned()),
-        _ => (),
-    }
-    if token.and_then(|t| spec.policy.due(t)).is_some_and(|due| due.clamped) {
-        warnings.push("the token lives shorter than the policy thinks: a third of its life is used instead".to_owned());
-    }
-    if let Some(at) = seen.job.quarantine.as_ref().and_then(|q| q.given_up_at()) {
-        let (date, days) = (at.date_naive(), (at - seen.job.seen_at).num_days());
-        warnings.push(match at > seen.job.seen_at {
-            true => format!("the job is in quarantine: Entra disables it for good in {days} days, on {date}"),
-            false => format!(
-                "the job is in quarantine, and Entra has disabled it on {date}: once its cause is mended, start it in the \
-                 Entra portal (Provisioning, Start)"
-            ),
-        });
-    }
-    if let Some(until) = held_until {
-        let told = |at: Timestamp| at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
-        let safe = token.and_then(|t| spec.policy.due(t)).and_then(|due| due.last_safe).filter(|safe| *safe < until);
-        let beaten = safe.map(|safe| format!("; the last safe moment, {}, comes first and ends it", told(safe)));
-        warnings.push(format!(
-            "a person has put rotations by policy off until {}{}; `scim-rotator release {}` ends that",
-            told(until),
-            beaten.unwrap_or_default(),
-            spec.name
-        ));
-    }
-    let proof = entry.labels.proof;
-    if let Some(put) = proof.provisioned.filter(|_| unconfirmed_since(spec, proof, now).is_some()) {
-        warnings.push(format!("{}: {put}", Reason::Unconfirmed.sentence()));
-    }
-    if !(spec.policy.accept_supplied || spec.policy.supplied)
-        && seen.journal.newest_foreign().is_some()
-        && seen.journal.current().is_some()
-    {
-        warnings.push(
-            "somebody stored a newer version in the vault; it is left alone (accept_supplied = false)".to_owned(),
-        );
-    }
-    warnings
 }
 
 #[cfg(test)]

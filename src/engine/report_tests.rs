@@ -3,11 +3,13 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::domain::journal::{HoldNote, Intent, IntentEnd, Label, Labels, PauseNote};
+use crate::domain::journal::{HoldNote, Intent, IntentEnd, Label, Labels, PauseNote, Proof, Stage};
 use crate::domain::policy::Before;
 use crate::domain::{
-    Bootstrap, Expiry, Fence, Job, Journal, Mode, Policy, Quarantine, TakesEffect, Token, Version, VersionId,
+    Bootstrap, Decision, Fence, Job, Journal, Mode, Policy, Quarantine, TakesEffect, Token, Version, VersionId,
 };
+use crate::engine::observe::Observed;
+use crate::engine::progress::Progress;
 
 fn day(days: i64) -> Timestamp {
     Timestamp::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(days)
