@@ -48,6 +48,12 @@ messages! {
             means: "HPE's login, or the file or command for the bearer, failed, while nothing is due yet",
             remedy: "mend what the error names before the token comes due",
         }
+        /// A clock that is wrong by days.
+        ClockAstray {
+            shows: "this host's clock is more than a day from Microsoft Graph's, which is believed: set it",
+            means: "by this host alone a living token would be taken for dead, or a dead one for alive",
+            remedy: "mend its time service (timedatectl set-ntp true)",
+        }
         /// Put back at once.
         SettingsLost {
             shows: "settings of the provisioning job were lost by a write; putting them back",
@@ -259,7 +265,7 @@ messages! {
         /// Against Graph's `Date`.
         Clock {
             shows: "this host's clock differs from Microsoft Graph's by … seconds",
-            means: "expiries and waits are reckoned by this host's clock",
+            means: "expiries and waits are reckoned by this host's clock; by Graph's, where they are more than a day apart",
             remedy: "mend its time service",
         }
         /// A guess.

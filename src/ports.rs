@@ -214,6 +214,8 @@ pub trait Clock: Send + Sync {
     fn shown(&self) -> Timestamp {
         self.now()
     }
+    /// What the clock of the far side shows now. [`Self::now`] may believe it.
+    fn told(&self, _far: Timestamp) {}
     /// The time since some moment, which nobody can set: what patience is measured by.
     fn elapsed(&self) -> TimeDelta;
     /// Waits. May return early; callers look at the clock again.

@@ -12,6 +12,8 @@ use crate::ports::Clock;
 
 /// No clock that has been set shows a year before this one.
 const EARLIEST_YEAR: i32 = 2020;
+/// Two clocks that lie further apart are not two that nobody looks after: one of them is wrong.
+const APART: TimeDelta = TimeDelta::days(1);
 /// How often the clock is compared while it is waited for.
 const COMPARE: Duration = Duration::from_secs(1);
 
@@ -26,31 +28,62 @@ pub fn complaint(now: Timestamp) -> Option<String> {
     })
 }
 
+/// Whether a clock that shows `now` is so far from the far side's that it is wrong, and that one is believed.
+pub fn is_astray(now: Timestamp, far: Timestamp) -> bool {
+    (now - far).abs() > APART
+}
+
 /// A clock that has once been set, and goes on when it falls before 2020: its moments are then reckoned from the last one that
 /// could be believed, by the clock that nobody sets. That one may have slept with the host, so nothing new is begun by such
 /// moments (see [`complaint`] of [`Clock::shown`]); what is under way is dated by them and comes to its end.
+///
+/// One that is more than a day from Microsoft's goes by that: a token would be dead, or alive, by this host alone.
 pub struct SaneClock {
     wall: Arc<dyn Clock>,
     /// The last moment that could be believed, and when that was by `elapsed`.
     believed: Mutex<Option<(Timestamp, TimeDelta)>>,
+    /// How far it goes from what it shows, since the far side said so.
+    correction: Mutex<TimeDelta>,
 }
 
 impl SaneClock {
     /// Over the clock of this host.
     pub fn over(wall: Arc<dyn Clock>) -> Self {
-        Self { wall, believed: Mutex::default() }
+        Self { wall, believed: Mutex::default(), correction: Mutex::default() }
     }
-}
 
-#[async_trait]
-impl Clock for SaneClock {
-    fn now(&self) -> Timestamp {
+    /// By this host alone.
+    fn reckoned(&self) -> Timestamp {
         let (shown, elapsed) = (self.wall.now(), self.wall.elapsed());
         let mut believed = self.believed.lock().unwrap_or_else(PoisonError::into_inner);
         if complaint(shown).is_none() {
             *believed = Some((shown, elapsed));
         }
         believed.and_then(|(at, since)| at.checked_add_signed(elapsed - since)).unwrap_or(shown)
+    }
+}
+
+#[async_trait]
+impl Clock for SaneClock {
+    fn now(&self) -> Timestamp {
+        let correction = *self.correction.lock().unwrap_or_else(PoisonError::into_inner);
+        let reckoned = self.reckoned();
+        reckoned.checked_add_signed(correction).unwrap_or(reckoned)
+    }
+
+    fn told(&self, far: Timestamp) {
+        let here = self.reckoned();
+        let correction = if is_astray(here, far) { far - here } else { TimeDelta::zero() };
+        let before =
+            std::mem::replace(&mut *self.correction.lock().unwrap_or_else(PoisonError::into_inner), correction);
+        if before.is_zero() != correction.is_zero() {
+            match correction.is_zero() {
+                true => tracing::info!("this host's clock is right again"),
+                false => {
+                    tracing::error!(%far, "this host's clock is more than a day from Microsoft Graph's, which is believed: set it")
+                }
+            }
+        }
     }
 
     fn shown(&self) -> Timestamp {
@@ -125,6 +158,24 @@ mod tests {
         ] {
             let plain = shown.replace('T', " ").replace('Z', "");
             assert_eq!(said(shown, seconds), (both(now, &plain), falls), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_more_than_a_day_from_the_far_sides_goes_by_that_until_it_is_right_again() {
+        let wall = Arc::new(Wall(Mutex::new(("2027-03-01T12:00:00Z", 0))));
+        let clock = SaneClock::over(wall.clone());
+        for (shown, seconds, far, now) in [
+            ("2027-03-01T12:00:00Z", 0, Some("2027-03-02T12:00:00Z"), "2027-03-01T12:00:00Z"),
+            ("2027-03-01T12:00:00Z", 0, Some("2027-03-02T12:00:01Z"), "2027-03-02T12:00:01Z"),
+            ("2027-03-01T12:00:09Z", 9, None, "2027-03-02T12:00:10Z"),
+            ("2027-03-01T12:00:09Z", 9, Some("2027-02-28T12:00:08Z"), "2027-02-28T12:00:08Z"),
+            ("2027-03-01T12:00:10Z", 10, Some("2027-03-01T11:00:00Z"), "2027-03-01T12:00:10Z"),
+        ] {
+            *wall.0.lock().unwrap() = (shown, seconds);
+            far.into_iter().for_each(|far| clock.told(far.parse().unwrap()));
+            let shows = [clock.now(), clock.shown()];
+            assert_eq!(shows, [now, shown].map(|at| at.parse::<Timestamp>().unwrap()), "{shown} {far:?}");
         }
     }
 

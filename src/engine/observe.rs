@@ -47,7 +47,7 @@ const MOST_REJECTED: usize = 4;
 pub(super) struct Observed {
     pub journal: Journal,
     pub job: Job,
-    /// When it was asked for, by the wall clock and by the one that nobody sets.
+    /// When it was asked for, by what the wall clock shows and by the one that nobody sets.
     pub at: (Timestamp, TimeDelta),
 }
 
@@ -62,7 +62,13 @@ impl Observed {
 impl Run<'_> {
     /// One vault listing and one job read, side by side. What both have to complain of is told at once.
     pub async fn observe(&self) -> Result<Observed, Halt> {
-        let at = (self.now(), self.elapsed());
+        let at = (self.ports.clock.shown(), self.elapsed());
+        let seen = self.list_and_read(at).await?;
+        self.ports.clock.told(seen.job.seen_at);
+        Ok(seen)
+    }
+
+    async fn list_and_read(&self, at: (Timestamp, TimeDelta)) -> Result<Observed, Halt> {
         match futures::join!(self.ports.vault.list(), self.ports.provisioner.job()) {
             (Ok(versions), Ok(job)) => Ok(Observed { journal: self.journal(versions), job, at }),
             (Err(vault), Ok(_)) => Err(Halt::from(vault).during(Reason::CannotObserve)),
@@ -74,7 +80,7 @@ impl Run<'_> {
     /// Whether what was seen can be taken for how things are now. The clock that nobody sets may have slept with the host.
     pub fn is_fresh(&self, seen: &Observed) -> bool {
         let (at, elapsed) = seen.at;
-        self.elapsed() - elapsed < FRESH && (self.now() - at).abs() < FRESH
+        self.elapsed() - elapsed < FRESH && (self.ports.clock.shown() - at).abs() < FRESH
     }
 
     /// Answers one question of a decision.

@@ -51,14 +51,14 @@ impl Run<'_> {
         };
         self.unless_stopping()?;
         self.unless_undated()?;
-        // The wait may have taken hours, and somebody else may have rotated meanwhile. Onto a version that is there already
-        // nobody writes without a look right before.
+        // The wait may have taken hours, and somebody else may have rotated meanwhile, brought a token, or changed a version. Onto
+        // one that is there already nobody writes without a look right before.
         let is_written_onto = seen.journal.current().is_some_and(|current| self.is_reusable(current, seen));
         if is_written_onto || !self.is_fresh(seen) {
             self.values.forget();
             let versions = self.insist(super::run::PATIENCE, || self.ports.vault.list()).await?;
             let is_kept = self.is_kept_by_another(versions.clone());
-            if is_kept || self.journal(versions).next_seq() != seen.journal.next_seq() {
+            if is_kept || self.journal(versions) != seen.journal {
                 return Err(self.taken_over());
             }
         }

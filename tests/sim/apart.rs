@@ -1,13 +1,14 @@
 //! A host whose clock is an hour off from those of Azure and HPE, in either direction.
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Fence, Mode};
+use scim_rotator::domain::policy::Before;
+use scim_rotator::domain::{Fence, Mode, Policy};
 use scim_rotator::engine::Act;
 
 use super::accidents::{about_to_rotate, judge, settings};
 use super::drive::{Drive, policy, tend};
 use super::{Crash, FaceOptions, Side};
-use crate::world::{Settings, TakesEffect};
+use crate::world::{Settings, TakesEffect, World};
 
 async fn live(drive: &Drive, skew: TimeDelta, time: TimeDelta) {
     let until = Some(drive.world().now() + time);
@@ -53,6 +54,23 @@ async fn a_rotation_that_was_killed_under_one_clock_is_ended_under_another() {
             tokio::select! { biased; () = face.crashed() => (), () = tend(&mut connection) => () }
             live(&drive, TimeDelta::hours(after), TimeDelta::hours(40)).await;
             judge(&drive, 1).unwrap_or_else(|why| panic!("{before} {after} call {at_call}\n{why}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_whose_clock_is_days_off_goes_by_graphs_and_neither_hurries_nor_is_late() {
+    for skew in [TimeDelta::days(10), TimeDelta::days(-10), TimeDelta::days(400), TimeDelta::days(-400)] {
+        for mode in [Mode::Overlap, Mode::RemoveCurrent] {
+            let own = Settings { takes_effect: TakesEffect::OwnExpiry, token_life: TimeDelta::days(6), ..settings() };
+            let rules = Policy { rotate_before: Before::Share(33), ..policy(mode, Fence::Auto) };
+            let drive = Drive::new(World::new(own), rules);
+            live(&drive, skew, TimeDelta::days(41)).await;
+            // A life of six days is used up to four.
+            let world = drive.world();
+            let (ledger, well) = (&world.ledger, world.entra_holds_a_working_token());
+            assert!(well && ledger.cycles_failed == 0, "{skew} {mode}\n{}", ledger.trace());
+            assert!((9..=11).contains(&ledger.issued), "{skew} {mode} {}\n{}", ledger.issued, ledger.trace());
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
-use super::drive::{Drive, policy};
+use super::drive::{Drive, policy, tend};
 use crate::world::{Begin, Fault, Op, Service, Settings, TakesEffect, World};
 
 const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
@@ -152,6 +152,31 @@ async fn a_rotation_that_a_shutdown_ends_leaves_no_wait_behind() {
     let look = tokio::select! { biased; () = manager => unreachable!("it never ends"), look = connection.look(Act::CarryOut) => look };
     let now = drive.world().now();
     assert_eq!((look.report.standing.reason, look.next), (Reason::ShuttingDown, now));
+}
+
+#[tokio::test]
+async fn a_token_that_somebody_stores_while_a_gap_is_waited_for_is_taken_instead_of_a_new_one() {
+    let cycles = Settings { cycle_length: TimeDelta::minutes(39), takes_effect: TakesEffect::OwnExpiry, ..settings() };
+    let rules = Policy { accept_supplied: true, ..policy(Mode::Overlap, Fence::Always) };
+    let drive = about_to_rotate(cycles, rules).await;
+    let until = drive.world().now() + TimeDelta::hours(6);
+    let (face, mut connection) =
+        drive.process(FaceOptions { until: Some(until), yields: true, ..FaceOptions::default() });
+    let progress = std::sync::Arc::clone(connection.progress());
+    let person = async {
+        while progress.step() != Some("wait for the gap between two cycles") {
+            tokio::task::yield_now().await;
+        }
+        let world = &mut *drive.world();
+        let value = world.person_creates();
+        world.person_stores(&value);
+    };
+    let life = async {
+        tokio::select! { biased; () = face.over() => (), () = tend(&mut connection) => () }
+    };
+    futures::join!(person, life);
+    let world = drive.world();
+    assert_eq!((world.saved_token(), world.ledger.issued), (Some(2), 0), "{}", world.ledger.trace());
 }
 
 #[tokio::test]

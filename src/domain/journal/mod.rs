@@ -207,7 +207,9 @@ impl Journal {
     pub fn rejected(&self, now: Timestamp) -> impl Iterator<Item = Entry<'_>> {
         let current = self.current().and_then(|e| e.labels.token.as_ref());
         self.ours().filter(move |e| {
-            let Some(token) = e.labels.token.as_ref().filter(|_| e.labels.stage == Stage::Rejected) else { return false };
+            let Some(token) = e.labels.token.as_ref().filter(|_| e.labels.stage == Stage::Rejected) else {
+                return false;
+            };
             let elsewhere = |e: Entry<'_>| {
                 e.labels.stage != Stage::Rejected && e.labels.token.as_ref().is_some_and(|other| other.id == token.id)
             };

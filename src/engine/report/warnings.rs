@@ -6,6 +6,7 @@ use crate::domain::journal::{Entry, Proof, Stage, TokenNote};
 use crate::domain::{ExpirySource, JobState, Reason, Timestamp};
 use crate::engine::Spec;
 use crate::engine::observe::Observed;
+use crate::sane_clock::is_astray;
 
 /// What Graph and the vault date so close together may have happened in either order.
 const SAME_TIME: TimeDelta = TimeDelta::minutes(1);
@@ -59,10 +60,12 @@ pub(super) fn warnings(
     now: Timestamp,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    let skew = (now - seen.job.seen_at).num_seconds();
+    let skew = (seen.at.0 - seen.job.seen_at).num_seconds();
     if skew.abs() > 300 {
-        warnings
-            .push(format!("this host's clock differs from Microsoft Graph's by {skew} seconds: mend its time service"));
+        let believed = if is_astray(seen.at.0, seen.job.seen_at) { ", which is believed" } else { "" };
+        warnings.push(format!(
+            "this host's clock differs from Microsoft Graph's by {skew} seconds{believed}: mend its time service"
+        ));
     }
     warnings.extend(pause_warning(seen, reason));
     let Some(entry) = seen.journal.current() else { return warnings };
