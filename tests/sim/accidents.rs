@@ -8,7 +8,7 @@ use scim_rotator::domain::{Fence, Mode, Policy, Reason};
 use scim_rotator::engine::{Act, Tenants};
 
 use super::drive::{Drive, policy};
-use super::{Crash, FaceOptions, Side};
+use super::{Crash, FaceOptions, Side, are_enough};
 use crate::world::{AnswerShape, Event, Fault, Ledger, Op, Schedule, Service, Settings, TagWrites, TakesEffect, World};
 
 pub(super) const LIFE: TimeDelta = TimeDelta::days(100);
@@ -69,6 +69,7 @@ async fn pairs(mode: Mode, takes_effect: TakesEffect) {
         }
     }
     println!("{schedules} schedules with two crashes, {mode}");
+    are_enough(schedules, 9_500);
 }
 
 #[test]

@@ -18,12 +18,16 @@ mod summary;
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use chrono::TimeDelta;
 use plan::{Level, Plan};
 use play::play;
 use summary::Tally;
 
 /// So many lives of each kind are part of every test run, in so many tests side by side.
 const LIVES: u64 = 3000;
+/// The longest that Entra is ever without a working token, or the job paused by us, in a usual run, while all that it takes is
+/// there and nobody is called: the promise of each life (`judge::patience`) grows with its cycles and waits.
+const WORST: TimeDelta = TimeDelta::hours(2);
 /// So many failures are shown of one run.
 const SHOWN: usize = 3;
 
@@ -53,7 +57,9 @@ fn seeds(usual: Range<u64>) -> Range<u64> {
 fn live(level: Level, usual: Range<u64>) {
     let mut tally = Tally::default();
     let mut failures = Vec::new();
-    for seed in seeds(usual) {
+    let seeds = seeds(usual);
+    let (from, to) = (seeds.start, seeds.end);
+    for seed in seeds {
         let plan = Plan::draw(level, seed);
         match play(&plan, false) {
             Ok(life) => tally.add(&life),
@@ -63,7 +69,7 @@ fn live(level: Level, usual: Range<u64>) {
             }
         }
     }
-    println!("{level:?}: {tally}\n{} failing seeds", failures.len());
+    println!("{level:?}, seeds {from} to {to}: {tally}\n{} failing seeds", failures.len());
     let mut report = String::new();
     for (plan, failure) in &failures {
         let _ = writeln!(report, "seed {}: {}", plan.seed, failure.what);
@@ -78,6 +84,11 @@ fn live(level: Level, usual: Range<u64>) {
         );
     }
     assert!(failures.is_empty(), "{report}");
+    if super::is_usual_run() {
+        assert!(tally.rotations >= 7_500, "{} rotations are too few to tell anything", tally.rotations);
+        let worst = tally.worst_outage.max(tally.worst_pause);
+        assert!(level == Level::Malice || worst < WORST, "{worst} without a working token, or paused");
+    }
 }
 
 #[test]
