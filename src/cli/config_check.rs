@@ -161,7 +161,7 @@ fn describe(connection: &ConnectionConfig, out: &mut impl Write) -> io::Result<(
         PrincipalId::Application(id) => writeln!(out, "  entra   service principal of the application {id}")?,
     }
     writeln!(out, "  rotates {}", when(policy))?;
-    for window in &policy.windows {
+    for window in &*policy.windows {
         let (opens, lasts) = (window.opens.describe(), span(window.lasts));
         writeln!(out, "          within a window of {lasts}: {} ({})", opens.trim_end_matches('.'), window.zone)?;
     }

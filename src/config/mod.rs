@@ -26,7 +26,6 @@ mod problem;
 mod process;
 mod raw;
 pub mod reference;
-mod room;
 mod scalar;
 mod source;
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::raw::{Report, Scalar, Section};
-use super::room::{Blame, Times, Windows};
 use super::scalar;
 use super::source::Key;
 use crate::domain::cron::Cron;
-use crate::domain::policy::{Before, Bootstrap, Fence, Mode, Policy, TakesEffect, Window};
+use crate::domain::policy::{Before, Bootstrap, Fence, Mode, Policy, TakesEffect, Window, Windows};
+use crate::domain::room::{self, Blame};
 
 /// A value and the key that set it.
 #[derive(Clone)]
@@ -76,7 +76,7 @@ impl Draft {
         let minute = TimeDelta::minutes(1);
         let windows = section.tables("window", read_window).into_iter().collect::<Option<Vec<_>>>();
         let windows = windows.filter(|_| section.has("window"));
-        let windows = windows.map(|list| Set { value: Windows::new(list), key: section.key("window") });
+        let windows = windows.map(|list| Set { value: Windows::from(list), key: section.key("window") });
         let rotate_before = set(section, "rotate_before_expiry", scalar::before);
         let min_slack = set(section, "min_slack", scalar::duration);
         let jitter = set(section, "jitter", scalar::duration);
@@ -142,7 +142,6 @@ impl Draft {
         ];
         let hourly = || scalar::cron(Scalar::Text("0 0 * * * *")).ok();
         let check = self.check.map(|set| set.value).or_else(hourly)?;
-        let windows = value(self.windows, Windows::new(Vec::new()));
         let policy = Policy {
             mode: value(self.mode, Mode::Overlap),
             supplied: issuer.supplied,
@@ -153,21 +152,13 @@ impl Draft {
             rotate_before: value(self.rotate_before, Before::Time(TimeDelta::days(30))),
             max_age: self.max_age.map(|set| set.value),
             min_slack: value(self.min_slack, TimeDelta::days(7)),
-            windows: windows.list.clone(),
+            windows: value(self.windows, Windows::default()),
             jitter: value(self.jitter, TimeDelta::zero()),
             settle_for: value(self.settle_for, TimeDelta::minutes(10)),
             confirm_within: value(self.confirm_within, TimeDelta::hours(24)),
             retire_after: value(self.retire_after, TimeDelta::days(7)),
         };
-        let times = Times {
-            rotate_before: policy.rotate_before,
-            min_slack: policy.min_slack,
-            jitter: policy.jitter,
-            windows: &windows,
-            settle_for: policy.settle_for,
-            life: issuer.life,
-        };
-        if let Some((blame, what)) = times.objection().filter(|_| !self.unreadable) {
+        if let Some((blame, what)) = room::objection(&policy, issuer.life).filter(|_| !self.unreadable) {
             let [before, slack, jitter, window] = keys;
             let blamed = match blame {
                 Blame::RotateBefore => before.clone(),

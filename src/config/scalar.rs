@@ -125,7 +125,7 @@ pub(super) fn cron(value: Scalar<'_>) -> Parsed<Cron> {
     }
     let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).build();
     let cron = parser.parse(text).map_err(|error| format!("is no cron expression ({error}): it has {FIELDS}"))?;
-    match cron.find_next_occurrence(&super::room::anchor(), true) {
+    match cron.find_next_occurrence(&crate::domain::window::anchor(), true) {
         Ok(_) => Ok(cron.into()),
         Err(_) => Err("this cron expression never occurs".into()),
     }

@@ -49,7 +49,7 @@ fn a_hold_puts_off_the_first_rotation_and_ends_at_the_last_safe_moment() {
 #[test]
 fn the_jitter_of_a_token_at_hand_is_known_and_that_of_a_later_one_is_a_span_within_the_window() {
     let window = Window { opens: "0 0 2 * * Sat".parse().unwrap(), lasts: TimeDelta::hours(4), zone: chrono_tz::UTC };
-    let policy = Policy { windows: vec![window], jitter: TimeDelta::hours(2), ..policy() };
+    let policy = Policy { windows: vec![window].into(), jitter: TimeDelta::hours(2), ..policy() };
     let token = token("2026-12-01T00:00:00Z", Some("2027-03-01T00:00:00Z"));
     let rotations = year_of(&policy, &token, None);
     assert_eq!(rotations[0].at, policy.due(&token).unwrap().at);

@@ -15,8 +15,10 @@ pub mod order;
 pub mod policy;
 pub mod principal;
 pub mod reason;
+pub mod room;
 pub mod settings;
 pub mod token;
+pub mod window;
 
 pub use decide::{Answers, CurrentHealth, Decision, Facts, Plan, Question, decide};
 pub use job::{Execution, ExecutionState, Job, JobState, Quarantine};

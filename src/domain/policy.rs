@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
-use super::cron::Cron;
 use super::journal::TokenNote;
 use super::reason::Reason;
+pub use super::window::{Window, Windows};
 
 /// What HPE does with the current token when a new one is made: its own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,26 +78,6 @@ pub enum Before {
     Share(u8),
 }
 
-/// A recurring span of time in which rotations are welcome.
-#[derive(Clone, Debug)]
-pub struct Window {
-    /// When it opens, in its own zone. Six fields.
-    pub opens: Cron,
-    /// How long it stays open.
-    pub lasts: TimeDelta,
-    /// The IANA zone the cron is read in.
-    pub zone: chrono_tz::Tz,
-}
-
-impl Window {
-    /// The first span that is open at `from` or opens after it.
-    pub fn next(&self, from: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let earliest = (from - self.lasts + TimeDelta::seconds(1)).with_timezone(&self.zone);
-        let opens = self.opens.find_next_occurrence(&earliest, true).ok()?.with_timezone(&Utc);
-        Some((opens, opens + self.lasts))
-    }
-}
-
 /// The rules for one connection. Checked when it is loaded; what a token's real life does not fit is clamped, with a warning.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -120,7 +100,7 @@ pub struct Policy {
     /// The outage that must be ridden out: expiry minus this is the last safe moment.
     pub min_slack: TimeDelta,
     /// When rotations are welcome; none means always.
-    pub windows: Vec<Window>,
+    pub windows: Windows,
     /// Spread over this time, drawn once per token.
     pub jitter: TimeDelta,
     /// How long a new token may take to be accepted before a verdict is sought.
@@ -162,7 +142,7 @@ impl Policy {
         let nearing = expiry.map(|expiry| (expiry - before, Reason::NearingExpiry));
         let aged = self.max_age.map(|age| (token.issued + age, Reason::MaxAgeReached));
         let (wanted, reason) = nearing.into_iter().chain(aged).min_by_key(|(at, _)| *at)?;
-        let window = self.open(wanted);
+        let window = self.windows.open(wanted);
         let from = window.map_or(wanted, |(opens, _)| opens);
         let jitter = self.draw(from, window, token.id.seed());
         let spread = Due { at: from + jitter, reason, last_safe, clamped, wanted, window, jitter };
@@ -172,23 +152,22 @@ impl Policy {
         })
     }
 
+    /// How long before the end of such a life it asks for a rotation. None: for a share of it, and it is not known.
+    pub fn before(&self, life: Option<TimeDelta>) -> Option<TimeDelta> {
+        match self.rotate_before {
+            Before::Time(time) => Some(time),
+            Before::Share(percent) => life.map(|life| life / 100 * i32::from(percent)),
+        }
+    }
+
     /// `rotate_before` and `min_slack` for a token of this life, and whether they had to be clamped.
     fn fitted(&self, life: TimeDelta) -> (TimeDelta, TimeDelta, bool) {
         let life = life.max(TimeDelta::zero());
-        let wanted = match self.rotate_before {
-            Before::Time(time) => time,
-            Before::Share(percent) => life / 100 * i32::from(percent),
-        };
+        let wanted = self.before(Some(life)).unwrap_or_default();
         let clamped = wanted >= life || self.min_slack >= life;
         let before = if wanted >= life { life / 3 } else { wanted };
         let slack = if self.min_slack > before { before / 2 } else { self.min_slack };
         (before, slack, clamped)
-    }
-
-    /// The first span from `wanted` on in which rotations are welcome.
-    fn open(&self, wanted: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let next = self.windows.iter().filter_map(|window| window.next(wanted)).min();
-        next.map(|(opens, closes)| (opens.max(wanted), closes))
     }
 
     /// The share of the jitter that `seed` draws, within the window.

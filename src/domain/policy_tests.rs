@@ -25,7 +25,7 @@ pub(in crate::domain) fn policy() -> Policy {
         rotate_before: Before::Time(TimeDelta::days(30)),
         max_age: None,
         min_slack: TimeDelta::days(7),
-        windows: vec![],
+        windows: Windows::default(),
         jitter: TimeDelta::zero(),
         settle_for: TimeDelta::minutes(10),
         confirm_within: TimeDelta::hours(24),
@@ -63,14 +63,14 @@ fn the_earlier_of_age_and_expiry_wins_and_age_needs_no_expiry() {
 
 #[test]
 fn a_window_moves_the_rotation_to_its_next_opening_in_its_own_zone() {
-    let policy = Policy { windows: vec![saturdays(chrono_tz::Europe::Berlin)], ..policy() };
+    let policy = Policy { windows: vec![saturdays(chrono_tz::Europe::Berlin)].into(), ..policy() };
     // 2027-12-02 is a Thursday; Berlin is an hour ahead of UTC in December.
     assert_eq!(policy.due(&year()).unwrap().at, moment("2027-12-04T01:00:00Z"));
 }
 
 #[test]
 fn a_window_that_is_open_when_the_token_comes_due_is_used_at_once() {
-    let policy = Policy { windows: vec![saturdays(chrono_tz::UTC)], ..policy() };
+    let policy = Policy { windows: vec![saturdays(chrono_tz::UTC)].into(), ..policy() };
     let token = token("2027-01-01T00:00:00Z", Some("2028-01-03T03:30:00Z"));
     assert_eq!(policy.due(&token).unwrap().at, moment("2027-12-04T03:30:00Z"));
 }
@@ -78,13 +78,13 @@ fn a_window_that_is_open_when_the_token_comes_due_is_used_at_once() {
 #[test]
 fn the_deadline_beats_the_window() {
     let yearly = Window { opens: "0 0 0 30 12 *".parse().unwrap(), lasts: TimeDelta::hours(1), zone: chrono_tz::UTC };
-    let due = Policy { windows: vec![yearly], ..policy() }.due(&year()).unwrap();
+    let due = Policy { windows: vec![yearly].into(), ..policy() }.due(&year()).unwrap();
     assert_eq!((due.at, due.reason), (moment("2027-12-25T00:00:00Z"), Reason::LastSafeMoment));
 }
 
 #[test]
 fn jitter_stays_inside_the_window_and_is_the_same_at_every_look() {
-    let policy = Policy { jitter: TimeDelta::days(3), windows: vec![saturdays(chrono_tz::UTC)], ..policy() };
+    let policy = Policy { jitter: TimeDelta::days(3), windows: vec![saturdays(chrono_tz::UTC)].into(), ..policy() };
     let due = policy.due(&year()).unwrap().at;
     assert!(due >= moment("2027-12-04T02:00:00Z") && due < moment("2027-12-04T06:00:00Z"), "{due}");
     assert_eq!(policy.due(&year()).unwrap().at, due);
@@ -129,16 +129,16 @@ fn slack_runs_out_at_the_last_safe_moment() {
 
 #[test]
 fn a_window_that_closes_as_the_token_comes_due_is_over() {
-    let policy = Policy { windows: vec![saturdays(chrono_tz::UTC)], ..policy() };
+    let policy = Policy { windows: vec![saturdays(chrono_tz::UTC)].into(), ..policy() };
     let token = token("2027-01-01T00:00:00Z", Some("2028-01-03T06:00:00Z"));
     assert_eq!(policy.due(&token).unwrap().at, moment("2027-12-11T02:00:00Z"));
 }
 
 #[test]
 fn jitter_spreads_tokens_over_all_of_the_window_but_never_to_its_very_end() {
-    let policy = Policy { jitter: TimeDelta::days(3), windows: vec![saturdays(chrono_tz::UTC)], ..policy() };
+    let policy = Policy { jitter: TimeDelta::days(3), windows: vec![saturdays(chrono_tz::UTC)].into(), ..policy() };
     let opens = moment("2027-12-04T02:00:00Z");
-    let window = policy.open(moment("2027-12-02T00:00:00Z"));
+    let window = policy.windows.open(moment("2027-12-02T00:00:00Z"));
     assert_eq!(window, Some((opens, opens + TimeDelta::hours(4))));
     let spread = [0, 1 << 31, u32::MAX].map(|seed| policy.draw(opens, window, seed));
     assert_eq!(spread, [TimeDelta::zero(), TimeDelta::hours(2), TimeDelta::hours(4) - TimeDelta::seconds(1)]);

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::domain::journal::{HoldNote, Intent, IntentEnd, Label, Labels, PauseNote, Proof, Stage};
-use crate::domain::policy::Before;
+use crate::domain::policy::{Before, Windows};
 use crate::domain::{
     Bootstrap, Decision, Fence, Job, Journal, Mode, Policy, Quarantine, TakesEffect, Token, Version, VersionId,
 };
@@ -26,7 +26,7 @@ fn spec() -> Spec {
         rotate_before: Before::Time(TimeDelta::days(30)),
         max_age: None,
         min_slack: TimeDelta::days(7),
-        windows: vec![],
+        windows: Windows::default(),
         jitter: TimeDelta::zero(),
         settle_for: TimeDelta::minutes(10),
         confirm_within: TimeDelta::hours(24),

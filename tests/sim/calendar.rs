@@ -32,7 +32,7 @@ async fn a_rotation_falls_into_the_window_of_the_day_on_which_summer_time_begins
     ] {
         let (due, opens) = (moment(due), moment(opens));
         let settings = Settings { start: due - LIFE + TimeDelta::days(30), ..settings() };
-        let windows = vec![Window { opens: cron.parse().expect("a cron"), lasts: TimeDelta::hours(4), zone }];
+        let windows = vec![Window { opens: cron.parse().expect("a cron"), lasts: TimeDelta::hours(4), zone }].into();
         let drive = Drive::new(World::new(settings), Policy { windows, ..policy(Mode::Overlap, Fence::Auto) });
         drive.live(&[], opens + TimeDelta::days(2)).await;
         judge(&drive, 0).unwrap_or_else(|why| panic!("{why}"));

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use scim_rotator::domain::policy::Before;
+use scim_rotator::domain::policy::{Before, Windows};
 use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy, TakesEffect as Pinned, Timestamp};
 use scim_rotator::engine::{self, Act, Connection, Spec, Tenants, Turns};
 use scim_rotator::sane_clock::SaneClock;
@@ -29,7 +29,7 @@ pub fn policy(mode: Mode, fence: Fence) -> Policy {
         rotate_before: Before::Time(TimeDelta::days(30)),
         max_age: None,
         min_slack: TimeDelta::days(7),
-        windows: vec![],
+        windows: Windows::default(),
         jitter: TimeDelta::zero(),
         settle_for: TimeDelta::minutes(10),
         confirm_within: TimeDelta::hours(24),

@@ -21,7 +21,7 @@ use crate::domain::journal::{
     Version, VersionId,
 };
 use crate::domain::order::Order;
-use crate::domain::policy::{Before, Bootstrap, Fence, Mode, Policy, TakesEffect};
+use crate::domain::policy::{Before, Bootstrap, Fence, Mode, Policy, TakesEffect, Windows};
 use crate::domain::{
     Execution, ExecutionState, Expiry, ExpirySource, Job, JobState, Quarantine, Timestamp, Token, Verdict,
 };
@@ -119,7 +119,7 @@ fn well() -> Seen {
             rotate_before: Before::Time(TimeDelta::days(30)),
             max_age: None,
             min_slack: TimeDelta::days(7),
-            windows: vec![],
+            windows: Windows::default(),
             jitter: TimeDelta::zero(),
             settle_for: TimeDelta::minutes(10),
             confirm_within: TimeDelta::hours(24),

@@ -138,7 +138,7 @@ fn policy(dice: &mut Dice, settings: &Settings) -> Policy {
         rotate_before: dice.pick(&[Before::Time(life / 3), Before::Time(life / 2), Before::Share(30)]),
         max_age: dice.percent(20).then_some(life * 2 / 5),
         min_slack: dice.pick(&[life / 6, life / 8]),
-        windows,
+        windows: windows.into(),
         jitter: dice.pick(&[TimeDelta::zero(), TimeDelta::zero(), TimeDelta::hours(2)]),
         retire_after: dice.pick(&[TimeDelta::hours(12), TimeDelta::days(7)]),
         ..drive::policy(mode, fence)

@@ -1,6 +1,7 @@
 //! Makes a failing plan small: leaves out whatever it fails without.
 
 use chrono::TimeDelta;
+use scim_rotator::domain::policy::Windows;
 
 use super::accidents::begins;
 use super::plan::Plan;
@@ -65,7 +66,7 @@ fn simplifications() -> Vec<fn(&mut Plan)> {
         |plan| plan.settings.pause_ends_cycle = false,
         |plan| plan.settings.entry_level_errors = false,
         |plan| plan.settings.hidden.clear(),
-        |plan| plan.policy.windows.clear(),
+        |plan| plan.policy.windows = Windows::default(),
         |plan| plan.policy.jitter = TimeDelta::zero(),
         |plan| plan.policy.max_age = None,
         |plan| plan.policy.accept_supplied = false,

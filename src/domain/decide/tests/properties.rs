@@ -30,7 +30,7 @@ fn policy(rng: &mut fastrand::Rng, life: TimeDelta) -> Policy {
         lasts: hours(rng, 1, 30),
         zone: ZONES[rng.usize(..ZONES.len())],
     });
-    let windows = windows.collect();
+    let windows = windows.collect::<Vec<_>>().into();
     let min_slack = hours(rng, 1, before.num_hours() - 1);
     Policy {
         rotate_before: Before::Time(before),
