@@ -69,8 +69,8 @@ messages! {
         /// Clamped, at each issue.
         ShortLife {
             shows: "the new token lives shorter than the policy thinks; it is rotated by its own life",
-            means: "rotate_before_expiry or min_slack is not shorter than the token's life: a third of that is used instead, or what is left of it",
-            remedy: "set both below the real life of a token",
+            means: "rotate_before_expiry would use less than a third of its life, or a day, or min_slack is longer than rotate_before_expiry leaves: both are cut down for this token, and status says to what",
+            remedy: "see the warning in status; set both for the real life of a token, as a share perhaps",
         }
         /// A dropped or late PUT.
         WrittenAgain {
@@ -283,8 +283,8 @@ messages! {
         /// Clamped.
         ShortLife {
             shows: "the token lives shorter than the policy thinks",
-            means: "a third of its life is used in place of rotate_before_expiry or min_slack",
-            remedy: "set both below the real life of a token",
+            means: "rotate_before_expiry or min_slack does not fit its life; what is in force instead is said behind it",
+            remedy: "set both for the real life of a token, rotate_before_expiry to two thirds of it at most, or as a share",
         }
         /// 28 days.
         Quarantine {

@@ -15,9 +15,21 @@ pub fn span(time: TimeDelta) -> String {
     if words.is_empty() { "0s".into() } else { words.join(" ") }
 }
 
+/// The same to the minute, where it is hours: what was reckoned from two moments, or is a share, is seldom as round as it was meant.
+pub fn about(time: TimeDelta) -> String {
+    let over = (time.num_seconds() + 30).rem_euclid(60);
+    span(if time < TimeDelta::hours(1) { time } else { TimeDelta::seconds(time.num_seconds() + 30 - over) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_hours_and_days_the_seconds_are_rounded_away() {
+        let seconds = |seconds| about(TimeDelta::seconds(seconds));
+        assert_eq!([3599, 3600, 3629, 3630, 86_399].map(seconds), ["59m 59s", "1h", "1h", "1h 1m", "1d"]);
+    }
 
     #[test]
     fn a_span_reads_as_it_is_written() {

@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod claims;
 pub mod cron;
 pub mod decide;
+pub mod fit;
 pub mod forecast;
 pub mod history;
 pub mod job;

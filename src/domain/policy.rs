@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+use super::fit::Fit;
 use super::journal::TokenNote;
 use super::reason::Reason;
 pub use super::window::{Window, Windows};
@@ -120,7 +121,7 @@ pub struct Due {
     pub reason: Reason,
     /// Expiry minus the slack; none where no expiry is known.
     pub last_safe: Option<Timestamp>,
-    /// The token's life is shorter than the policy thinks: a third of it is used instead.
+    /// The token's life is shorter than the policy thinks, which is cut down for it: see [`Fit`].
     pub clamped: bool,
     /// What expiry or age ask for, before windows, jitter and deadline have their say.
     pub wanted: Timestamp,
@@ -134,40 +135,21 @@ impl Policy {
     /// When `token` is to be rotated. `None`: it has no known end and there is no `max_age`.
     pub fn due(&self, token: &TokenNote) -> Option<Due> {
         let expiry = token.expiry.map(|expiry| expiry.at);
-        let (before, slack, clamped) = match expiry {
-            Some(expiry) => self.fitted(expiry - token.issued),
-            None => (TimeDelta::zero(), TimeDelta::zero(), false),
-        };
-        let last_safe = expiry.map(|expiry| expiry - slack);
-        let nearing = expiry.map(|expiry| (expiry - before, Reason::NearingExpiry));
+        let fit = token.life().map(|life| self.fit(life));
+        let of_end = |part: fn(Fit) -> TimeDelta| expiry.zip(fit).map(|(expiry, fit)| expiry - part(fit));
+        let last_safe = of_end(|fit| fit.slack);
+        let nearing = of_end(|fit| fit.before).map(|at| (at, Reason::NearingExpiry));
         let aged = self.max_age.map(|age| (token.issued + age, Reason::MaxAgeReached));
         let (wanted, reason) = nearing.into_iter().chain(aged).min_by_key(|(at, _)| *at)?;
         let window = self.windows.open(wanted);
         let from = window.map_or(wanted, |(opens, _)| opens);
         let jitter = self.draw(from, window, token.id.seed());
+        let clamped = fit.is_some_and(|fit| fit.clamped);
         let spread = Due { at: from + jitter, reason, last_safe, clamped, wanted, window, jitter };
         Some(match last_safe {
             Some(deadline) if deadline < spread.at => Due { at: deadline, reason: Reason::LastSafeMoment, ..spread },
             _ => spread,
         })
-    }
-
-    /// How long before the end of such a life it asks for a rotation. None: for a share of it, and it is not known.
-    pub fn before(&self, life: Option<TimeDelta>) -> Option<TimeDelta> {
-        match self.rotate_before {
-            Before::Time(time) => Some(time),
-            Before::Share(percent) => life.map(|life| life / 100 * i32::from(percent)),
-        }
-    }
-
-    /// `rotate_before` and `min_slack` for a token of this life, and whether they had to be clamped.
-    fn fitted(&self, life: TimeDelta) -> (TimeDelta, TimeDelta, bool) {
-        let life = life.max(TimeDelta::zero());
-        let wanted = self.before(Some(life)).unwrap_or_default();
-        let clamped = wanted >= life || self.min_slack >= life;
-        let before = if wanted >= life { life / 3 } else { wanted };
-        let slack = if self.min_slack > before { before / 2 } else { self.min_slack };
-        (before, slack, clamped)
     }
 
     /// The share of the jitter that `seed` draws, within the window.

@@ -10,6 +10,14 @@ pub(in crate::domain) fn token(issued: &str, expires: Option<&str>) -> TokenNote
     TokenNote::new(&Token::parse("some-token").unwrap(), moment(issued), expiry)
 }
 
+fn lives(life: TimeDelta) -> TokenNote {
+    let issued = moment("2027-01-01T00:00:00Z");
+    TokenNote {
+        expiry: Some(Expiry { at: issued + life, source: ExpirySource::Jwt }),
+        ..token("2027-01-01T00:00:00Z", None)
+    }
+}
+
 fn year() -> TokenNote {
     token("2027-01-01T00:00:00Z", Some("2028-01-01T00:00:00Z"))
 }
@@ -106,6 +114,77 @@ fn a_life_shorter_than_the_policy_thinks_is_clamped_to_a_third() {
 }
 
 #[test]
+fn a_life_of_which_a_fixed_time_would_leave_less_than_a_third_is_clamped_and_a_longer_one_is_not() {
+    for (hours, wanted, before) in [
+        // The default, thirty days.
+        (24 * 30, 24 * 30, 24 * 10),
+        (24 * 31, 24 * 30, 248),
+        (24 * 33, 24 * 30, 24 * 11),
+        (24 * 44, 24 * 30, 352),
+        (24 * 45, 24 * 30, 24 * 30),
+        (24 * 365, 24 * 30, 24 * 30),
+        // The sandbox.
+        (72, 36, 36),
+        (72, 48, 48),
+        (72, 49, 24),
+        (72, 70, 24),
+        // Policy alone has no two tokens made within a day.
+        (48, 24, 24),
+        (48, 25, 16),
+        (12, 5, 4),
+    ] {
+        let policy = Policy {
+            rotate_before: Before::Time(TimeDelta::hours(wanted)),
+            min_slack: TimeDelta::hours(1),
+            ..policy()
+        };
+        let due = policy.due(&lives(TimeDelta::hours(hours))).unwrap();
+        let end = moment("2027-01-01T00:00:00Z") + TimeDelta::hours(hours);
+        assert_eq!((end - due.at, due.clamped), (TimeDelta::hours(before), before != wanted), "{hours} {wanted}");
+    }
+}
+
+#[test]
+fn a_share_is_taken_at_its_word_unless_a_token_would_be_due_within_a_day() {
+    for (days, percent, before, clamped) in [
+        (365, 90, TimeDelta::hours(365 * 24) / 10 * 9, false),
+        (10, 90, TimeDelta::days(9), false),
+        (9, 90, TimeDelta::days(3), true),
+        (3, 67, TimeDelta::days(1), true),
+        (3, 66, TimeDelta::hours(72) / 100 * 66, false),
+    ] {
+        let policy = Policy { rotate_before: Before::Share(percent), min_slack: TimeDelta::hours(1), ..policy() };
+        let due = policy.due(&lives(TimeDelta::days(days))).unwrap();
+        let end = moment("2027-01-01T00:00:00Z") + TimeDelta::days(days);
+        assert_eq!((end - due.at, due.clamped), (before, clamped), "{days} {percent}");
+    }
+}
+
+#[test]
+fn of_a_token_that_people_bring_they_are_told_as_early_as_the_policy_asks_if_it_lives_so_long_at_all() {
+    let policy = Policy { supplied: true, ..policy() };
+    for (days, before) in [(29, TimeDelta::days(29) / 3), (30, TimeDelta::days(10)), (31, TimeDelta::days(30))] {
+        let due = policy.due(&lives(TimeDelta::days(days))).unwrap();
+        assert_eq!(moment("2027-01-01T00:00:00Z") + TimeDelta::days(days) - due.at, before, "{days}");
+    }
+}
+
+#[test]
+fn a_slack_that_is_cut_down_is_told_as_clamped_however_long_the_token_lives() {
+    for (hours, rotate_before, slack, left, clamped) in [
+        (72, Before::Share(30), TimeDelta::hours(48), TimeDelta::minutes(648), true),
+        (24 * 20, Before::Share(33), TimeDelta::days(7), TimeDelta::minutes(4752), true),
+        (24 * 22, Before::Share(33), TimeDelta::days(7), TimeDelta::days(7), false),
+        (24 * 365, Before::Time(TimeDelta::days(30)), TimeDelta::days(31), TimeDelta::days(15), true),
+    ] {
+        let policy = Policy { rotate_before, min_slack: slack, ..policy() };
+        let due = policy.due(&lives(TimeDelta::hours(hours))).unwrap();
+        let end = moment("2027-01-01T00:00:00Z") + TimeDelta::hours(hours);
+        assert_eq!((end - due.last_safe.unwrap(), due.clamped), (left, clamped), "{hours} {rotate_before:?}");
+    }
+}
+
+#[test]
 fn a_token_that_ended_before_it_was_issued_is_due_at_once_and_nothing_overflows() {
     let due = policy().due(&token("2027-01-10T00:00:00Z", Some("2027-01-01T00:00:00Z"))).unwrap();
     assert_eq!(due.at, moment("2027-01-01T00:00:00Z"));
@@ -155,10 +234,10 @@ fn a_token_that_comes_due_at_its_last_safe_moment_is_due_for_its_own_reason_and_
 
 #[test]
 fn a_slack_that_is_longer_than_the_token_lives_is_clamped_to_half_of_what_remains_when_it_is_due() {
-    let policy = Policy { min_slack: TimeDelta::days(40), ..policy() };
-    let due = policy.due(&token("2027-01-01T00:00:00Z", Some("2027-02-05T00:00:00Z"))).unwrap();
+    let policy = Policy { min_slack: TimeDelta::days(70), ..policy() };
+    let due = policy.due(&token("2027-01-01T00:00:00Z", Some("2027-03-02T00:00:00Z"))).unwrap();
     assert!(due.clamped);
-    assert_eq!((due.at, due.last_safe), (moment("2027-01-06T00:00:00Z"), Some(moment("2027-01-21T00:00:00Z"))));
+    assert_eq!((due.at, due.last_safe), (moment("2027-01-31T00:00:00Z"), Some(moment("2027-02-15T00:00:00Z"))));
 }
 
 /// The first openings from a day on, in the zone's own time.

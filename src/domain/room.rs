@@ -27,7 +27,7 @@ pub enum Blame {
 /// The first thing that cannot work, with the arithmetic. `life` is that of a token, where it is known: without it nothing can be
 /// said of a share of it.
 pub fn objection(policy: &Policy, life: Option<TimeDelta>) -> Option<(Blame, String)> {
-    Times { policy, before: policy.before(life)?, slack: policy.min_slack, life }.objection()
+    Times { policy, before: policy.asked(life)?, slack: policy.min_slack, life }.objection()
 }
 
 /// The times of a policy that bear on each other.

@@ -87,8 +87,10 @@ struct Next {
     window: Option<Open>,
     /// The share of the jitter that this token has drawn.
     jitter_seconds: i64,
-    /// The token lives shorter than the policy thinks.
+    /// The token lives shorter than the policy thinks, which is cut down for it.
     clamped: bool,
+    /// What of the policy does not fit its life, and what it comes to instead.
+    misfits: Vec<String>,
     /// A person has put rotations by policy off until then.
     held_until: Option<Timestamp>,
 }
@@ -143,10 +145,12 @@ impl Plan {
         let next = token.and_then(|token| forecast::next(policy, &token.note(), report.held_until, now));
         let mode = if token.is_some() { policy.mode } else { Mode::Overlap };
         let begins = (report.standing.action == "rotate").then_some(report.standing.reason);
+        let life = token.and_then(|token| token.note().life());
+        let misfits = life.map_or_else(Vec::new, |life| policy.fit(life).misfits(policy));
         let next = match (next, begins) {
-            (Some(rotation), None) => Some(Next::by_policy(&rotation, mode, report.held_until)),
+            (Some(rotation), None) => Some(Next::by_policy(&rotation, mode, report.held_until, misfits)),
             (Some(rotation), Some(reason)) if reason == rotation.due.reason => {
-                Some(Next::by_policy(&rotation, mode, None))
+                Some(Next::by_policy(&rotation, mode, None, misfits))
             }
             // It has another reason than the policy's: a dead token, a lost answer, the very first one.
             (_, Some(reason)) => Some(Next::now(now, reason, mode)),
@@ -175,7 +179,7 @@ impl Plan {
 }
 
 impl Next {
-    fn by_policy(rotation: &Rotation, mode: Mode, held_until: Option<Timestamp>) -> Self {
+    fn by_policy(rotation: &Rotation, mode: Mode, held_until: Option<Timestamp>, misfits: Vec<String>) -> Self {
         let due = rotation.due;
         Self {
             at: rotation.at,
@@ -185,11 +189,22 @@ impl Next {
             window: due.window.map(|(opens, closes)| Open { opens, closes }),
             jitter_seconds: due.jitter.num_seconds(),
             clamped: due.clamped,
+            misfits,
             held_until,
         }
     }
 
     fn now(at: Timestamp, reason: Reason, mode: Mode) -> Self {
-        Self { at, reason, mode, wanted: None, window: None, jitter_seconds: 0, clamped: false, held_until: None }
+        Self {
+            at,
+            reason,
+            mode,
+            wanted: None,
+            window: None,
+            jitter_seconds: 0,
+            clamped: false,
+            misfits: Vec::new(),
+            held_until: None,
+        }
     }
 }

@@ -85,8 +85,8 @@ fn why(plan: &Plan, next: &Next, out: &mut impl Write) -> io::Result<()> {
     if let Some(wanted) = next.wanted {
         writeln!(out, "    expiry or age ask for {}", minute(wanted))?;
     }
-    if next.clamped {
-        writeln!(out, "    the token lives shorter than the policy thinks: a third of its life is used instead")?;
+    for misfit in &next.misfits {
+        writeln!(out, "    {misfit}")?;
     }
     if let Some(window) = &next.window {
         writeln!(out, "    the window is open from {} to {}", minute(window.opens), minute(window.closes))?;

@@ -30,6 +30,11 @@ impl TokenNote {
         Self { id: token.fingerprint(), issued, expiry }
     }
 
+    /// How long it lives in all, where its end is known.
+    pub fn life(&self) -> Option<TimeDelta> {
+        self.expiry.map(|expiry| expiry.at - self.issued)
+    }
+
     /// Whether its life is over.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.expiry.is_some_and(|expiry| expiry.at <= now)

@@ -78,8 +78,8 @@ pub(super) fn warnings(
         None if token.is_some() => warnings.push("nothing says when the token dies".to_owned()),
         _ => (),
     }
-    if token.and_then(|t| spec.policy.due(t)).is_some_and(|due| due.clamped) {
-        warnings.push("the token lives shorter than the policy thinks: a third of its life is used instead".to_owned());
+    if let Some(life) = token.and_then(TokenNote::life) {
+        warnings.extend(spec.policy.fit(life).misfits(&spec.policy));
     }
     if let Some(at) = seen.job.quarantine.as_ref().and_then(|q| q.given_up_at()) {
         let (date, days) = (at.date_naive(), (at - seen.job.seen_at).num_days());

@@ -24,7 +24,7 @@ fn hours(rng: &mut fastrand::Rng, from: i64, to: i64) -> TimeDelta {
 
 /// A policy that the configuration would accept for tokens of this life, windows aside.
 fn policy(rng: &mut fastrand::Rng, life: TimeDelta) -> Policy {
-    let before = hours(rng, 2, (life.num_hours() - 1).max(2));
+    let before = hours(rng, 2, (life - (life / 3).max(TimeDelta::days(1))).num_hours());
     let windows = (0..rng.usize(0..=2)).map(|_| Window {
         opens: OPENINGS[rng.usize(..OPENINGS.len())].parse().unwrap(),
         lasts: hours(rng, 1, 30),
@@ -74,6 +74,33 @@ fn a_due_date_falls_into_its_window_unless_the_last_safe_moment_comes_first() {
         None => policy.windows.is_empty(),
         Some((opens, closes)) => due.reason == Reason::LastSafeMoment || (opens..closes).contains(&due.at),
     });
+}
+
+#[test]
+fn two_due_dates_lie_a_third_of_a_life_and_a_day_apart_and_the_slack_is_that_of_the_policy_or_it_is_told() {
+    for number in 0..DRAWS {
+        let (policy, token) = drawn(number);
+        let mut rng = fastrand::Rng::with_seed(DRAWS + number);
+        let end = token.expiry.unwrap().at;
+        // Whatever its life: from an hour on, and the policy may be made for one that is twice as long.
+        let hours_of_life = rng.i64(1..=(end - token.issued).num_hours());
+        let life = TimeDelta::hours(hours_of_life);
+        let token = TokenNote { issued: end - life, ..token };
+        let is_share = rng.bool();
+        let rotate_before = match is_share {
+            true => Before::Share(rng.u8(1..=90)),
+            false => Before::Time(hours(&mut rng, 1, hours_of_life * 2)),
+        };
+        let min_slack = hours(&mut rng, 0, hours_of_life * 2);
+        let policy = Policy { rotate_before, min_slack, max_age: None, ..policy };
+        let due = policy.due(&token).unwrap();
+        let apart = due.wanted - token.issued;
+        // A share is of the life itself, so it is taken at its word.
+        let least = if is_share { TimeDelta::days(1) } else { (life / 3).max(TimeDelta::days(1)) };
+        let holds = apart >= least && due.last_safe == Some(end - min_slack);
+        assert!(holds || due.clamped || apart >= life / 3 * 2, "draw {number}: {policy:?}\n{token:?}\n{due:?}");
+        assert!(due.last_safe.unwrap() >= end - min_slack.min(life), "no slack is ever added: {due:?}");
+    }
 }
 
 #[test]
