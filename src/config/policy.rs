@@ -158,17 +158,20 @@ impl Draft {
             confirm_within: value(self.confirm_within, TimeDelta::hours(24)),
             retire_after: value(self.retire_after, TimeDelta::days(7)),
         };
-        if let Some((blame, what)) = room::objection(&policy, issuer.life).filter(|_| !self.unreadable) {
+        if let Some(objection) = room::objection(&policy, issuer.life).filter(|_| !self.unreadable) {
             let [before, slack, jitter, window] = keys;
-            let blamed = match blame {
-                Blame::RotateBefore => before.clone(),
+            let blamed = match objection.blame {
+                Blame::RotateBefore => None,
                 Blame::MinSlack => slack.clone(),
                 Blame::Jitter => jitter,
                 Blame::Window => window,
             };
-            // What a connection overrides is to blame before the defaults that it stumbles over.
-            let involved = [before, slack, blamed].into_iter().flatten();
-            report.problem(&involved.max_by_key(Key::depth).unwrap_or_else(|| issuer.life_key.clone()), what);
+            // What a connection overrides is to blame before the defaults that it stumbles over; and by the life that it alone
+            // assumes it stumbles alone.
+            let by_life = objection.blame == Blame::RotateBefore || matches!(policy.rotate_before, Before::Share(_));
+            let involved = [before, slack, blamed].into_iter().flatten().filter(|_| !by_life);
+            let key = involved.max_by_key(Key::depth).unwrap_or_else(|| issuer.life_key.clone());
+            report.problem(&key, objection.to_string());
             return None;
         }
         Some((policy, check))

@@ -410,6 +410,27 @@ fn a_policy_that_cannot_be_met_is_refused_with_the_arithmetic_at_the_key_to_chan
     let (at, shown) = problem(&lives("20d"), &[]);
     assert_eq!(at, "connections[0].issuer.assumed_lifetime");
     assert!(shown.contains("rotate_before_expiry (30d)") && shown.contains("20d)"), "{shown}");
+    for (life, sums) in
+        [("31d", "leaves only 1d of the token's life (assumed_lifetime, 31d)"), ("12h", "does not live for 1d 1h 55m")]
+    {
+        let (at, shown) = problem(&lives(life), &[]);
+        assert_eq!(at, "connections[0].issuer.assumed_lifetime");
+        assert!(shown.contains(sums), "{shown}");
+    }
+}
+
+#[test]
+fn tokens_that_are_assumed_to_live_too_short_for_what_all_have_in_common_refuse_their_own_connection_and_no_other() {
+    for (before, words) in [("60d", "(60d)"), ("10%", "min_slack (7d) is not shorter than rotate_before_expiry (3d)")] {
+        let short = connection(2).replace("kind = \"greenlake\"", "kind = \"greenlake\"\nassumed_lifetime = \"30d\"");
+        let text = format!("[policy]\nrotate_before_expiry = \"{before}\"\n{}{short}", plain());
+        let config = parse(&text, &[]).unwrap().config;
+        let names = |config: &Config| config.connections.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
+        assert_eq!((names(&config), config.refused.len()), (vec!["c1".to_owned()], 1));
+        let problem = &config.refused[0].problems.problems()[0];
+        let (at, shown) = (problem.key.as_deref(), &problem.what);
+        assert!(at == Some("connections[1].issuer.assumed_lifetime") && shown.contains(words), "{shown}");
+    }
 }
 
 #[test]

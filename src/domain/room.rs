@@ -1,20 +1,27 @@
 //! Whether a policy can be met at all, worked out in the words of the person who has to change it.
 //!
-//! Reads no clock: windows are walked from a fixed day on. What only a token's real life can tell is left to `policy`, which
-//! clamps it at run time.
+//! Reads no clock: windows are walked from a fixed day on. What only a token's real life can tell is left to `fit`, which cuts
+//! the policy down at run time.
+
+use std::fmt;
 
 use chrono::TimeDelta;
 
-use super::attempts::Tier;
+use super::attempts::{ISSUE_PERIOD, Tier};
 use super::decide::LONGEST_DRAIN;
 use super::policy::Policy;
 use super::window::SPAN;
-use crate::words::span;
+use crate::words::about;
+
+/// So long after an outage a rotation is tried again, at the latest.
+fn soon() -> TimeDelta {
+    Tier::Emergency.delay(u32::MAX)
+}
 
 /// Which of the times is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// `rotate_before_expiry`.
+    /// `rotate_before_expiry`, for the life of the token.
     RotateBefore,
     /// `min_slack`.
     MinSlack,
@@ -24,10 +31,28 @@ pub enum Blame {
     Window,
 }
 
-/// The first thing that cannot work, with the arithmetic. `life` is that of a token, where it is known: without it nothing can be
-/// said of a share of it.
-pub fn objection(policy: &Policy, life: Option<TimeDelta>) -> Option<(Blame, String)> {
-    Times { policy, before: policy.asked(life)?, slack: policy.min_slack, life }.objection()
+/// Something that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// Which of the times is to blame.
+    pub blame: Blame,
+    /// Why, with the arithmetic.
+    pub why: String,
+    /// What can be done about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. {}", self.why, self.remedy)
+    }
+}
+
+/// The first thing that cannot work. `life` is what `assumed_lifetime` says: without it nothing can be said of a share of it.
+pub fn objection(policy: &Policy, life: Option<TimeDelta>) -> Option<Objection> {
+    let before = policy.asked(life)?;
+    let life = life.map(|life| (life, format!("the token's life (assumed_lifetime, {})", about(life))));
+    Times { policy, before, slack: policy.min_slack, life }.objection()
 }
 
 /// The times of a policy that bear on each other.
@@ -38,58 +63,103 @@ struct Times<'a> {
     before: TimeDelta,
     /// The outage to ride out.
     slack: TimeDelta,
-    /// The life of a token, where it is known.
-    life: Option<TimeDelta>,
+    /// The life of a token, where it is known, and what it is called.
+    life: Option<(TimeDelta, String)>,
 }
 
 impl Times<'_> {
-    fn objection(&self) -> Option<(Blame, String)> {
-        let Self { policy: Policy { jitter, windows, .. }, before, slack, life } = *self;
-        let wanted = span(before);
-        if let Some(life) = life.filter(|life| before >= *life) {
-            let what = format!(
-                "rotate_before_expiry ({wanted}) is not shorter than the token's life (assumed_lifetime, {}): each token \
-                 would be due when it is born. Lower it, or write a share such as \"33%\"",
-                span(life)
-            );
-            return Some((Blame::RotateBefore, what));
+    fn objection(&self) -> Option<Objection> {
+        let Self { policy: Policy { jitter, windows, .. }, before, slack, .. } = *self;
+        if let Some(early) = self.due_too_early() {
+            return Some(early);
         }
+        let wanted = about(before);
         if slack >= before {
-            let what = format!(
-                "min_slack ({}) is not shorter than rotate_before_expiry ({wanted}): every rotation would begin after the \
-                 last safe moment. Lower min_slack or raise rotate_before_expiry",
-                span(slack)
-            );
-            return Some((Blame::MinSlack, what));
+            return Some(Objection {
+                blame: Blame::MinSlack,
+                why: format!(
+                    "min_slack ({}) is not shorter than rotate_before_expiry ({wanted}): every rotation would begin after the \
+                     last safe moment",
+                    about(slack)
+                ),
+                remedy: "Lower min_slack or raise rotate_before_expiry".to_owned(),
+            });
         }
         let room = before - slack;
-        let between =
-            format!("between rotate_before_expiry ({wanted}) and min_slack ({}) there are {}", span(slack), span(room));
+        let between = format!(
+            "between rotate_before_expiry ({wanted}) and min_slack ({}) there are {}",
+            about(slack),
+            about(room)
+        );
         if *jitter > room {
-            let what = format!(
-                "jitter ({}) is longer than the room it has: {between}. Lower it, or raise rotate_before_expiry",
-                span(*jitter)
-            );
-            return Some((Blame::Jitter, what));
+            return Some(Objection {
+                blame: Blame::Jitter,
+                why: format!("jitter ({}) is longer than the room it has: {between}", about(*jitter)),
+                remedy: "Lower it, or raise rotate_before_expiry".to_owned(),
+            });
         }
         let closed = windows.longest_closed();
         let Some(closed) = closed.filter(|closed| *closed <= room) else {
-            let what = format!(
-                "the window may never open before the deadline: it stays closed for up to {}, but {between}. Let it open more \
-                 often, raise rotate_before_expiry or lower min_slack",
-                closed.map_or_else(|| format!("more than {}", span(SPAN)), span)
-            );
-            return Some((Blame::Window, what));
+            return Some(Objection {
+                blame: Blame::Window,
+                why: format!(
+                    "the window may never open before the deadline: it stays closed for up to {}, but {between}",
+                    closed.map_or_else(|| format!("more than {}", about(SPAN)), about)
+                ),
+                remedy: "Let it open more often, raise rotate_before_expiry or lower min_slack".to_owned(),
+            });
         };
         self.eaten_by_an_outage(closed)
     }
 
+    /// Whether too little of the token's life would be used.
+    fn due_too_early(&self) -> Option<Objection> {
+        let (life, life_is) = self.life.as_ref()?;
+        let (used, least) = (*life - self.before, self.policy.least_used(*life));
+        if used >= least {
+            return None;
+        }
+        let nothing = TimeDelta::zero();
+        let why = match used {
+            used if used <= nothing => {
+                format!("is not shorter than {life_is}: each token would be due when it is born")
+            }
+            used if least <= ISSUE_PERIOD => format!(
+                "leaves {} of {life_is} to be used, but policy alone never has two tokens made within {}",
+                about(used),
+                about(ISSUE_PERIOD)
+            ),
+            used => format!(
+                "leaves only {} of {life_is} to be used, less than a third of it: tokens would be made again and again",
+                about(used)
+            ),
+        };
+        let (most, takes) = (*life - least, self.takes());
+        let remedy = match most {
+            _ if self.policy.supplied => "Lower it, or write a share such as \"33%\"".to_owned(),
+            most if most <= takes => format!(
+                "No policy keeps a token that does not live for {} and for min_slack beyond that",
+                about(ISSUE_PERIOD + takes)
+            ),
+            most => format!(
+                "Lower it to {} at most, or write a share such as \"33%\"; how old a token may grow is said by max_age",
+                about(most)
+            ),
+        };
+        let why = format!("rotate_before_expiry ({}) {why}", about(self.before));
+        Some(Objection { blame: Blame::RotateBefore, why, remedy })
+    }
+
+    /// How long a rotation may take from the end of an outage on.
+    fn takes(&self) -> TimeDelta {
+        soon() + LONGEST_DRAIN + self.policy.settle_for
+    }
+
     /// Whether an outage of `min_slack`, which is to be ridden out, leaves too little of the token's life: one that begins when
     /// the token comes due as late as windows, closed for so long, and jitter let it.
-    fn eaten_by_an_outage(&self, closed: TimeDelta) -> Option<(Blame, String)> {
+    fn eaten_by_an_outage(&self, closed: TimeDelta) -> Option<Objection> {
         let Self { policy: Policy { windows, jitter, settle_for, .. }, before, slack, .. } = *self;
-        let soon = Tier::Emergency.delay(u32::MAX);
-        let takes = soon + LONGEST_DRAIN + *settle_for;
+        let takes = self.takes();
         let room = before - slack;
         let longest_window = windows.iter().map(|window| window.lasts).max();
         let jitter = longest_window.map_or(*jitter, |lasts| lasts.min(*jitter));
@@ -106,20 +176,20 @@ impl Times<'_> {
         };
         let put_off = [(closed, "for which the window is closed"), (jitter, "of jitter")];
         let put_off = put_off.iter().filter(|(time, _)| !time.is_zero());
-        let put_off: String = put_off.map(|(time, what)| format!(" − {} {what}", span(*time))).collect();
-        let what = format!(
+        let put_off: String = put_off.map(|(time, what)| format!(" − {} {what}", about(*time))).collect();
+        let why = format!(
             "an outage of min_slack ({}), which is to be ridden out, may leave too little of the token's life: \
              rotate_before_expiry ({}){put_off} − the outage = {}, but a rotation may take {} from then on ({} until it is tried \
-             again, {} for a cycle to end, settle_for {}). {remedy}",
-            span(slack),
-            span(before),
-            span(left),
-            span(takes),
-            span(soon),
-            span(LONGEST_DRAIN),
-            span(*settle_for),
+             again, {} for a cycle to end, settle_for {})",
+            about(slack),
+            about(before),
+            about(left),
+            about(takes),
+            about(soon()),
+            about(LONGEST_DRAIN),
+            about(*settle_for),
         );
-        Some((blame, what))
+        Some(Objection { blame, why, remedy: remedy.to_owned() })
     }
 }
 

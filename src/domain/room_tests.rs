@@ -6,9 +6,14 @@ fn window(cron: &str, lasts: TimeDelta) -> Window {
     Window { opens: cron.parse().unwrap(), lasts, zone: chrono_tz::Europe::Berlin }
 }
 
+/// What stands against it when it is loaded.
+fn told(policy: &Policy, life: Option<TimeDelta>) -> Option<(Blame, String)> {
+    super::objection(policy, life).map(|objection| (objection.blame, objection.to_string()))
+}
+
 fn objection(windows: &[Window]) -> Option<(Blame, String)> {
     let windows = windows.to_vec().into();
-    super::objection(&Policy { windows, jitter: TimeDelta::hours(2), ..policy() }, None)
+    told(&Policy { windows, jitter: TimeDelta::hours(2), ..policy() }, None)
 }
 
 #[test]
@@ -52,7 +57,7 @@ fn an_outage_of_the_stated_length_leaves_time_for_a_rotation_or_the_policy_is_re
     ] {
         let windows = windows.to_vec().into();
         let rules = Policy { rotate_before: Before::Time(before), min_slack: slack, jitter, windows, ..policy() };
-        match (super::objection(&rules, None), refused) {
+        match (told(&rules, None), refused) {
             (None, None) => (),
             (Some((blamed, what)), Some((blame, sum))) => {
                 assert!(blamed == blame && what.contains(sum), "{blamed:?}: {what}");
@@ -60,7 +65,7 @@ fn an_outage_of_the_stated_length_leaves_time_for_a_rotation_or_the_policy_is_re
                     assert!(what.contains(word), "{word} is not in {what}");
                 }
             }
-            (told, wanted) => panic!("{before} {slack} {jitter}: {told:?} instead of {wanted:?}"),
+            (what, wanted) => panic!("{before} {slack} {jitter}: {what:?} instead of {wanted:?}"),
         }
     }
 }
@@ -68,8 +73,63 @@ fn an_outage_of_the_stated_length_leaves_time_for_a_rotation_or_the_policy_is_re
 #[test]
 fn a_share_is_judged_only_where_the_life_is_known() {
     let share = Policy { rotate_before: Before::Share(33), ..policy() };
-    let objection = |life: Option<i64>| super::objection(&share, life.map(TimeDelta::days));
+    let objection = |life: Option<i64>| told(&share, life.map(TimeDelta::days));
     assert_eq!(objection(None), None);
     assert_eq!(objection(Some(20)).unwrap().0, Blame::MinSlack);
     assert_eq!(objection(Some(90)), None);
+}
+
+#[test]
+fn a_fixed_time_that_uses_too_little_of_a_known_life_is_refused_with_what_would_do() {
+    let (hours, days) = (TimeDelta::hours, TimeDelta::days);
+    let policy = |before, min_slack| Policy { rotate_before: Before::Time(before), min_slack, ..policy() };
+    for (life, before, slack, words) in [
+        (
+            days(31),
+            days(30),
+            days(7),
+            Some(
+                "leaves only 1d of the token's life (assumed_lifetime, 31d)|less than a third|to 20d 16h at most|max_age",
+            ),
+        ),
+        (days(44), days(30), days(7), Some("leaves only 14d|to 29d 8h at most")),
+        (days(45), days(30), days(7), None),
+        (
+            days(30),
+            days(30),
+            days(7),
+            Some(
+                "(30d) is not shorter than the token's life (assumed_lifetime, 30d)|due when it is born|to 20d at most",
+            ),
+        ),
+        (hours(72), hours(70), hours(1), Some("leaves 2h of|never has two tokens made within 1d|to 2d at most")),
+        (hours(72), hours(48), hours(12), None),
+        (hours(72), hours(36), hours(12), None),
+        // Lives that cannot be upheld whatever is asked for: 1d + 1h 55m.
+        (hours(12), hours(5), hours(1), Some("leaves 7h of|within 1d|does not live for 1d 1h 55m")),
+        (hours(5), hours(4), hours(0), Some("leaves 1h of|within 1d|does not live for 1d 1h 55m")),
+        (hours(25), hours(2), hours(0), Some("leaves 23h of|does not live for 1d 1h 55m")),
+        (hours(26), hours(2), hours(0), None),
+        (hours(26), hours(3), hours(0), Some("leaves 23h of|to 2h at most")),
+    ] {
+        let told = told(&policy(before, slack), Some(life));
+        match (&told, words) {
+            (None, None) => (),
+            (Some((Blame::RotateBefore, what)), Some(words)) => {
+                assert!(words.split('|').all(|word| what.contains(word)), "{words} is not in {what}");
+            }
+            _ => panic!("{life} {before} {slack}: {told:?}"),
+        }
+        let supplied = Policy { supplied: true, ..policy(before, slack) };
+        let is_born_due = super::objection(&supplied, Some(life)).is_some_and(|one| one.blame == Blame::RotateBefore);
+        assert_eq!(is_born_due, before >= life, "nobody is asked for a token that people bring");
+    }
+}
+
+#[test]
+fn a_share_of_a_known_life_is_refused_only_where_a_token_would_be_due_within_a_day() {
+    let share = |percent| Policy { rotate_before: Before::Share(percent), min_slack: TimeDelta::hours(1), ..policy() };
+    let blame = |percent, days| told(&share(percent), Some(TimeDelta::days(days))).map(|(blame, _)| blame);
+    assert_eq!([blame(90, 365), blame(90, 10), blame(66, 3), blame(33, 3)], [None; 4]);
+    assert_eq!([blame(90, 9), blame(67, 3), blame(1, 1)], [Some(Blame::RotateBefore); 3]);
 }
