@@ -286,6 +286,12 @@ messages! {
             means: "rotate_before_expiry or min_slack does not fit its life; what is in force instead is said behind it",
             remedy: "set both for the real life of a token, rotate_before_expiry to two thirds of it at most, or as a share",
         }
+        /// Windows, jitter and slack, judged by the real life.
+        NoRoom {
+            shows: "this token, which lives for …, cannot be kept as the policy asks: …",
+            means: "with the life that the token has, its window, jitter or slack leaves no room for a rotation, as the arithmetic behind it shows: the last safe moment will decide when it is rotated",
+            remedy: "do what stands behind it; let the window open more often, or have tokens made that live longer",
+        }
         /// 28 days.
         Quarantine {
             shows: "the job is in quarantine: Entra disables it for good in … days",

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::attempts::ISSUE_PERIOD;
 use super::policy::{Before, Policy};
+use super::room;
 use crate::words::about;
 
 /// This part of its life is left to a token for which the policy is cut down.
@@ -78,7 +79,7 @@ impl Fit {
     /// What of the policy does not fit the token's life, and what it comes to instead.
     pub fn misfits(&self, policy: &Policy) -> Vec<String> {
         const SHORT: &str = "the token lives shorter than the policy thinks";
-        let Self { life, asked, before, slack, .. } = *self;
+        let Self { life, asked, before, slack, clamped } = *self;
         let [life_is, asked_is, before_is, slack_is] = [life, asked, before, slack].map(about);
         let mut misfits = Vec::new();
         if before < asked {
@@ -97,6 +98,15 @@ impl Fit {
                 "{SHORT}: min_slack ({}) is longer than the {before_is} that are left of its life ({life_is}) when it is due, so \
                  the last safe moment is {slack_is} before its end instead",
                 about(policy.min_slack)
+            ));
+        }
+        if let Some(objection) = room::objection_to(policy, self) {
+            // What raising or lowering would do to a value that is not in force, nobody can tell.
+            let remedy = Some(objection.remedy).filter(|_| !clamped).map(|remedy| format!(". {remedy}"));
+            misfits.push(format!(
+                "this token, which lives for {life_is}, cannot be kept as the policy asks: {}{}",
+                objection.why,
+                remedy.unwrap_or_default()
             ));
         }
         misfits

@@ -1,6 +1,7 @@
 //! What a policy comes to for a life, and how that is told.
 
 use super::*;
+use crate::domain::policy::Window;
 use crate::domain::policy::tests::policy;
 
 fn hours(hours: i64) -> TimeDelta {
@@ -46,11 +47,41 @@ fn what_is_cut_down_is_told_with_what_was_asked_for_and_what_it_is_instead() {
         ),
         (share(33, hours(24 * 7)), hours(24 * 20), "min_slack (7d) is longer than the 6d 14h 24m|3d 7h 12m before"),
         (share(33, hours(24 * 7)), hours(24 * 22), ""),
+        // Not cut down, and yet not to be kept.
+        (
+            time(hours(10), hours(1)),
+            hours(30),
+            "which lives for 1d 6h, cannot be kept as the policy asks|leaves 20h of its life|within 1d|Lower it to 6h at most",
+        ),
+        (
+            time(hours(4), hours(1)),
+            hours(12),
+            "leaves 8h of its life (12h) to be used, but policy alone never has two|No policy keeps",
+        ),
     ] {
         let told = told(&policy, life);
         assert!(words.split('|').all(|word| told.contains(word)), "{words} is not in\n{told}");
         assert_eq!(told.is_empty(), words.is_empty(), "{told}");
     }
+}
+
+#[test]
+fn a_window_or_a_jitter_for_which_a_life_leaves_no_room_is_told_and_what_to_do_only_where_nothing_is_cut_down() {
+    let monthly = Window { opens: "0 0 2 1 * *".parse().unwrap(), lasts: hours(4), zone: chrono_tz::UTC };
+    let share = Policy { rotate_before: Before::Share(50), min_slack: hours(12), ..policy() };
+    let windowed = Policy { windows: vec![monthly].into(), ..share.clone() };
+    let what = told(&windowed, hours(72));
+    for words in
+        ["which lives for 3d", "closed for up to 30d 20h", "(1d 12h) and min_slack (12h) there are 1d", ". Let it open"]
+    {
+        assert!(what.contains(words), "{words} is not in\n{what}");
+    }
+    assert_eq!(told(&windowed, hours(24 * 90)), "");
+    let spread = Policy { jitter: hours(30), ..share };
+    assert!(told(&spread, hours(72)).contains("jitter (1d 6h) is longer than the room it has"));
+    assert_eq!(told(&spread, hours(24 * 7)), "");
+    let clamped = told(&Policy { rotate_before: Before::Time(hours(70)), ..windowed }, hours(72));
+    assert!(clamped.contains("closed for up to") && !clamped.contains("Let it open"), "{clamped}");
 }
 
 #[test]

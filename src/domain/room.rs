@@ -1,7 +1,7 @@
-//! Whether a policy can be met at all, worked out in the words of the person who has to change it.
+//! Whether a policy can be met at all, worked out in the words of the person who has to change it: when it is loaded, for the
+//! life that is assumed, if any is; and at each look for the life that the token has.
 //!
-//! Reads no clock: windows are walked from a fixed day on. What only a token's real life can tell is left to `fit`, which cuts
-//! the policy down at run time.
+//! Reads no clock: windows are walked from a fixed day on.
 
 use std::fmt;
 
@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 
 use super::attempts::{ISSUE_PERIOD, Tier};
 use super::decide::LONGEST_DRAIN;
+use super::fit::Fit;
 use super::policy::Policy;
 use super::window::SPAN;
 use crate::words::about;
@@ -53,6 +54,12 @@ pub fn objection(policy: &Policy, life: Option<TimeDelta>) -> Option<Objection> 
     let before = policy.asked(life)?;
     let life = life.map(|life| (life, format!("the token's life (assumed_lifetime, {})", about(life))));
     Times { policy, before, slack: policy.min_slack, life }.objection()
+}
+
+/// The same of what a policy comes to for a token that there is.
+pub fn objection_to(policy: &Policy, fit: &Fit) -> Option<Objection> {
+    let life = Some((fit.life, format!("its life ({})", about(fit.life))));
+    Times { policy, before: fit.before, slack: fit.slack, life }.objection()
 }
 
 /// The times of a policy that bear on each other.

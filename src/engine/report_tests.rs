@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::domain::journal::{HoldNote, Intent, IntentEnd, Label, Labels, PauseNote, Proof, Stage};
-use crate::domain::policy::{Before, Windows};
+use crate::domain::policy::{Before, Window, Windows};
 use crate::domain::{
     Bootstrap, Decision, Fence, Job, Journal, Mode, Policy, Quarantine, TakesEffect, Token, Version, VersionId,
 };
@@ -300,6 +300,26 @@ fn a_token_that_lives_shorter_than_the_policy_thinks_is_told() {
     let mut spec = spec();
     spec.policy.rotate_before = Before::Time(TimeDelta::days(200));
     assert!(warned(&seen(labels(), day(10)), &spec, day(10), "lives shorter"));
+}
+
+#[test]
+fn a_slack_that_is_cut_down_and_a_window_without_room_are_told_by_the_life_of_the_token() {
+    let yearly = Window { opens: "0 0 0 1 1 *".parse().unwrap(), lasts: TimeDelta::hours(4), zone: chrono_tz::UTC };
+    for (rotate_before, windows, what) in [
+        (Before::Share(33), vec![], None),
+        (Before::Share(5), vec![], Some("min_slack (7d) is longer than the 5d that are left of its life (100d)")),
+        (Before::Time(TimeDelta::days(99)), vec![], Some("leaves only 1d of its life (100d)")),
+        (
+            Before::Share(33),
+            vec![yearly],
+            Some("which lives for 100d, cannot be kept as the policy asks: the window may never"),
+        ),
+    ] {
+        let mut spec = spec();
+        (spec.policy.rotate_before, spec.policy.windows) = (rotate_before, windows.into());
+        let told = warned(&seen(labels(), day(10)), &spec, day(10), what.unwrap_or("nothing"));
+        assert_eq!(told, what.is_some(), "{rotate_before:?}");
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod kill;
 mod leap;
 mod looks;
 mod messages;
+mod misfit;
 mod monitoring;
 mod namespace;
 mod network;
