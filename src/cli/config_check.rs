@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::cli::exit::Exit;
@@ -174,7 +175,13 @@ fn when(policy: &Policy) -> String {
         Before::Share(percent) => format!("when {percent}% of the token's life is left"),
     };
     let aged = policy.max_age.map(|age| format!(", or at the age of {}", span(age))).unwrap_or_default();
-    format!("{before}{aged}; at the latest {} before it ends", span(policy.min_slack))
+    // To the hour: of a share it is a fraction.
+    let shortest = TimeDelta::hours((policy.shortest_life() + TimeDelta::minutes(59)).num_hours());
+    format!(
+        "{before}{aged}; at the latest {} before it ends. One that lives for less than {} is rotated by its own life",
+        span(policy.min_slack),
+        span(shortest)
+    )
 }
 
 /// What the configuration said itself, and what can be seen of the files that it names.
@@ -211,10 +218,27 @@ mod tests {
         let out = check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config/scim-rotator.toml"));
         for words in [
             "greenlake-prod",
-            "30d before the token ends, or at the age of 90d; at the latest 7d before it ends",
+            "30d before the token ends, or at the age of 90d; at the latest 7d before it ends. One that lives for \
+             less than 45d is rotated by its own life",
             "client-secret is not there",
         ] {
             assert!(out.contains(words), "{words} is not in {out}");
+        }
+    }
+
+    #[test]
+    fn the_promise_of_a_share_is_told_with_the_life_from_which_on_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/scim-rotator.toml");
+        let text = std::fs::read_to_string(sample).unwrap();
+        let text = text.replace("rotate_before_expiry = \"30d\"", "rotate_before_expiry = \"30%\"");
+        let file = folder.path().join("c.toml");
+        for (slack, shortest) in [("48h", "6d 16h"), ("5d", "16d 16h")] {
+            let slack = format!("min_slack = \"{slack}\"");
+            std::fs::write(&file, text.replace("min_slack = \"7d\"", &slack)).unwrap();
+            let out = check(&file);
+            let words = format!("before it ends. One that lives for less than {shortest} is rotated by its own life");
+            assert!(out.contains("when 30% of the token's life is left") && out.contains(&words), "{out}");
         }
     }
 

@@ -29,7 +29,8 @@ const ASSUMED_LIFETIME: Key = Key::new(
     "assumed_lifetime",
     Time { from: "1h", to: "3652d" },
     "365d",
-    "How long a token is taken to live when nothing else says so. Shown as a guess at every status.",
+    "How long a token is taken to live when nothing else says so. Shown as a guess at every status. A policy that such tokens \
+     cannot keep is refused at once.",
 );
 
 const GREENLAKE: Table = Table::new(

@@ -7,7 +7,8 @@ use super::{Key, Table};
 pub const POLICY: Table = Table::new(
     "policy",
     "When and how a token is rotated. What stands at the top is the default for every connection; each may override any key with \
-     its own `policy = { … }`. What cannot be met is refused with the arithmetic.",
+     its own `policy = { … }`. What cannot be met is refused with the arithmetic; what only the \
+     life of a real token shows is a warning of `status` with the same arithmetic.",
     &[
         Key::new(
             "mode",
@@ -21,7 +22,9 @@ pub const POLICY: Table = Table::new(
             "rotate_before_expiry",
             Text(&TIME_OR_SHARE),
             "33%",
-            "How long before its end a token is rotated, or at which share of its life left.",
+            "How long before its end a token is rotated, or at which share of its life left. A time that leaves less than a \
+             third of a token's life to be used was meant for longer lives: that token is used for two thirds of its life, with \
+             a warning. A share is taken at its word, down to a day.",
         )
         .or("30d"),
         Key::new(
@@ -35,7 +38,7 @@ pub const POLICY: Table = Table::new(
             Time { from: "0s", to: "3660d" },
             "10d",
             "How long an outage must be ridden out. The expiry minus this is the last safe moment: from then on no window, no \
-             jitter and no hold counts.",
+             jitter and no hold counts. Where a token comes due later than that, half of what is left then counts, with a warning.",
         )
         .or("7d"),
         Key::new("window", Tables(&WINDOW), "", "When rotations are welcome: one table or a list of them.").or_else("always"),
