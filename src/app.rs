@@ -25,7 +25,7 @@ use crate::edge::supplied::Supplied;
 use crate::edge::way::HttpWays;
 use crate::edge::webhook::FileWebhook;
 use crate::engine::fleet::{Identity, Make};
-use crate::engine::{Connection, Limits, Ports, Spec, Tenants, Turns};
+use crate::engine::{Claims, Connection, Limits, Ports, Spec, Tenants, Turns};
 use crate::first_contact;
 use crate::init::Lookup;
 use crate::notify::{Audience, Heartbeat, Receiver, Webhook};
@@ -150,6 +150,14 @@ impl App {
     /// What tells one state of a connection's configuration from another.
     pub fn identity(&self, config: &ConnectionConfig) -> Identity {
         Sha256::new().chain_update(&self.common).chain_update(format!("{config:?}")).finalize().into()
+    }
+
+    /// What a connection has for itself.
+    pub fn claims(config: &ConnectionConfig) -> Claims {
+        let ConnectionConfig { vault, entra, .. } = config;
+        let ward =
+            format!("{}{} {:?} {:?}", vault.url, vault.secret.to_ascii_lowercase(), entra.principal, entra.job_id);
+        Claims { ward: number(&ward), all: config::claims(config).map(|claim| number(&claim)).collect() }
     }
 
     /// From now on no more rotations are made at the same time than the configuration says.
@@ -298,6 +306,11 @@ impl App {
 /// Whether the CA file, where one is named, can be read and holds certificates.
 pub fn check_ca_file(config: &Config) -> anyhow::Result<()> {
     Ok(config.http.ca_file.as_deref().map_or(Ok(()), crate::edge::http::check_ca_file)?)
+}
+
+/// The same for the same text, and hardly ever for another.
+fn number(text: &str) -> u64 {
+    Sha256::digest(text).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// What a token for this resource is asked for.

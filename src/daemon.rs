@@ -1,14 +1,16 @@
 //! The long-running process: a fleet, a ticker, and the signals. What is done about a token stands in `engine`.
 
-use std::collections::BTreeMap;
+mod change;
+mod signals;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::task::TaskTracker;
 
+use self::change::Coming;
+use self::signals::{Signals, Wish};
 use crate::admin::control::Control;
 use crate::admin::counts::Counts;
 use crate::admin::health::{STUCK, whys};
@@ -16,13 +18,12 @@ use crate::admin::lock::Lock;
 use crate::admin::looks::Looks;
 use crate::admin::service_manager::ServiceManager;
 use crate::admin::web::{self, Web};
-use crate::app::{App, Shared};
-use crate::config::{Config, Environment, Loaded, Refused};
-use crate::engine::fleet::{Identity, Make, Watcher};
-use crate::engine::herd;
+use crate::app::Shared;
+use crate::config::Config;
+use crate::engine::fleet::Watcher;
 use crate::engine::pulse::Pulses;
 use crate::engine::ticker::Ticker;
-use crate::engine::{Course, Fleet, Progress, Report};
+use crate::engine::{Claims, Course, Fleet, Progress, Report};
 use crate::notify::Notifier;
 use crate::ports::Clock;
 use crate::sane_clock;
@@ -34,8 +35,7 @@ const WATCH: Duration = Duration::from_secs(30);
 struct Daemon {
     config_file: PathBuf,
     fleet: Fleet,
-    /// Counts the loops that still turn, those too that a reload is about to end.
-    loops: TaskTracker,
+    coming: Coming,
     ticker: Ticker,
     shared: Shared,
     manager: Arc<ServiceManager>,
@@ -68,6 +68,20 @@ impl Watcher for Watchers {
         let whys = seen.map_or_else(Vec::new, |seen| whys(&seen, self.clock.now()));
         self.notifier.saw(report, &whys);
     }
+
+    fn leaves(&self, connection: &str, claims: &Claims, open: &str) {
+        let left = self.looks.leave_behind(connection, claims.ward, open);
+        let (job, remedy) = (left.job.as_ref().map(|job| job.id.as_str()), left.standing.remedy.as_deref());
+        tracing::error!(
+            connection,
+            job,
+            open,
+            remedy,
+            "nobody tends this connection any more, and it is left behind: what it has begun has not come to its end"
+        );
+        self.manager.report(&left);
+        self.notifier.saw(&left, &[]);
+    }
 }
 
 /// Tends every connection until it is told to end.
@@ -99,7 +113,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     let mut daemon = Daemon {
         config_file,
         fleet: Fleet::new(Arc::new(watchers)),
-        loops: TaskTracker::new(),
+        coming: Coming::default(),
         ticker: Ticker::start().await.context("the cron cannot be started")?,
         shared,
         control: Control::open(&config.runtime_dir, Arc::clone(&clock), Arc::clone(&looks), Arc::clone(&manager)),
@@ -125,6 +139,7 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     tracing::info!(connections, "ready");
     daemon.watch(&mut signals).await;
     daemon.control.refuse();
+    daemon.coming.refuse();
     daemon.end(&mut signals).await;
     daemon.web.close();
     tokio::select! {
@@ -160,119 +175,18 @@ impl Daemon {
         }
     }
 
-    /// Brings the fleet in step with a configuration: what has not changed is not touched.
-    async fn apply(&mut self, config: Config) -> anyhow::Result<()> {
-        let app = App::build(&config, self.shared.clone())?;
-        let audience = app.audience(&config);
-        // Everything that can fail comes first, so that a configuration that fails changes nothing. What is told of each
-        // connection is dropped as soon as it is made: of many it takes as much as they do.
-        let mut wanted = BTreeMap::new();
-        for connection in config.connections {
-            let make = counted(&self.loops, app.maker(&connection)?);
-            let made = (app.identity(&connection), make, connection.check.as_str().to_owned());
-            wanted.insert(connection.name.to_string(), made);
-        }
-        app.limit_rotations();
-        self.web.listen(config.admin);
-        for seen in self.looks.refused().iter().filter(|seen| !wanted.contains_key(&seen.connection)) {
-            self.forget(&seen.connection);
-        }
-        let refused = config.refused.iter().map(|one| Report::refused(&one.name, one.problems.to_string()));
-        self.looks.refuse(refused.collect());
-        self.notifier.turn_to(audience);
-        let changed = |name: &str, identity: &Identity| wanted.get(name).is_none_or(|(new, ..)| new != identity);
-        let gone = self.fleet.members().iter().filter(|(name, member)| changed(name, &member.identity));
-        let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
-        for name in &gone {
-            tracing::info!(connection = %name, "no longer tended as it was configured");
-            self.ticker.stop(name).await.context("a cron job cannot be removed")?;
-        }
-        self.fleet.remove(&gone).await;
-        for name in &gone {
-            self.shared.tenants.release(name);
-            // Of one that is only configured otherwise, what was seen is still what is known.
-            if !wanted.contains_key(name) {
-                self.looks.forget(name);
-                self.forget(name);
-            }
-        }
-        // Before any of them looks, so that none issues before all have shown their tenant.
-        for name in wanted.keys().filter(|name| !self.fleet.members().contains_key(*name)) {
-            self.shared.tenants.expect(name);
-        }
-        let new = wanted.into_iter().filter(|(name, _)| !self.fleet.members().contains_key(name)).collect::<Vec<_>>();
-        let apart = herd::apart(new.len());
-        for ((name, (identity, make, check)), number) in new.into_iter().zip(0..) {
-            self.looks.expect(&name, identity, self.clock.now());
-            let wake = self.fleet.add(name.clone(), identity, make, apart * number);
-            let ticks = self.ticker.wake(&name, wake, &check).await;
-            ticks.with_context(|| format!("connection {name}: check = {check:?} is no cron expression"))?;
-        }
-        Ok(())
-    }
-
-    /// Nothing more will be told of it.
-    fn forget(&self, connection: &str) {
-        self.manager.forget(connection);
-        self.notifier.forget(connection);
-    }
-
-    /// The same, while the service manager hears whether the process lives: a connection that is changed in the middle of a
-    /// rotation brings it to a safe point first, which may take minutes.
-    async fn apply_watched(&mut self, config: Config) -> anyhow::Result<()> {
-        let pulse = self.pulse();
-        let mut interval = tokio::time::interval(self.manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
-        let mut applied = std::pin::pin!(self.apply(config));
-        loop {
-            tokio::select! {
-                result = &mut applied => return result,
-                _ = interval.tick() => pulse.pass_on(),
-            }
-        }
-    }
-
-    /// SIGHUP: a good configuration is taken over, a bad one refused; everybody looks.
-    async fn reload(&mut self) {
-        self.manager.reloading();
-        let problems = self.read_again().await.err();
-        if let Some(problems) = &problems {
-            tracing::error!(%problems, "the new configuration is refused; the old one stays");
-        }
-        self.manager.refused(problems.is_some());
-        self.looks.reloaded(problems);
-        self.fleet.wake_all();
-        self.manager.ready();
-    }
-
-    /// Fails with all that is wrong with it.
-    async fn read_again(&mut self) -> Result<(), String> {
-        let loaded = Config::load(&self.config_file, &Environment::of_process());
-        let Loaded { config, .. } = loaded.map_err(|problems| problems.to_string())?;
-        if !config.refused.is_empty() {
-            let told = config.refused.iter().map(|Refused { name, problems }| format!("connection {name}: {problems}"));
-            return Err(told.collect::<Vec<_>>().join("\n"));
-        }
-        let connections = config.connections.len();
-        self.apply_watched(config).await.map_err(|error| crate::engine::chain(error.as_ref()).to_string())?;
-        tracing::info!(connections, "the configuration was read again");
-        Ok(())
-    }
-
     /// Until the end is asked for: signals, and the watchdog, which is fed only while every loop turns.
     async fn watch(&mut self, signals: &mut Signals) {
         let mut interval = tokio::time::interval(self.manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                wish = signals.next() => match wish {
+                wish = signals.next(self.coming.is_empty()) => match wish {
                     Wish::End => return,
-                    Wish::Reload => tokio::select! {
-                        () = self.reload() => (),
-                        // A loop that the reload was ending goes on to its safe point, and the end waits for it.
-                        () = signals.end() => return,
-                    },
+                    Wish::Reload => self.reload().await,
                 },
-                call = self.control.next() => call.pass_to(&self.fleet),
+                call = self.control.next() => self.pass_on(call),
+                parted = self.fleet.parted() => self.parted(parted).await,
                 _ = interval.tick() => self.feed_watchdog(),
             }
         }
@@ -285,8 +199,8 @@ impl Daemon {
         for seen in self.looks.at_work_since(now - STUCK) {
             seen.report.iter().for_each(|report| self.notifier.saw(report, &whys(&seen, now)));
         }
-        // Nobody looks at those that are refused; whoever is told of them is told again.
-        for report in self.looks.refused().into_iter().filter_map(|seen| seen.report) {
+        // Nobody looks at those that are refused or left behind; whoever is told of them is told again.
+        for report in self.looks.untended() {
             self.notifier.saw(&report, &[]);
         }
     }
@@ -300,13 +214,12 @@ impl Daemon {
     async fn end(&mut self, signals: &mut Signals) {
         tracing::info!("ending; a rotation under way is brought to a safe point first");
         self.manager.stopping();
-        let (fleet, loops, manager) = (&mut self.fleet, &self.loops, &self.manager);
-        loops.close();
+        let (fleet, manager) = (&mut self.fleet, &self.manager);
         let mut interval = tokio::time::interval(manager.watchdog_interval().unwrap_or(WATCH).min(WATCH));
-        let mut stopped = std::pin::pin!(futures::future::join(fleet.stop(), loops.wait()));
+        let mut stopped = std::pin::pin!(fleet.stop());
         loop {
             tokio::select! {
-                _ = &mut stopped => break tracing::info!("ended"),
+                () = &mut stopped => break tracing::info!("ended"),
                 () = signals.end() => break tracing::warn!("ended at once, as asked; the next start takes up what is unfinished"),
                 // A stopping process is bounded by the time systemd gives it to stop.
                 _ = interval.tick() => manager.alive(),
@@ -329,55 +242,6 @@ impl Pulse {
         match is_alive {
             true => self.manager.alive(),
             false => tracing::error!("the loop of a connection no longer turns; the watchdog is not fed"),
-        }
-    }
-}
-
-/// The same, counted in `loops` for as long as the loop that uses it turns.
-fn counted(loops: &TaskTracker, make: Make) -> Make {
-    let turning = loops.token();
-    Arc::new(move |stop| {
-        let _turning = &turning;
-        make(stop)
-    })
-}
-
-/// What a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
-    End,
-    Reload,
-}
-
-/// The signals that the daemon answers to.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    reload: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            reload: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.terminate.recv() => Wish::End,
-            _ = self.interrupt.recv() => Wish::End,
-            _ = self.reload.recv() => Wish::Reload,
-        }
-    }
-
-    /// Somebody wants it to end. Wishes to reload wait meanwhile, as one.
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => (),
-            _ = self.interrupt.recv() => (),
         }
     }
 }

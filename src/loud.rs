@@ -160,8 +160,8 @@ messages! {
         }
         /// The vault never came.
         TokenLost {
-            shows: "a token that the vault never took is lost with this process; Entra may hold it, and the next start has \
-                    the issuer rotate again",
+            shows: "a token that the vault never took is lost; Entra may hold it, and whoever tends the connection next has the \
+                    issuer rotate again",
             means: "the vault stayed away until the end",
             remedy: "start it again: one more token is issued",
         }
@@ -173,9 +173,17 @@ messages! {
         }
         /// SIGTERM, and something hangs.
         LeftUnfinished {
-            shows: "it did not come to a safe point in time; the next start takes it up",
-            means: "the process was asked to end, and has not come to a safe point within the 285 seconds that it takes at most",
+            shows: "it did not come to a safe point in time; whoever tends it next takes it up",
+            means: "the process was asked to end, and has not come to a safe point within the 285 seconds that it takes at most; or a \
+                    reload took the connection away, and it has not within an hour",
             remedy: "start it again; the step that is named with it says what took so long",
+        }
+        /// SIGHUP, in the middle of a rotation.
+        LeftBehind {
+            shows: "nobody tends this connection any more, and it is left behind: what it has begun has not come to its end",
+            means: "it was taken out of the configuration, or led to another secret or job, and what is named as `open` could not be \
+                    brought to its end within an hour, or only a person can do that, or the process has ended before",
+            remedy: "put the connection back as it was and reload; or do what stands on the page LeftBehind of the runbook",
         }
         /// SIGHUP.
         ReloadRefused {

@@ -1,11 +1,14 @@
 //! The last look of the daemon at each connection: for commands that need none of their own, for the page, for metrics and for
 //! health. Kept as it is told, in about a kilobyte each.
 
+mod left;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use self::left::LEFT_BEHIND;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -65,6 +68,8 @@ pub struct Turn {
 #[derive(Clone, Debug, Default)]
 struct Configured {
     refused: Vec<Report>,
+    /// What is left behind, by its ward, and how it is called.
+    left: BTreeMap<u64, Box<str>>,
     reload_problems: Option<String>,
     waiting: Option<String>,
 }
@@ -200,7 +205,8 @@ impl Looks {
 
     /// How many are tended.
     pub fn count(&self) -> usize {
-        self.with(|all| all.len())
+        let left = self.configured().left.len();
+        self.with(|all| all.len()) - left
     }
 
     /// At most so many connections in the order of their names, from the first whose name comes after this one.

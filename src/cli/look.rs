@@ -62,11 +62,11 @@ pub fn connections(config: &Config, shutdown: &CancellationToken) -> anyhow::Res
 /// nothing can be seen, what the daemon saw before is better than nothing.
 pub async fn look(config: &Config, args: &LookArgs) -> anyhow::Result<Vec<Seen>> {
     let app = App::build(config, Shared::default())?;
-    let mut told = match args.fresh {
-        true => BTreeMap::new(),
+    let (mut told, left) = match args.fresh {
+        true => Told::default(),
         false => told(config, &app).await.unwrap_or_else(|error| {
             tracing::debug!(%error, "the daemon's last looks are not known");
-            BTreeMap::new()
+            Told::default()
         }),
     };
     let holds = |seen: &&Seen| matches!(seen.by, By::Daemon(_));
@@ -95,12 +95,16 @@ pub async fn look(config: &Config, args: &LookArgs) -> anyhow::Result<Vec<Seen>>
     });
     let mut seen = futures::future::join_all(looks).await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     seen.extend(refused(config).map(|report| Seen { report, by: By::Us }));
+    seen.extend(left);
     Ok(seen)
 }
 
+/// What a daemon tells of connections by their names, and of those that it has left behind.
+type Told = (BTreeMap<String, Seen>, Vec<Seen>);
+
 /// What the daemon has seen of what is configured as it is here: what still holds, since no look is due, and what was before.
-async fn told(config: &Config, app: &App) -> Result<BTreeMap<String, Seen>, ClientError> {
-    let Some(daemon) = Daemon::find(&config.runtime_dir).await? else { return Ok(BTreeMap::new()) };
+async fn told(config: &Config, app: &App) -> Result<Told, ClientError> {
+    let Some(daemon) = Daemon::find(&config.runtime_dir).await? else { return Ok(Told::default()) };
     let mut looks: BTreeMap<_, _> = daemon
         .looks()
         .await?
@@ -120,7 +124,13 @@ async fn told(config: &Config, app: &App) -> Result<BTreeMap<String, Seen>, Clie
         let report = look.report.or(look.before.map(seen_at))?.at(now);
         Some((name, Seen { report, by }))
     });
-    Ok(seen.collect())
+    let seen = seen.collect();
+    let left = looks.into_values().filter(|look| look.connection.contains(looks::LEFT_BEHIND));
+    let left = left.filter_map(|look| look.report).map(|report| {
+        let by = By::Daemon(report.seen_at.map_or(TimeDelta::zero(), |at| now - at));
+        Seen { report, by }
+    });
+    Ok((seen, left.collect()))
 }
 
 /// How old a report is that still holds: until something is to be done, and no longer than until the daemon looks by its cron.

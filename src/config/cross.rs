@@ -71,6 +71,14 @@ const SHARED: [Shared; 6] = [
     },
 ];
 
+/// All that no other connection may have: the same text for two that share any of it.
+pub fn claims(connection: &ConnectionConfig) -> impl Iterator<Item = String> {
+    SHARED
+        .iter()
+        .enumerate()
+        .filter_map(|(number, shared)| Some(format!("{number} {}", (shared.identity)(connection)?)))
+}
+
 /// Checks connections against each other and in themselves; `report_of` is where a connection's problems go. One that could
 /// not be read is left out. Of two that share something the later one is told.
 pub(super) fn check<'a>(candidates: &'a [Candidate], report_of: impl Fn(&Candidate) -> &'a Report<'a>) {

@@ -36,6 +36,7 @@ pub use auth::{ApiClient, BearerCommand, HpeAuth, TokenService};
 pub use azure::{Azure, Cloud, Credentials};
 pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GreenLake, Issuing, VaultSecret};
 pub use credential::{Application, Credential, WhichIdentity};
+pub use cross::claims;
 pub use http::{Http, ProxyChoice};
 pub use notify::{Heartbeat, Receiver};
 pub use problem::{ConfigErrors, Kind, Place, Problem, Shown};

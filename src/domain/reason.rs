@@ -122,6 +122,8 @@ reasons! {
     TakenOver => "another process has taken over",
     /// Refused at load, while the other connections run.
     ConfigRefused => "its configuration cannot be used",
+    /// Taken out of the configuration in the middle of a rotation.
+    LeftBehind => "nobody tends it any more, and what it has begun has not come to its end",
     /// Two connections, one issuer tenant.
     TenantShared => "two connections have one issuer tenant and would rotate each other's token away",
     /// Shutting down.
@@ -188,6 +190,9 @@ impl Reason {
             }
             Self::ConfigRefused => {
                 "correct what is listed; `scim-rotator config check` tries it; then reload the daemon (SIGHUP)"
+            }
+            Self::LeftBehind => {
+                "put the connection back into the configuration as it was and reload the daemon (SIGHUP), which brings it to its end; if it is not to come back, start the job in the Entra portal (Provisioning, Start), once a token that works is saved there"
             }
             Self::TenantShared => "remove one of the two connections from the configuration",
             Self::Held => "`scim-rotator release NAME` ends the hold",
@@ -266,6 +271,7 @@ impl Reason {
             | Self::PreflightFailed
             | Self::ClockNotSet
             | Self::ConfigRefused
+            | Self::LeftBehind
             | Self::TenantShared
             | Self::RotatedElsewhere
             | Self::SupplyNeeded

@@ -4,6 +4,7 @@
 //! anywhere (a crash, a kill) is taken up by the next look from what the vault shows; there is no other recovery.
 
 mod adopt;
+mod claims;
 mod cutover;
 mod errands;
 mod experiment;
@@ -11,6 +12,7 @@ mod failure;
 mod fence;
 pub mod fleet;
 mod halt;
+mod handover;
 pub mod herd;
 mod issue;
 mod memory;
@@ -23,8 +25,10 @@ pub mod report;
 mod rotate;
 mod run;
 mod tenants;
+mod tend;
 pub mod ticker;
 mod turns;
+mod unsaved;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -33,10 +37,12 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+pub use self::claims::Claims;
 pub use self::experiment::PutSeen;
 use self::failure::Failure;
 pub use self::fleet::{Fleet, Member};
 pub use self::halt::{Halt, chain};
+use self::handover::{begins_anew, may_leave_open};
 use self::issue::Held;
 use self::memory::Memory;
 use self::observe::{Observed, Values};
@@ -97,6 +103,15 @@ pub enum Act {
     DecideOnly,
     /// Decide and carry it out.
     CarryOut,
+    /// The same with what brings to its end what has been begun, and with nothing else.
+    Finish,
+}
+
+impl Act {
+    /// Whether anything is carried out.
+    fn acts(self) -> bool {
+        self != Self::DecideOnly
+    }
 }
 
 /// What one look came to.
@@ -122,6 +137,8 @@ pub struct Connection {
     /// The failure that is being waited out, to be shown for as long as it is.
     failure: Option<Failure>,
     unsaved: Option<Held>,
+    /// What has been begun and has not come to its end, as far as was seen.
+    open: Vec<&'static str>,
     introduced: bool,
     order: Option<Order>,
     /// Since when (by `elapsed`) it has been leaving things to another process.
@@ -149,6 +166,7 @@ impl Connection {
             began: None,
             failure: None,
             unsaved: None,
+            open: Vec::new(),
             introduced: false,
             order: None,
             standing_by: None,
@@ -191,11 +209,6 @@ impl Connection {
                 None => std::future::pending().await,
             }
         }
-    }
-
-    /// Whether it holds a token that the vault does not have yet.
-    pub fn holds_unsaved_token(&self) -> bool {
-        self.unsaved.is_some()
     }
 
     /// Looks, decides and acts, until there is nothing left to do now.
@@ -254,7 +267,7 @@ impl Connection {
             values: &values,
         };
         let mut report = Report::unseen(&spec);
-        if act == Act::CarryOut && !self.introduced {
+        if act.acts() && !self.introduced {
             self.introduced = run.introduce(self.began.is_none()).await;
         }
         let lived = run.elapsed() - *self.began.get_or_insert_with(|| run.elapsed());
@@ -265,7 +278,7 @@ impl Connection {
                 Ok(seen) => seen,
                 Err(halt) => {
                     self.standing_by = None; // What another one did meanwhile could not be seen.
-                    if act == Act::CarryOut {
+                    if act.acts() {
                         self.bring_home_unseen(&run).await;
                     }
                     return self.failed(report, None, "look", halt);
@@ -274,22 +287,23 @@ impl Connection {
             // Even where there is nothing to do: whoever keeps the journal may have written over what we owe to it.
             let has_say =
                 decision.reason() != Some(Reason::AnotherHolder) && !seen.journal.is_kept_by_another(&spec.holder);
+            self.open = if has_say { seen.open() } else { Vec::new() };
             if !has_say {
                 run.memory.forgive();
                 self.give_way(&run, &seen);
-            } else if act == Act::CarryOut
+            } else if act.acts()
                 && let Err(halt) = run.settle_debts(&seen.journal).await
             {
                 return self.failed(report, Some(&seen), "look", halt);
             }
-            if act == Act::CarryOut && has_say && self.unsaved.is_some() {
+            if act.acts() && has_say && self.unsaved.is_some() {
                 match self.bring_home(&run, &seen).await {
                     Ok(()) => continue,
                     Err(halt) => return self.failed(report, Some(&seen), "resume", halt),
                 }
             }
             if let Some(Order::Adopt { token, expires }) = self.order.clone()
-                && act == Act::CarryOut
+                && act.acts()
                 && decision.reason() != Some(Reason::AnotherHolder)
             {
                 self.order = None;
@@ -332,15 +346,22 @@ impl Connection {
                     // Whatever only he can end, something else may be to be done meanwhile.
                     (*until).min(now + decide::HUMAN_WAIT)
                 }
-                _ if act == Act::DecideOnly || shutdown.is_cancelled() => now,
+                _ if !act.acts() || shutdown.is_cancelled() => now,
+                decision if act == Act::Finish && (!self.is_open() || begins_anew(decision)) => now,
                 decision => {
                     let (name, reason) = (decision.name(), decision.reason().unwrap_or(Reason::NotDue));
                     if reason.is_order() {
                         self.order = None;
                     }
                     tracing::info!(decision = name, %reason, "{}", report.standing.sentence());
+                    if may_leave_open(decision) {
+                        self.open.push(observe::UNSEEN);
+                    }
                     let result = self.carry_out(&run, decision, &seen).await;
                     if let Err(halt) = result {
+                        if halt.reason == Reason::PreflightFailed {
+                            self.open = seen.open();
+                        }
                         return self.failed(report, Some(&seen), name, halt);
                     }
                     if !matches!(decision, Decision::Note { .. }) || reason.is_order() {
@@ -368,7 +389,7 @@ impl Connection {
             let facts = Facts {
                 now: run.now(),
                 holder: &self.spec.holder,
-                acting: act == Act::CarryOut,
+                acting: act.acts(),
                 stood_by: self.standing_by.map_or(TimeDelta::zero(), |since| run.elapsed() - since),
                 stirred,
                 policy: &self.spec.policy,
@@ -421,41 +442,6 @@ impl Connection {
         }
     }
 
-    /// A token that the vault could not take is carried on from memory, before anything else is decided.
-    async fn bring_home(&mut self, run: &Run<'_>, seen: &Observed) -> Result<(), Halt> {
-        let Some(mut held) = self.unsaved.take() else { return Ok(()) };
-        let result = run.resume_unsaved(&mut held, seen).await;
-        let dropped = matches!(&result, Err(h) if matches!(h.reason, Reason::TakenOver | Reason::NewTokenRefused));
-        self.unsaved = (result.is_err() && held.version.is_none() && !dropped).then_some(held);
-        result
-    }
-
-    /// Another process has the say: a token in memory only is kept, unless it has come home or somebody has written past it.
-    fn give_way(&mut self, run: &Run<'_>, seen: &Observed) {
-        let Some(mut held) = self.unsaved.take() else { return };
-        match run.has_come_home(&mut held, &seen.journal) {
-            Ok(true) => (),
-            Ok(false) => self.unsaved = Some(held),
-            Err(halt) => tell_dropped(&halt),
-        }
-    }
-
-    /// Where the rest cannot be seen, the vault alone is asked to take such a token, once: it may be back before the others
-    /// are. What is to be done with the token then is decided when all can be seen.
-    async fn bring_home_unseen(&mut self, run: &Run<'_>) {
-        let Some(mut held) = self.unsaved.take() else { return };
-        match run.store_unseen(&mut held).await {
-            Ok(()) => {
-                tracing::info!(token = %held.token.fingerprint(), "the vault has taken the token that was in memory only")
-            }
-            Err(halt) if halt.reason == Reason::TakenOver => tell_dropped(&halt),
-            Err(halt) => {
-                tracing::debug!(error = %chain(&halt), "the token that is in memory only is not stored yet");
-                self.unsaved = Some(held);
-            }
-        }
-    }
-
     /// Remembers what was done last.
     fn done(&mut self, action: &'static str, reason: Reason, error: Option<String>) {
         let at = self.ports.clock.now();
@@ -465,8 +451,4 @@ impl Connection {
         }
         self.progress.ended(last);
     }
-}
-
-fn tell_dropped(halt: &Halt) {
-    tracing::warn!(reason = %halt.reason, error = %chain(halt), "a token that was in memory only is dropped");
 }

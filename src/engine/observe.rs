@@ -9,7 +9,7 @@ use super::run::Run;
 use super::turns::Place;
 use crate::domain::journal::{Entry, Journal};
 use crate::domain::{
-    Answers, CurrentHealth, Job, ProbeVerdict, Question, Reason, Timestamp, Token, Verdict, VersionId,
+    Answers, CurrentHealth, Job, JobState, ProbeVerdict, Question, Reason, Timestamp, Token, Verdict, VersionId,
 };
 use crate::ports::VaultError;
 
@@ -41,6 +41,9 @@ impl Values {
 
 /// So many rejected tokens are tried at one look: as many as may be issued in a day.
 const MOST_REJECTED: usize = 4;
+/// What is open, in words. Of an act that has failed nobody knows what it has left before the next look sees it.
+pub(super) const UNSEEN: &str = "the last act failed, and what it has left does not show yet";
+pub(super) const PAUSED: &str = "the provisioning job is paused by us";
 
 /// What one look saw.
 #[derive(Clone, Debug)]
@@ -56,6 +59,19 @@ impl Observed {
     pub fn is_unfinished(&self) -> bool {
         let journal = &self.journal;
         journal.pending().is_some() || journal.open_intent().is_some() || journal.held_pause().is_some()
+    }
+
+    /// What has been begun and has not come to its end.
+    pub fn open(&self) -> Vec<&'static str> {
+        let pause = match (self.journal.unended_pause().map(|(_, pause)| pause.is_held()), self.job.state) {
+            (Some(true), JobState::Paused) => Some(PAUSED),
+            (Some(true), _) => Some("whether the provisioning job is still paused by us does not show yet"),
+            (Some(false), JobState::Paused) => Some("the provisioning job is paused, it may be by us"),
+            (Some(false), _) | (None, _) => None,
+        };
+        let pending = self.journal.pending().map(|_| "a new token is stored, and not with Entra for certain");
+        let asked = self.journal.open_intent().map(|_| "whether the issuer has made a new token is not known");
+        pause.into_iter().chain(pending).chain(asked).collect()
     }
 }
 

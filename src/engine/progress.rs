@@ -161,6 +161,11 @@ impl Progress {
         self.with(|state| state.told_to_end = state.told_to_end.or(Some(elapsed)));
     }
 
+    /// What was asked for has been done, and it goes on all the same.
+    pub(super) fn goes_on(&self) {
+        self.with(|state| state.told_to_end = None);
+    }
+
     /// When the end was asked for.
     pub(super) fn end_asked_at(&self) -> Option<TimeDelta> {
         self.with(|state| state.told_to_end)

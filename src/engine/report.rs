@@ -246,9 +246,9 @@ impl Report {
     }
 
     /// A connection whose loop has ended by a fault in the program, and is begun anew.
-    pub(super) fn broken(name: &str, error: &str, now: Timestamp) -> Self {
+    pub(super) fn broken(name: &str, error: &str, now: Option<Timestamp>) -> Self {
         let mut report = Self::nothing(name);
-        report.seen_at = Some(now);
+        report.seen_at = now;
         report.standing.reason = Reason::StepFailed;
         report.standing.error = Some(error.to_owned());
         report

@@ -30,6 +30,7 @@ mod identity;
 mod init;
 mod kill;
 mod leap;
+mod left_behind;
 mod looks;
 mod messages;
 mod misfit;

@@ -2,10 +2,12 @@
 
 use rustix::process::Signal;
 
-use super::place::{Daemon, OVERLAP, Place, SPEED, about_to_be_due, hourly, is_at_rest_with_newer, judge, only};
+use super::place::{
+    Daemon, OVERLAP, Place, REMOVE_CURRENT, SPEED, about_to_be_due, hourly, is_at_rest_with_newer, judge, only,
+};
 use crate::sandbox::setup::worlds;
 use crate::sandbox::{Hold, Side, Which};
-use crate::world::{Op, Schedule, TokenNo};
+use crate::world::{Op, Schedule, TokenNo, World};
 
 const WAITS: &str = "no longer tended as it was configured";
 const ENDS: &str = "a rotation under way is brought to a safe point";
@@ -85,4 +87,38 @@ async fn every_sighup_during_a_reload_comes_to_one_more_reload() {
     assert_eq!(daemon.ended().await, Some(0), "{}", daemon.log());
     assert_eq!(daemon.log().matches(DONE).count(), 2, "{}", daemon.log());
     judge(&place.sandbox.world(OVERLAP), 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_reload_waits_for_one_connection_another_is_added_tended_and_obeys_and_an_order_for_the_one_waits_for_it()
+ {
+    let place = Place::new(about_to_be_due(|_| ()).await, SPEED, |text| hourly(&text)).await;
+    let both = std::fs::read_to_string(&place.setup.config).expect("the configuration");
+    std::fs::write(&place.setup.config, only(OVERLAP, &both)).expect("written");
+    let tokens = [OVERLAP, REMOVE_CURRENT].map(|n| place.sandbox.world(n).saved_token().expect("a token"));
+    let mut hold = place.sandbox.gate().hold(Which::Next(Op::Issue), Side::After);
+    let daemon = place.daemon(&[]);
+    hold.reached().await;
+    let changed = both.replace("{ mode = \"overlap\" }", "{ mode = \"overlap\", jitter = \"1m\" }");
+    std::fs::write(&place.setup.config, changed).expect("written");
+    daemon.signal(Signal::HUP);
+    daemon.says(WAITS).await;
+    let at_rest = |world: &World| is_at_rest_with_newer(world, tokens[REMOVE_CURRENT]);
+    place.until(REMOVE_CURRENT, "the one that is new is rotated", at_rest).await;
+    let output = place.run(&["hold", "remove-current", "--for", "2h"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", String::from_utf8_lossy(&output.stderr), daemon.log());
+    assert!(!daemon.log().contains(DONE), "the reload still waits\n{}", daemon.log());
+    let order = place.run(&["hold", "overlap", "--for", "2h"]);
+    let goes_on = async {
+        let came = || daemon.log().matches("a command has come").count() == 2;
+        place.until(OVERLAP, "the order has come", |_| came()).await;
+        hold.go();
+    };
+    let (output, ()) = tokio::join!(order, goes_on);
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", String::from_utf8_lossy(&output.stderr), daemon.log());
+    daemon.says(DONE).await;
+    for n in [OVERLAP, REMOVE_CURRENT] {
+        place.until(n, "it is confirmed", |world| is_at_rest_with_newer(world, tokens[n])).await;
+        judge(&place.sandbox.world(n), 2).unwrap_or_else(|why| panic!("{why}\n{}", daemon.log()));
+    }
 }

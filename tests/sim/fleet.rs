@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
 use scim_rotator::engine::fleet::{Make, Watcher};
-use scim_rotator::engine::{Course, Fleet, Report};
+use scim_rotator::engine::{Claims, Course, Fleet, Report};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -26,18 +26,18 @@ impl<F: Fn(&Report) + Send + Sync> Watcher for Told<F> {
 }
 
 /// A process over a world in which nothing is due, whose time stands still once its first looks are over.
-struct Place {
-    drive: Arc<Drive>,
+pub struct Place {
+    pub drive: Arc<Drive>,
     /// The face of each connection that was made, in their order.
     faces: Arc<Mutex<Vec<Arc<Face>>>>,
-    make: Make,
+    pub make: Make,
     reports: mpsc::UnboundedReceiver<Report>,
-    tell: mpsc::UnboundedSender<Report>,
+    pub tell: mpsc::UnboundedSender<Report>,
 }
 
 impl Place {
     /// Time goes on for so long, and then stands still.
-    async fn new(time: TimeDelta) -> Self {
+    pub async fn new(time: TimeDelta) -> Self {
         let drive = Arc::new(Drive::new(World::new(settings()), policy(Mode::Overlap, Fence::Auto)));
         let begin = drive.world().now() + TimeDelta::days(2);
         drive.live(&[], begin).await;
@@ -53,25 +53,25 @@ impl Place {
         Self { drive, faces, make, reports, tell }
     }
 
-    fn fleet(&self) -> Fleet {
+    pub fn fleet(&self) -> Fleet {
         let tell = self.tell.clone();
         self.fleet_that(move |report| drop(tell.send(report.clone())))
     }
 
-    fn fleet_that(&self, told: impl Fn(&Report) + Send + Sync + 'static) -> Fleet {
+    pub fn fleet_that(&self, told: impl Fn(&Report) + Send + Sync + 'static) -> Fleet {
         Fleet::new(Arc::new(Told(told)))
     }
 
-    fn made(&self) -> usize {
+    pub fn made(&self) -> usize {
         self.faces.lock().expect("nobody panics with it").len()
     }
 
-    async fn report(&mut self) -> Report {
+    pub async fn report(&mut self) -> Report {
         self.reports.recv().await.expect("a report")
     }
 
     /// Lets the loops do all that they do before they wait for what nobody does.
-    async fn settle(&mut self) -> usize {
+    pub async fn settle(&mut self) -> usize {
         for _ in 0..10_000 {
             tokio::task::yield_now().await;
         }
@@ -83,7 +83,7 @@ impl Place {
 async fn a_connection_looks_as_it_is_added_and_again_when_it_or_everybody_is_woken_and_not_otherwise() {
     let mut place = Place::new(TimeDelta::seconds(1)).await;
     let mut fleet = place.fleet();
-    let wake = fleet.add("sim".to_owned(), [7; 32], Arc::clone(&place.make), Duration::ZERO);
+    let wake = fleet.add("sim".to_owned(), [7; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
     assert_eq!(place.report().await.standing.reason, Reason::NotDue);
     assert_eq!(place.settle().await, 0);
     wake.notify_one();
@@ -99,7 +99,7 @@ async fn a_connection_looks_as_it_is_added_and_again_when_it_or_everybody_is_wok
 async fn an_order_is_handed_to_the_connection_of_that_name_which_answers_and_reports() {
     let mut place = Place::new(TimeDelta::hours(1)).await;
     let mut fleet = place.fleet();
-    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
     let until = place.drive.world().now() + TimeDelta::days(1);
     assert!(fleet.order("nobody", Order::Hold { until }).is_none());
     let (_, outcome) = fleet.order("sim", Order::Hold { until }).expect("it is tended");
@@ -117,10 +117,11 @@ async fn a_connection_that_is_removed_is_tended_no_more_and_neither_is_any_after
     let mut place = Place::new(TimeDelta::seconds(1)).await;
     let mut fleet = place.fleet();
     for name in ["one", "other"] {
-        fleet.add(name.to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
+        fleet.add(name.to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
     }
     assert_eq!(place.settle().await, 2);
-    fleet.remove(&["one".to_owned()]).await;
+    fleet.part("one", false);
+    assert_eq!(fleet.parted().await.name, "one");
     assert_eq!((fleet.members().len(), Arc::strong_count(&place.make)), (1, 2), "its loop has ended");
     fleet.wake_all();
     assert_eq!(place.settle().await, 1);
@@ -132,7 +133,7 @@ async fn a_connection_that_is_removed_is_tended_no_more_and_neither_is_any_after
 async fn whoever_is_told_to_end_begins_no_look_that_is_asked_for_in_the_same_moment() {
     let mut place = Place::new(TimeDelta::seconds(1)).await;
     let mut fleet = place.fleet();
-    let add = |n: u32| fleet.add(format!("{n}"), [0; 32], Arc::clone(&place.make), Duration::ZERO);
+    let add = |n: u32| fleet.add(format!("{n}"), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
     let wakes: Vec<_> = (0..16).map(add).collect();
     assert_eq!(place.settle().await, 16);
     wakes.iter().for_each(|wake| wake.notify_one());
@@ -153,7 +154,7 @@ fn failing(place: &Place, faulty: impl Fn(usize) -> bool + Send + Sync + 'static
 async fn a_loop_that_a_fault_has_ended_begins_anew_after_a_minute() {
     let mut place = Place::new(TimeDelta::seconds(1)).await;
     let mut fleet = failing(&place, |n| n == 0);
-    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
     let begin = tokio::time::Instant::now();
     let told = place.report().await;
     assert_eq!(
@@ -172,7 +173,7 @@ async fn a_loop_that_a_fault_has_ended_begins_anew_after_a_minute() {
 async fn a_loop_that_a_fault_has_ended_while_it_was_being_stopped_begins_no_more() {
     let place = Place::new(TimeDelta::seconds(1)).await;
     let mut fleet = failing(&place, |n| n == 0);
-    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
     fleet.stop().await;
     assert_eq!(place.made(), 1);
 }
@@ -189,7 +190,7 @@ async fn a_loop_that_does_not_come_to_its_end_is_left_before_the_service_manager
     let mut place = Place::new(issued.expect("a second token") + TimeDelta::seconds(60)).await;
     place.drive.world().faults.at_calls(Op::VaultStore, 2, 10_000, Fault::Status(503, None));
     let mut fleet = place.fleet();
-    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
     let (_, outcome) = fleet.order("sim", order).expect("it is tended");
     place.settle().await;
     let begin = tokio::time::Instant::now();
@@ -204,7 +205,7 @@ async fn a_connection_whose_first_look_is_put_off_makes_it_then_and_obeys_a_pers
         let mut place = Place::new(TimeDelta::seconds(1)).await;
         let mut fleet = place.fleet();
         let begin = tokio::time::Instant::now();
-        fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::from_secs(100));
+        fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::from_secs(100));
         let _outcome = ordered.then(|| fleet.order("sim", Order::Release));
         place.report().await;
         assert_eq!(begin.elapsed().as_secs(), seconds);
@@ -215,7 +216,7 @@ async fn a_connection_whose_first_look_is_put_off_makes_it_then_and_obeys_a_pers
 async fn looks(time: TimeDelta, step: TimeDelta) -> usize {
     let mut place = Place::new(time).await;
     let mut fleet = place.fleet();
-    fleet.add("sim".to_owned(), [0; 32], Arc::clone(&place.make), Duration::ZERO);
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
     place.report().await;
     let face = Arc::clone(&place.faces.lock().expect("nobody panics with it")[0]);
     face.step_clock(step);

@@ -18,6 +18,7 @@ mod face;
 mod face_tests;
 mod fenced;
 mod fleet;
+mod handed;
 mod held;
 mod interrupted;
 mod issuing;

@@ -70,6 +70,11 @@ enum Unpassed {
 }
 
 impl Call {
+    /// The connection that is meant.
+    pub fn connection(&self) -> &str {
+        &self.connection
+    }
+
     /// Gives it to the connection that is meant. Waits for nothing.
     pub fn pass_to(self, fleet: &Fleet) {
         let order = fleet.order(&self.connection, self.order);

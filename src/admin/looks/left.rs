@@ -1,0 +1,56 @@
+//! Connections that are tended no more although something of theirs is open. Each is shown as one that needs a person, under a
+//! name that no connection has, until somebody tends the same secret and the same job.
+
+use super::{Entry, Looks, Times, read, to_raw_value};
+use crate::domain::Reason;
+use crate::engine::Report;
+
+/// What the names of those that are left behind end with.
+pub const LEFT_BEHIND: &str = ".left-behind";
+
+impl Looks {
+    /// A connection is tended no more, and this is open. Answers with what is told of it from now on.
+    pub fn leave_behind(&self, connection: &str, ward: u64, open: &str) -> Report {
+        let mut report = Report::refused(connection, open.to_owned());
+        report.standing.reason = Reason::LeftBehind;
+        report.standing.remedy = Reason::LeftBehind.remedy().map(str::to_owned);
+        let (mut configured, name) = (self.configured(), format!("{connection}{LEFT_BEHIND}"));
+        self.with(|all| {
+            let numbered = (2..).map(|number| format!("{name}-{number}"));
+            let known = configured.left.get(&ward).map(|name| name.to_string());
+            let free = || std::iter::once(name.clone()).chain(numbered).find(|name| !all.contains_key(name.as_str()));
+            report.connection = known.or_else(free).unwrap_or(name.clone());
+            let before = all.get(connection);
+            let seen = before.and_then(|entry| entry.report.as_deref()).and_then(read);
+            (report.job, report.seen_at) = seen.map_or((None, None), |seen| (seen.job, seen.seen_at));
+            let times = before.map(|entry| Times { needs_human: true, doing_since: None, ..entry.times });
+            let entry = Entry {
+                identity: [0; 32],
+                report: to_raw_value(&report).ok(),
+                holds: true,
+                doing: None,
+                times: times.unwrap_or_else(|| Times::since(crate::domain::Timestamp::UNIX_EPOCH)),
+            };
+            all.insert(report.connection.as_str().into(), entry);
+        });
+        configured.left.insert(ward, report.connection.as_str().into());
+        report
+    }
+
+    /// Somebody tends this ward from now on. Answers with the name of what was left behind of it.
+    pub fn takes_up(&self, ward: u64) -> Option<String> {
+        let name = self.configured().left.remove(&ward)?;
+        self.with(|all| all.remove(&name));
+        Some(name.into())
+    }
+
+    /// What is told of those that nobody looks at: their configuration cannot be used, or they are left behind.
+    pub fn untended(&self) -> Vec<Report> {
+        let configured = self.configured();
+        let left = self.with(|all| {
+            let entries = configured.left.values().filter_map(|name| all.get(name));
+            entries.filter_map(|entry| entry.report.as_deref().and_then(read)).collect::<Vec<_>>()
+        });
+        configured.refused.iter().cloned().chain(left).collect()
+    }
+}

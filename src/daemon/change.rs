@@ -1,0 +1,189 @@
+//! What a reload changes. Whoever it does not concern is tended all the while, and takes orders: a connection that is told to
+//! end may take long, and only the one that takes its place waits for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context as _;
+
+use super::Daemon;
+use crate::admin::control::Call;
+use crate::app::App;
+use crate::config::{Config, Environment, Loaded, Refused};
+use crate::engine::fleet::{Identity, Make, Parted};
+use crate::engine::{Claims, Report, herd};
+
+/// Connections that are to be tended as soon as nobody else has anything of theirs.
+#[derive(Default)]
+pub(super) struct Coming {
+    by_name: BTreeMap<String, New>,
+    /// Who waits for what.
+    wanted: BTreeMap<u64, String>,
+    /// What people have asked of them meanwhile.
+    calls: Vec<Call>,
+}
+
+struct New {
+    identity: Identity,
+    claims: Claims,
+    make: Make,
+    check: String,
+}
+
+impl Coming {
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// From now on nothing is taken up: the daemon ends.
+    pub fn refuse(&mut self) {
+        self.calls.clear();
+    }
+
+    fn push(&mut self, name: String, new: New) {
+        self.wanted.extend(new.claims.all.iter().map(|claim| (*claim, name.clone())));
+        self.by_name.insert(name, new);
+    }
+
+    fn take(&mut self, name: &str) -> Option<New> {
+        let new = self.by_name.remove(name)?;
+        new.claims.all.iter().for_each(|claim| drop(self.wanted.remove(claim)));
+        Some(new)
+    }
+
+    /// Those who have waited for any of this.
+    fn waiting_for(&self, claims: &Claims) -> BTreeSet<String> {
+        claims.all.iter().filter_map(|claim| self.wanted.get(claim)).cloned().collect()
+    }
+}
+
+impl Daemon {
+    /// Brings the fleet in step with a configuration: what has not changed is not touched.
+    pub(super) async fn apply(&mut self, config: Config) -> anyhow::Result<()> {
+        let app = App::build(&config, self.shared.clone())?;
+        let audience = app.audience(&config);
+        // Everything that can fail comes first, so that a configuration that fails changes nothing. What is told of each
+        // connection is dropped as soon as it is made: of many it takes as much as they do.
+        let mut wanted = BTreeMap::new();
+        for connection in config.connections {
+            let (identity, claims) = (app.identity(&connection), App::claims(&connection));
+            let (make, check) = (app.maker(&connection)?, connection.check.as_str().to_owned());
+            wanted.insert(connection.name.to_string(), New { identity, claims, make, check });
+        }
+        app.limit_rotations();
+        self.web.listen(config.admin);
+        for seen in self.looks.refused().iter().filter(|seen| !wanted.contains_key(&seen.connection)) {
+            self.forget(&seen.connection);
+        }
+        let refused = config.refused.iter().map(|one| Report::refused(&one.name, one.problems.to_string()));
+        self.looks.refuse(refused.collect());
+        self.notifier.turn_to(audience);
+        let wards: BTreeSet<_> = wanted.values().map(|new| new.claims.ward).collect();
+        let changed = |name: &str, identity: &Identity| wanted.get(name).is_none_or(|new| new.identity != *identity);
+        let gone = self.fleet.members().iter().filter(|(name, member)| changed(name, &member.identity));
+        let gone: Vec<_> = gone.map(|(name, member)| (name.clone(), wards.contains(&member.claims.ward))).collect();
+        for (name, has_heir) in gone {
+            tracing::info!(connection = %name, "no longer tended as it was configured");
+            self.ticker.stop(&name).await.context("a cron job cannot be removed")?;
+            self.fleet.part(&name, has_heir);
+        }
+        self.fleet.hand_over(&wards);
+        let (mut free, members) = (BTreeSet::new(), self.fleet.members());
+        for (name, new) in wanted.into_iter().filter(|(name, _)| !members.contains_key(name)) {
+            if !self.fleet.holds(&new.claims) {
+                free.insert(name.clone());
+            }
+            self.coming.push(name, new);
+        }
+        self.admit(free).await
+    }
+
+    /// Begins to tend those who have waited for it.
+    async fn admit(&mut self, names: BTreeSet<String>) -> anyhow::Result<()> {
+        // Before any of them looks, so that none issues before all have shown their tenant.
+        names.iter().for_each(|name| self.shared.tenants.expect(name));
+        let apart = herd::apart(names.len());
+        for (name, number) in names.into_iter().zip(0..) {
+            let Some(New { identity, claims, make, check }) = self.coming.take(&name) else { continue };
+            if let Some(left) = self.looks.takes_up(claims.ward) {
+                self.forget(&left);
+            }
+            self.looks.expect(&name, identity, self.clock.now());
+            let wake = self.fleet.add(name.clone(), identity, claims, make, apart * number);
+            let ticks = self.ticker.wake(&name, wake, &check).await;
+            ticks.with_context(|| format!("connection {name}: check = {check:?} is no cron expression"))?;
+        }
+        let (waiting, coming) = (std::mem::take(&mut self.coming.calls), &self.coming.by_name);
+        let (waiting, come) = waiting.into_iter().partition(|call| coming.contains_key(call.connection()));
+        self.coming.calls = waiting;
+        come.into_iter().for_each(|call: Call| call.pass_to(&self.fleet));
+        Ok(())
+    }
+
+    /// A connection has ended that was told to.
+    pub(super) async fn parted(&mut self, Parted { name, claims }: Parted) {
+        self.shared.tenants.release(&name);
+        // Of one that is only configured otherwise, what was seen is still what is known.
+        let stays = self.coming.by_name.get(&name).is_some_and(|new| new.claims.ward == claims.ward);
+        if !stays {
+            self.looks.forget(&name);
+            self.forget(&name);
+        }
+        let mut free = self.coming.waiting_for(&claims);
+        free.retain(|name| self.coming.by_name.get(name).is_some_and(|new| !self.fleet.holds(&new.claims)));
+        if free.is_empty() {
+            return;
+        }
+        let result = self.admit(free).await;
+        if self.coming.is_empty() || result.is_err() {
+            self.reloaded(result.map_err(|error| crate::engine::chain(error.as_ref()).to_string()));
+        }
+    }
+
+    /// What somebody asks of a connection, now or once that is tended again.
+    pub(super) fn pass_on(&mut self, call: Call) {
+        match self.coming.by_name.contains_key(call.connection()) {
+            true => self.coming.calls.push(call),
+            false => call.pass_to(&self.fleet),
+        }
+    }
+
+    /// SIGHUP: a good configuration is taken over, a bad one refused; everybody looks.
+    pub(super) async fn reload(&mut self) {
+        self.manager.reloading();
+        let read = self.read_again().await;
+        self.manager.ready();
+        if read.is_err() || self.coming.is_empty() {
+            self.reloaded(read);
+        }
+    }
+
+    /// It has been taken over as a whole, or is refused for these problems.
+    fn reloaded(&self, read: Result<(), String>) {
+        match &read {
+            Ok(()) => {
+                tracing::info!(connections = self.fleet.members().len(), "the configuration was read again");
+            }
+            Err(problems) => tracing::error!(%problems, "the new configuration is refused; the old one stays"),
+        }
+        self.manager.refused(read.is_err());
+        self.looks.reloaded(read.err());
+        self.fleet.wake_all();
+    }
+
+    /// Fails with all that is wrong with it.
+    async fn read_again(&mut self) -> Result<(), String> {
+        let loaded = Config::load(&self.config_file, &Environment::of_process());
+        let Loaded { config, .. } = loaded.map_err(|problems| problems.to_string())?;
+        if !config.refused.is_empty() {
+            let told = config.refused.iter().map(|Refused { name, problems }| format!("connection {name}: {problems}"));
+            return Err(told.collect::<Vec<_>>().join("\n"));
+        }
+        self.apply(config).await.map_err(|error| crate::engine::chain(error.as_ref()).to_string())
+    }
+
+    /// Nothing more will be told of it.
+    fn forget(&self, connection: &str) {
+        self.manager.forget(connection);
+        self.notifier.forget(connection);
+    }
+}

@@ -1,0 +1,333 @@
+//! The loop that tends one connection.
+//!
+//! It looks when its time has come, or when it is woken; every wake-up collapses into "look again". Between looks it
+//! compares the wall clock at least once a minute, so that a suspended host or a stepped clock does no harm.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::claims::Claims;
+use super::errands::Errands;
+use super::fleet::{Make, Watcher};
+use super::herd;
+use super::progress::Course;
+use super::pulse::Pulse;
+use super::report::Kind;
+use super::run::{LAST_CHANCE, LONGEST_NAP};
+use super::{Act, Connection, Report};
+use crate::domain::Timestamp;
+use crate::ports::Clock;
+
+/// After a panic, a connection is begun anew so much later.
+const AFTER_PANIC: Duration = Duration::from_secs(60);
+/// A loop that has not come to its end by so much after it was told to is left as it stands: the next start takes it up. In
+/// seconds of this host, since the service manager, which gives it 300, counts those.
+const LIMIT: Duration = Duration::from_secs(285);
+/// So long what a connection has begun is tended on after it was taken out of the configuration. A pause that stands for a lost
+/// answer stands no longer, and by then the issuer has been asked again three times.
+const OPEN_LIMIT: TimeDelta = TimeDelta::hours(1);
+/// The same as [`LIMIT`] where only a reload ends the loop: an end, so that one that hangs does not keep for ever what others
+/// wait for.
+const RELOAD_LIMIT: Duration = Duration::from_secs(3900);
+
+/// How a loop is told to end, and what comes after it.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    /// It comes to a safe point, and looks no more by itself.
+    stop: CancellationToken,
+    /// The process as a whole is to end.
+    process: CancellationToken,
+    after: Arc<After>,
+}
+
+#[derive(Debug, Default)]
+struct After {
+    /// Somebody tends the same ward from then on.
+    has_heir: AtomicBool,
+    /// Of a connection that was taken out of the configuration: ends what it does to bring to its end what it has begun.
+    onward: OnceLock<CancellationToken>,
+}
+
+impl Ends {
+    /// Not yet.
+    pub fn with(process: CancellationToken) -> Self {
+        Self { stop: CancellationToken::new(), process, after: Arc::default() }
+    }
+
+    /// The process ends.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// The connection is taken out of the configuration.
+    pub fn let_go(&self) {
+        self.after.onward.get_or_init(|| self.process.child_token());
+        self.stop.cancel();
+    }
+
+    /// The connection is configured otherwise, or is back.
+    pub fn hand_over(&self) {
+        self.after.has_heir.store(true, Ordering::Release);
+        self.after.onward.get().into_iter().for_each(CancellationToken::cancel);
+        self.stop.cancel();
+    }
+
+    fn has_heir(&self) -> bool {
+        self.after.has_heir.load(Ordering::Acquire)
+    }
+
+    /// Whether there is an heir who may still come to it.
+    fn can_hand_over(&self) -> bool {
+        self.has_heir() && !self.process.is_cancelled()
+    }
+
+    /// Returns when a loop has had all the time there is to end. One that only a reload ends has all of its own.
+    async fn out_of_time(&self) {
+        let with_process = async {
+            self.process.cancelled().await;
+            tokio::time::sleep(LIMIT).await;
+        };
+        let alone = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(RELOAD_LIMIT).await;
+        };
+        tokio::select! {
+            () = with_process => (),
+            () = alone => (),
+        }
+    }
+}
+
+/// One loop.
+pub(super) struct Loop {
+    pub name: String,
+    pub claims: Claims,
+    pub make: Make,
+    pub wake: Arc<Notify>,
+    pub ends: Ends,
+    pub pulse: Arc<Pulse>,
+    pub watcher: Arc<dyn Watcher>,
+    pub errands: Arc<Errands>,
+}
+
+/// How a loop has come to its end.
+enum End {
+    /// As it was told to. Whether what it knows is for its heir.
+    Told { handed_over: bool },
+    /// It had no more time.
+    Late,
+    /// By a fault in the program.
+    Fault,
+}
+
+impl Loop {
+    /// Tends until it is told to end. What another one of the same ward knew `before` is taken over; what an heir is to know is
+    /// handed on.
+    pub async fn run(self, mut after: Duration, mut before: Option<Box<Connection>>) -> Option<Box<Connection>> {
+        let mut clock = None;
+        loop {
+            let end = match catch_unwind(AssertUnwindSafe(|| Box::new((self.make)(self.ends.stop.clone()).calm()))) {
+                Ok(mut connection) => {
+                    before.take().into_iter().for_each(|before| connection.inherit(*before));
+                    clock = Some(Arc::clone(connection.clock()));
+                    let end = self.tend_to_end(&mut connection, after).await;
+                    connection.step_out_of_line();
+                    before = Some(connection);
+                    end
+                }
+                Err(_) => End::Fault,
+            };
+            let handed_over = match end {
+                End::Told { handed_over } => handed_over,
+                End::Late => self.ends.can_hand_over(),
+                End::Fault if self.ends.stop.is_cancelled() => self.ends.can_hand_over(),
+                End::Fault => {
+                    self.tell_fault(clock.as_deref());
+                    self.tell_lost(before.as_deref(), true);
+                    tokio::select! {
+                        () = self.ends.stop.cancelled() => (),
+                        () = tokio::time::sleep(AFTER_PANIC) => (),
+                    }
+                    after = Duration::ZERO;
+                    continue;
+                }
+            };
+            if !matches!(end, End::Told { .. }) {
+                self.tell_lost(before.as_deref(), handed_over);
+            }
+            self.tell_left(before.as_deref());
+            return before.filter(|_| handed_over);
+        }
+    }
+
+    async fn tend_to_end(&self, connection: &mut Connection, after: Duration) -> End {
+        let doing = Arc::clone(connection.progress());
+        self.pulse.set(Some(Arc::clone(&doing)));
+        let tended = AssertUnwindSafe(Box::pin(self.tend(connection, after))).catch_unwind();
+        tokio::select! {
+            biased;
+            tended = tended => tended.map_or(End::Fault, |handed_over| End::Told { handed_over }),
+            () = self.ends.out_of_time() => {
+                let step = doing.step();
+                tracing::error!(connection = %self.name, step, "it did not come to a safe point in time; whoever tends it next takes it up");
+                End::Late
+            }
+        }
+    }
+
+    /// Whether what it knows is for its heir.
+    async fn tend(&self, connection: &mut Connection, after: Duration) -> bool {
+        let mut next: BoxFuture<'static, ()> = Box::pin(herd::wait(after));
+        loop {
+            let order = tokio::select! {
+                biased; // Whoever is told to end begins nothing, whatever else has come.
+                () = self.ends.stop.cancelled() => break,
+                order = self.errands.next() => Some(order),
+                () = self.wake.notified() => None,
+                () = connection.called() => None,
+                () = &mut next => None,
+            };
+            let progress = Arc::clone(connection.progress());
+            self.watcher.begins(&connection.spec().name, &progress);
+            // What comes of a look is told and not kept: most of the time there are many connections that wait.
+            let look = match order {
+                Some(order) => {
+                    let look = self.errands.beside(&progress, Box::pin(connection.obey(order))).await;
+                    self.errands.ended(&look.report);
+                    look
+                }
+                None => Box::pin(self.errands.beside(&progress, connection.look(Act::CarryOut))).await,
+            };
+            self.watcher.saw(&look.report, &connection.progress().take_course());
+            next = Box::pin(connection.until(look.next));
+        }
+        if !self.ends.has_heir()
+            && let Some(onward) = self.ends.after.onward.get()
+        {
+            Box::pin(self.finish(connection, onward)).await;
+        }
+        let handed_over = self.ends.can_hand_over();
+        if !handed_over && let Some(report) = Box::pin(connection.store_unsaved()).await {
+            self.watcher.saw(&report, &connection.progress().take_course());
+        }
+        handed_over
+    }
+
+    /// What it has begun is brought to its end, as far as time does that: nobody else will.
+    async fn finish(&self, connection: &mut Connection, onward: &CancellationToken) {
+        let clock = Arc::clone(connection.clock());
+        let until = clock.elapsed() + OPEN_LIMIT;
+        connection.go_on(onward.clone());
+        while connection.is_open() && !onward.is_cancelled() && clock.elapsed() < until {
+            self.watcher.begins(&connection.spec().name, connection.progress());
+            let look = connection.look(Act::Finish).await;
+            self.watcher.saw(&look.report, &connection.progress().take_course());
+            if look.report.standing.kind == Kind::NeedsHuman {
+                return;
+            }
+            let next = connection.until(look.next.min(clock.now() + (until - clock.elapsed())));
+            tokio::select! {
+                () = onward.cancelled() => (),
+                () = connection.called() => (),
+                () = next => (),
+            }
+        }
+    }
+
+    fn tell_fault(&self, clock: Option<&dyn Clock>) {
+        tracing::error!(connection = %self.name, "a fault in the program ended the loop of this connection; it begins anew in a minute");
+        let broken = Report::broken(&self.name, "a fault in the program ended its loop", clock.map(Clock::now));
+        // The fault may be the watcher's own.
+        let told = AssertUnwindSafe(|| self.watcher.saw(&broken, &Course::default()));
+        if catch_unwind(told).is_err() {
+            tracing::debug!(connection = %self.name, "whoever watches could not be told");
+        }
+        self.pulse.set(None);
+        self.errands.broken_off();
+    }
+
+    /// A token that was in memory only is lost, unless somebody goes on with it.
+    fn tell_lost(&self, connection: Option<&Connection>, goes_on: bool) {
+        if connection.is_some_and(|it| it.has_lost_token() || !goes_on && it.holds_unsaved_token()) {
+            tell_lost(&self.name);
+        }
+    }
+
+    /// What a connection leaves behind that nobody tends any more.
+    fn tell_left(&self, connection: Option<&Connection>) {
+        if self.ends.after.onward.get().is_none() || self.ends.has_heir() {
+            return;
+        }
+        match connection.and_then(Connection::open) {
+            Some(open) => self.watcher.leaves(&self.name, &self.claims, &open),
+            None => {
+                tracing::info!(connection = %self.name, "it is let go: as far as was seen, nothing of it is left open")
+            }
+        }
+    }
+}
+
+/// The last word on a token that nobody could store.
+fn tell_lost(name: &str) {
+    tracing::error!(
+        connection = %name,
+        "a token that the vault never took is lost; Entra may hold it, and whoever tends the connection next has the issuer rotate again"
+    );
+}
+
+impl Connection {
+    /// Returns when the wall clock has reached `next`, having compared it at least once a minute; and in any case once so much
+    /// time has been slept away as it was to take: a clock that is stepped back by a year must not put looking off for a year.
+    pub fn until(&self, next: Timestamp) -> impl Future<Output = ()> + Send + use<> {
+        let clock = Arc::clone(self.clock());
+        let progress = Arc::clone(self.progress());
+        async move {
+            // Not even a look that is due at once may become a hot loop.
+            let mut nap = TimeDelta::seconds(1);
+            let mut to_sleep = next - clock.now();
+            loop {
+                progress.beat();
+                clock.sleep(nap.to_std().unwrap_or_default()).await;
+                to_sleep -= nap;
+                let left = to_sleep.min(next - clock.now());
+                if left <= TimeDelta::zero() {
+                    return;
+                }
+                nap = left.min(LONGEST_NAP);
+            }
+        }
+    }
+
+    /// A token in memory is stored before the process ends, if the vault allows it at all, within four minutes of when the
+    /// end was asked for. Answers with the last report, where there was anything to store.
+    pub async fn store_unsaved(&mut self) -> Option<Report> {
+        let (clock, progress) = (Arc::clone(self.clock()), Arc::clone(self.progress()));
+        let began = clock.elapsed();
+        if self.shutdown.is_cancelled() {
+            progress.told_to_end(began);
+        }
+        let until = || progress.end_asked_at().map_or(began, |asked| asked.min(began)) + LAST_CHANCE;
+        let mut last = None;
+        while self.holds_unsaved_token() && clock.elapsed() < until() {
+            tracing::error!(
+                connection = %self.spec().name,
+                "the end is put off: a token that the vault does not have yet is in memory only"
+            );
+            last = Some(self.look(Act::CarryOut).await.report);
+            clock.sleep(Duration::from_secs(5)).await;
+        }
+        if self.holds_unsaved_token() {
+            tell_lost(&self.spec().name);
+        }
+        last
+    }
+}

@@ -1,0 +1,150 @@
+//! What one loop leaves to the next: at a reload that configures its connection otherwise, and after a fault in the program.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use scim_rotator::domain::{Order, Reason};
+use scim_rotator::engine::fleet::Make;
+use scim_rotator::engine::{Claims, Fleet};
+use tokio_util::sync::CancellationToken;
+
+use super::fleet::Place;
+use crate::world::{Event, Fault, Op, Schedule, Who};
+
+const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
+
+/// How many tokens were issued to us, and whether Entra and the newest version of the vault hold the newest of all.
+fn issued(place: &Place) -> (u32, bool) {
+    let world = place.drive.world();
+    let newest = world.token_values().last().expect("HPE made one");
+    let number = world.token_values().count();
+    let is_stored = world.versions().last().is_some_and(|version| version.value == newest);
+    (world.ledger.issued, is_stored && world.saved_token().is_some_and(|saved| saved as usize == number))
+}
+
+fn vault_is_away(place: &Place) {
+    place.drive.world().faults.at_calls(Op::VaultStore, 2, 1_000_000, Fault::Status(503, None));
+}
+
+/// A connection that has had a token issued which the vault does not take.
+async fn unsaved(place: &mut Place, fleet: &mut Fleet) {
+    vault_is_away(place);
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    let (_, outcome) = fleet.order("sim", ROTATE).expect("it is tended");
+    let _outcome = outcome.await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_in_memory_only_is_handed_to_the_connection_that_a_reload_puts_in_the_place_of_its_own() {
+    let mut place = Place::new(TimeDelta::hours(12)).await;
+    let before = issued(&place).0;
+    let mut fleet = place.fleet();
+    unsaved(&mut place, &mut fleet).await;
+    let told = place.drive.world().now();
+    fleet.part("sim", true);
+    assert_eq!(fleet.parted().await.name, "sim");
+    let waited = place.drive.world().now() - told;
+    assert!(waited < TimeDelta::minutes(4), "the heir may be what mends it, and need not wait: {waited}");
+    assert_eq!(issued(&place), (before + 1, false));
+    place.drive.world().faults.clear();
+    fleet.add("sim".to_owned(), [1; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    place.settle().await;
+    assert_eq!(issued(&place), (before + 1, true), "{}", place.drive.world().ledger.trace());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_in_memory_only_that_no_heir_came_for_is_stored_before_the_process_ends() {
+    let mut place = Place::new(TimeDelta::hours(12)).await;
+    let before = issued(&place).0;
+    let mut fleet = place.fleet();
+    unsaved(&mut place, &mut fleet).await;
+    fleet.part("sim", true);
+    fleet.parted().await;
+    place.drive.world().faults.clear();
+    let stored = place.drive.world().versions().len();
+    fleet.stop().await;
+    let world = place.drive.world();
+    assert_eq!((world.ledger.issued, world.versions().len()), (before + 1, stored + 1), "{}", world.ledger.trace());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_in_memory_only_outlives_a_fault_in_the_program() {
+    let mut place = Place::new(TimeDelta::hours(12)).await;
+    let before = issued(&place).0;
+    let tell = place.tell.clone();
+    let faulty = AtomicBool::new(true);
+    let mut fleet = place.fleet_that(move |report| {
+        drop(tell.send(report.clone()));
+        let is_met = report.standing.error.is_some() && faulty.swap(false, Ordering::Relaxed);
+        assert!(!is_met, "a fault in the program, as this test wants it");
+    });
+    unsaved(&mut place, &mut fleet).await;
+    assert_eq!(issued(&place), (before + 1, false));
+    place.drive.world().faults.clear();
+    while issued(&place) != (before + 1, true) {
+        assert_eq!(issued(&place).0, before + 1, "the token is not lost\n{}", place.drive.world().ledger.trace());
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        place.settle().await;
+    }
+    assert_eq!(place.made(), 2, "its loop has begun anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_cannot_be_made_for_a_fault_in_the_program_is_told_and_made_after_a_minute() {
+    let mut place = Place::new(TimeDelta::seconds(1)).await;
+    let (made, faulty) = (Arc::clone(&place.make), AtomicBool::new(true));
+    let make: Make = Arc::new(move |stop: CancellationToken| {
+        assert!(!faulty.swap(false, Ordering::Relaxed), "a fault in the program, as this test wants it");
+        made(stop)
+    });
+    let mut fleet = place.fleet();
+    let begin = tokio::time::Instant::now();
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), make, Duration::ZERO);
+    let told = place.report().await;
+    assert!(told.standing.reason == Reason::StepFailed && told.standing.error.is_some());
+    assert_eq!(place.report().await.standing.reason, Reason::NotDue);
+    assert_eq!((place.made(), begin.elapsed().as_secs()), (1, 60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_hangs_keeps_nobody_waiting_for_much_more_than_an_hour_after_a_reload_has_told_it_to_end() {
+    let place = Place::new(TimeDelta::days(100)).await;
+    let begin = place.drive.world().now();
+    (place.make)(CancellationToken::new()).obey(ROTATE).await;
+    let is_issued = |event: &Event| matches!(event, Event::Issued { by: Who::Daemon, .. });
+    let issued = place.drive.world().ledger.events().find(|(_, event)| is_issued(event)).map(|(at, _)| *at - begin);
+    // Time ends while the vault is asked again and again to take the token, so that this never does.
+    let mut place = Place::new(issued.expect("a second token") + TimeDelta::seconds(60)).await;
+    vault_is_away(&place);
+    let mut fleet = place.fleet();
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    let (_, outcome) = fleet.order("sim", ROTATE).expect("it is tended");
+    place.settle().await;
+    let begin = tokio::time::Instant::now();
+    fleet.part("sim", true);
+    fleet.parted().await;
+    let minutes = begin.elapsed().as_secs() / 60;
+    assert!(outcome.await.is_err() && (60..70).contains(&minutes), "{minutes}");
+    assert!(fleet.pulses().all_beat(), "whoever hangs beats for nobody any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_takes_over_ends_once_nothing_of_it_is_open_and_begins_nothing() {
+    let mut place = Place::new(TimeDelta::hours(12)).await;
+    let mut fleet = place.fleet();
+    unsaved(&mut place, &mut fleet).await;
+    let issued_then = issued(&place).0;
+    fleet.part("sim", false);
+    let back = place.drive.world().now() + TimeDelta::minutes(20);
+    let mut parted = Box::pin(fleet.parted());
+    while place.drive.world().now() < back {
+        assert!(futures::poll!(&mut parted).is_pending(), "it is tended on");
+        tokio::task::yield_now().await;
+    }
+    place.drive.world().faults.clear();
+    parted.await;
+    assert_eq!(issued(&place), (issued_then, true), "{}", place.drive.world().ledger.trace());
+    assert_eq!(place.drive.world().jobs()[0].schedule, Schedule::Active);
+}
