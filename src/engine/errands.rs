@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
 use super::{Progress, Report};
-use crate::domain::Order;
+use crate::domain::{Mode, Order};
 
 /// Where an order has come to stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ struct Line {
 pub(super) struct Errands {
     line: Mutex<Line>,
     come: Notify,
+    /// The mode of the policy: whoever names it asks for what he gets without naming any.
+    own_mode: OnceLock<Mode>,
 }
 
 impl Errands {
@@ -72,13 +74,13 @@ impl Errands {
             return (InLine::Crowded, receiver);
         }
         let is_urgent = matches!(order, Order::Rotate { compromised: true, .. });
-        let counts =
-            |errand: &&mut Errand| if is_urgent { errand.order == order } else { makes_a_token(&errand.order) };
+        let is_same = |errand: &Errand| self.meant(&errand.order) == self.meant(&order);
+        let counts = |errand: &&mut Errand| if is_urgent { is_same(errand) } else { makes_a_token(&errand.order) };
         let newest = match waiting.iter_mut().rev().find(counts) {
             None => under_way.as_mut().filter(|_| !is_urgent),
             waiting => waiting,
         };
-        if let Some(same) = newest.filter(|errand| makes_a_token(&order) && errand.order == order) {
+        if let Some(same) = newest.filter(|errand| makes_a_token(&order) && is_same(errand)) {
             same.askers.retain(|asker| !asker.is_closed());
             same.askers.push(asker);
             return (InLine::Joined, receiver);
@@ -92,6 +94,22 @@ impl Errands {
         }
         self.come.notify_one();
         (place, receiver)
+    }
+
+    /// The mode in which rotations are made that name none.
+    pub fn go_by(&self, mode: Mode) {
+        self.own_mode.get_or_init(|| mode);
+    }
+
+    /// An order with the mode that it comes to.
+    fn meant(&self, order: &Order) -> Order {
+        match (order, self.own_mode.get()) {
+            (Order::Rotate { mode: None, compromised: false }, Some(own)) => {
+                Order::Rotate { mode: Some(*own), compromised: false }
+            }
+            (Order::Rotate { compromised: true, .. }, _) => Order::Rotate { mode: None, compromised: true },
+            _ => order.clone(),
+        }
     }
 
     /// The next one, once there is one. Nothing is lost where this is not waited for to its end.
@@ -162,7 +180,7 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
-    use crate::domain::{Mode, Timestamp};
+    use crate::domain::Timestamp;
 
     const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
     const COMPROMISED: Order = Order::Rotate { mode: None, compromised: true };
@@ -216,6 +234,19 @@ mod tests {
         let hold = || Order::Hold { until: Timestamp::UNIX_EPOCH };
         assert_eq!([place(hold()), place(hold())], [InLine::Behind; 2]);
         assert_eq!(place(ROTATE), InLine::Behind, "another mode was asked for after it");
+    }
+
+    #[test]
+    fn whoever_names_the_mode_of_the_policy_asks_for_the_same_as_who_names_none() {
+        let errands = Errands::default();
+        errands.go_by(Mode::Overlap);
+        let in_mode = |mode| Order::Rotate { mode: Some(mode), compromised: false };
+        assert_eq!(errands.add(ROTATE).0, InLine::First);
+        assert_eq!(errands.add(in_mode(Mode::Overlap)).0, InLine::Joined);
+        assert_eq!(errands.add(in_mode(Mode::RemoveCurrent)).0, InLine::Behind);
+        assert_eq!(errands.add(ROTATE).0, InLine::Behind, "another mode was asked for after it");
+        let compromised = Order::Rotate { mode: Some(Mode::RemoveCurrent), compromised: true };
+        assert_eq!([errands.add(COMPROMISED).0, errands.add(compromised).0], [InLine::Behind, InLine::Joined]);
     }
 
     #[test]

@@ -139,6 +139,7 @@ impl Loop {
                 Ok(mut connection) => {
                     before.take().into_iter().for_each(|before| connection.inherit(*before));
                     clock = Some(Arc::clone(connection.clock()));
+                    self.errands.go_by(connection.spec().policy.mode);
                     let end = self.tend_to_end(&mut connection, after).await;
                     connection.step_out_of_line();
                     before = Some(connection);
