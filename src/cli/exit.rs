@@ -17,7 +17,7 @@ pub enum Exit {
     Unfinished,
     /// 12: `check` found what only a person can mend.
     NeedsHuman,
-    /// 64: the command line makes no sense.
+    /// 64: the command line makes no sense, or names what there is not.
     Usage,
     /// 78: the configuration cannot be used.
     Config,
@@ -51,7 +51,11 @@ impl Exit {
             Self::NeedsHuman => {
                 ("`check`", "only a person can go on", "do what stands behind *to do*, or behind the dash")
             }
-            Self::Usage => ("every command", "the command line makes no sense", "scim-rotator help"),
+            Self::Usage => (
+                "every command",
+                "the command line makes no sense, or names a connection, a receiver or a page that there is not",
+                "scim-rotator help; where a name is wrong, the line lists those that there are",
+            ),
             Self::Config => (
                 "every command",
                 "the configuration cannot be used; every problem is listed with file, line and key",
@@ -94,6 +98,11 @@ impl Exit {
         if connections.into_iter().any(wants_a_run) { Self::Done } else { Self::Failed }
     }
 }
+
+/// The command line names what there is not: the exit code is [`Exit::Usage`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misnamed(pub String);
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -10,7 +10,7 @@ use crate::admin::control::{ClientError, Daemon};
 use crate::admin::looks;
 use crate::app::{App, Shared};
 use crate::cli::args::LookArgs;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, Misnamed};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::domain::cron::Cron;
@@ -157,7 +157,7 @@ pub fn no_such_connection(config: &Config, name: &str) -> anyhow::Error {
         return anyhow::anyhow!("connection {name:?} is refused: {}", refused.problems);
     }
     let names: Vec<_> = config.connections.iter().map(|connection| connection.name.as_str()).collect();
-    anyhow::anyhow!("there is no connection {name:?}; the configuration has {}", names.join(", "))
+    Misnamed(format!("there is no connection {name:?}; the configuration has {}", names.join(", "))).into()
 }
 
 /// The exit code that one connection stands for.

@@ -44,6 +44,7 @@ pub use args::{
     ManArgs, NotifyCommand, OnceArgs, PlanArgs, ReleaseArgs, RotateArgs, RunArgs, StatusArgs,
 };
 pub use exit::Exit;
+use exit::Misnamed;
 pub use init_args::{Answers, ConfigCommand, InitArgs};
 
 use self::follow::Follow;
@@ -137,7 +138,10 @@ fn refuse(cli: &Cli, problems: &ConfigErrors) -> Exit {
 }
 
 fn concluded(result: anyhow::Result<Exit>) -> Exit {
-    result.unwrap_or_else(|error| complain(Exit::Failed, &crate::engine::chain(error.as_ref())))
+    result.unwrap_or_else(|error| {
+        let exit = if error.is::<Misnamed>() { Exit::Usage } else { Exit::Failed };
+        complain(exit, &crate::engine::chain(error.as_ref()))
+    })
 }
 
 /// The subcommands that look or act.

@@ -6,7 +6,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 
 use crate::app::{App, Shared};
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, Misnamed};
 use crate::cli::json;
 use crate::config::Config;
 use crate::notify::{Answer, Message, Receiver};
@@ -22,7 +22,9 @@ pub async fn test(config: &Config, name: Option<&str>, json: bool, out: &mut imp
     if receivers.is_empty() {
         let names: Vec<_> = config.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
         let name = name.unwrap_or_default();
-        bail!("there is no receiver {name:?}; the configuration has {}", names.join(", "));
+        return Err(
+            Misnamed(format!("there is no receiver {name:?}; the configuration has {}", names.join(", "))).into()
+        );
     }
     let message = Message::test(crate::app::clock(config).now(), &crate::app::holder(&config.runtime_dir));
     let answers = futures::future::join_all(receivers.iter().map(|receiver| receiver.tell(&message))).await;

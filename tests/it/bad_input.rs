@@ -99,7 +99,7 @@ async fn a_name_with_markup_or_a_path_in_it_is_refused_at_load_and_is_nobodys_on
     for name in ["../x", "<b>", "a/b"] {
         let nobody = format!("there is no connection {name:?}");
         for command in [&["rotate", name][..], &["release", name], &["hold", name, "--for", "1h"]] {
-            say(&place, command).await.with(1, &[&nobody, "the configuration has overlap"]);
+            say(&place, command).await.with(64, &[&nobody, "the configuration has overlap"]);
         }
         fs::write(&place.setup.config, text.replace("name = \"overlap\"", &format!("name = \"{name}\"")))
             .expect("written");

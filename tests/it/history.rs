@@ -150,7 +150,7 @@ async fn a_secret_that_was_deleted_a_vault_that_refuses_and_a_name_that_is_none_
     let place = place().await;
     say(&place, &["once"]).await;
     let (code, said) = say(&place, &["history", "prod"]).await;
-    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(code, Some(64), "{said}");
     assert!(said.contains("there is no connection \"prod\"; the configuration has overlap"), "{said}");
     place.sandbox.world(OVERLAP).settings.vault_forbidden = true;
     let (code, said) = say(&place, &["history", NAME, "--json"]).await;
