@@ -382,19 +382,19 @@ pub fn clock(config: &Config) -> Arc<dyn Clock> {
 /// Which process, where. The same after a restart on the same host, so that a process takes up its own rotation at once;
 /// the lock in the runtime directory keeps two from bearing one name.
 pub fn holder(runtime_dir: &Path) -> String {
-    let host = host(Path::new("/proc/sys/kernel/hostname"), Path::new("/etc/machine-id"));
+    let name = rustix::system::uname();
+    let host = host(&name.nodename().to_string_lossy(), Path::new("/etc/machine-id"));
     format!("{host}/{}", digest(3, &[runtime_dir.as_os_str().as_encoded_bytes()]))
 }
 
-/// The host's name; for one without a name of its own, a name drawn from the id of its installation. That id is not to be
-/// shown to anybody, so it is hashed together with ours.
-fn host(name: &Path, machine_id: &Path) -> String {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-    let name: String = read(name).chars().filter(char::is_ascii_graphic).take(48).collect();
+/// The host's name, as the kernel says it (a sandbox may hide what stands in `/proc`); for one without a name of its own, a
+/// name drawn from the id of its installation. That id is not to be shown to anybody, so it is hashed together with ours.
+fn host(name: &str, machine_id: &Path) -> String {
+    let name: String = name.chars().filter(char::is_ascii_graphic).take(48).collect();
     if !["", "(none)", "localhost"].contains(&name.as_str()) {
         return name;
     }
-    match read(machine_id).as_str() {
+    match std::fs::read_to_string(machine_id).unwrap_or_default().trim() {
         "" | "uninitialized" => "unnamed-host".to_owned(),
         id => format!("machine-{}", digest(6, &[b"scim-rotator holder\0", id.as_bytes()])),
     }
@@ -414,26 +414,23 @@ mod tests {
     fn a_host_without_a_name_is_called_by_a_hash_of_its_machine_id_and_never_by_the_id() {
         const ID: &str = "0123456789abcdef0123456789abcdef";
         let folder = tempfile::tempdir().unwrap();
-        let host = |name: Option<&str>, id: Option<&str>| {
-            let file = |file: &str, text: Option<&str>| {
-                let path = folder.path().join(file);
-                let _absent = std::fs::remove_file(&path);
-                text.iter().for_each(|text| std::fs::write(&path, text).unwrap());
-                path
-            };
-            super::host(&file("hostname", name), &file("machine-id", id))
+        let host = |name: &str, id: Option<&str>| {
+            let machine_id = folder.path().join("machine-id");
+            let _absent = std::fs::remove_file(&machine_id);
+            id.iter().for_each(|id| std::fs::write(&machine_id, id).unwrap());
+            super::host(name, &machine_id)
         };
-        assert_eq!(host(Some("prod-7\n"), Some(ID)), "prod-7");
-        let drawn = host(None, Some(ID));
+        assert_eq!(host("prod-7", Some(ID)), "prod-7");
+        let drawn = host("", Some(ID));
         assert!(drawn.starts_with("machine-") && drawn.len() == 20, "{drawn}");
-        for nameless in [Some("\n"), Some("(none)\n"), Some("localhost\n")] {
+        for nameless in ["", "(none)", "localhost"] {
             assert_eq!(host(nameless, Some(&format!("{ID}\n"))), drawn);
         }
-        let other = host(None, Some("fedcba9876543210fedcba9876543210"));
+        let other = host("", Some("fedcba9876543210fedcba9876543210"));
         assert_ne!(other, drawn);
         assert!(!ID.as_bytes().windows(8).any(|piece| drawn.as_bytes().windows(8).any(|p| p == piece)));
         for absent in [None, Some(""), Some("uninitialized\n")] {
-            assert_eq!(host(None, absent), "unnamed-host");
+            assert_eq!(host("", absent), "unnamed-host");
         }
     }
 

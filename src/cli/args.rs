@@ -207,7 +207,7 @@ pub struct OnceArgs {
 /// `check`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct CheckArgs {
-    /// For scripts and systemd's ExecCondition=: exit 0 when something is due, unfinished or cannot be told, 1 when not.
+    /// For scripts and systemd's ExecCondition=: exit 0 when something is due, unfinished, waits for a person or cannot be told, 1 when not.
     #[arg(long)]
     pub due: bool,
 

@@ -7,8 +7,6 @@ use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::look::{document, exit_of, look};
 use crate::config::Config;
-use crate::domain::Reason;
-use crate::engine::Report;
 
 /// Says what would be done now.
 pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -32,11 +30,6 @@ pub async fn run(config: &Config, args: &CheckArgs, out: &mut impl Write) -> any
             writeln!(out, "{}{by}", seen.report.line())?;
         }
     }
-    let reports = || seen.iter().map(|seen| &seen.report);
-    // What could not be seen is in doubt, though a person may have to mend it.
-    let in_doubt = |report: &Report| matches!(report.standing.reason, Reason::CannotObserve | Reason::ClockNotSet);
-    Ok(match args.due {
-        true => Exit::of_due_check(reports().map(|r| if in_doubt(r) { Exit::Failed } else { exit_of(r) })),
-        false => Exit::of_check(reports().map(exit_of)),
-    })
+    let exits = seen.iter().map(|seen| exit_of(&seen.report));
+    Ok(if args.due { Exit::of_due_check(exits) } else { Exit::of_check(exits) })
 }

@@ -18,8 +18,8 @@ use crate::init::{Draft, Ended, Far, Interview, Lookup, Reach, fill, how_to_make
 use crate::logging::Verbosity;
 use crate::ports::Vault;
 
-/// What it holds is no secret, but nobody's business either.
-const MODE: u32 = 0o640;
+/// It holds no secret, and the service that reads it is nobody that root could give it to. Whatever the umask says.
+const MODE: u32 = 0o644;
 
 /// Writes a configuration, unless something is missing. `file` is the place where the daemon looks for it.
 pub fn run(file: &Path, args: &InitArgs, verbosity: Verbosity) -> anyhow::Result<Exit> {

@@ -344,10 +344,25 @@ fn slug(name: &str) -> String {
     if slug.is_empty() { "greenlake".to_owned() } else { slug.trim_end_matches('-').to_owned() }
 }
 
-/// How the file of a secret is made: typed or pasted, and seen by nobody else.
+/// How the file of a secret is made, which nobody else can read. What systemd hands to a service is never made in its place:
+/// it is there as long as the service runs, and comes from another file.
 pub fn how_to_make(path: &Path) -> String {
     let plain: PathBuf = path.components().collect();
-    format!("install -D -m 0600 /dev/stdin {}     # paste it, Return, Ctrl-D", plain.display())
+    match credential(&plain) {
+        None => format!("install -D -m 0600 /dev/stdin {}     # paste it, Return, Ctrl-D", plain.display()),
+        Some((unit, name)) => format!(
+            "systemd-ask-password -n | install -D -m 0600 /dev/stdin {SECRETS}/{name}\n  \
+             systemctl edit {unit}     # [Service], and under it LoadCredential={name}:{SECRETS}/{name}"
+        ),
+    }
+}
+
+/// Where secrets are kept that systemd hands over.
+const SECRETS: &str = "/etc/scim-rotator/secrets";
+
+/// The unit that systemd hands this file to, and the name that it has there.
+fn credential(path: &Path) -> Option<(&str, &str)> {
+    path.strip_prefix("/run/credentials").ok()?.to_str()?.split_once('/').filter(|(_, name)| !name.contains('/'))
 }
 
 #[cfg(test)]
@@ -361,5 +376,21 @@ mod tests {
         {
             assert_eq!(slug(name), called);
         }
+    }
+
+    #[test]
+    fn what_systemd_hands_over_is_made_where_systemd_takes_it_from_and_never_in_its_own_place() {
+        let says = how_to_make(Path::new("/run/credentials/scim-rotator.service/azure"));
+        assert!(!says.contains("/run/credentials"), "{says}");
+        for words in [
+            "/dev/stdin /etc/scim-rotator/secrets/azure\n",
+            "systemctl edit scim-rotator.service ",
+            "LoadCredential=azure:/etc/scim-rotator/secrets/azure",
+        ] {
+            assert!(says.contains(words), "{words}: {says}");
+        }
+        assert!(
+            how_to_make(Path::new("./secrets//azure")).starts_with("install -D -m 0600 /dev/stdin ./secrets/azure ")
+        );
     }
 }

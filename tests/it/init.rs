@@ -110,7 +110,7 @@ impl Desk {
         let secrets = secrets(&self.place);
         assert!(leak(self.written().as_bytes(), &secrets).is_none());
         let metadata = fs::metadata(self.file()).expect("it is there");
-        assert_eq!(metadata.permissions().mode() & 0o777, 0o640);
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o644);
         let written = self.place.sandbox.calls().into_iter().filter(|call| call.op.is_some_and(Op::is_write)).count();
         assert_eq!(written, 0);
         self.leaves_nothing_behind();

@@ -143,7 +143,7 @@ const FILE: Table = Table::new(
     "auth",
     "A file that a person pastes a bearer into (portal, profile, API Access) before `scim-rotator rotate NAME`, or that another program \
      keeps fresh.",
-    &[Key::new("bearer_file", Text(&SECRET_FILE), "/run/scim-rotator/hpe-bearer", "The file that holds the bearer.").required()],
+    &[Key::new("bearer_file", Text(&SECRET_FILE), "/etc/scim-rotator/hpe-bearer", "The file that holds the bearer.").required()],
 )
 .kind("file");
 
