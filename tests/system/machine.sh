@@ -11,6 +11,7 @@ boot() {
     mkdir "$machine"/{upper,work,root}
     mount -t overlay overlay -o "lowerdir=/,upperdir=$machine/upper,workdir=$machine/work" "$machine/root"
     : >"$machine/root/etc/machine-id"
+    echo scim-rotator-test >"$machine/root/etc/hostname"
     mkdir -p "$machine/root/src"
     # What this machine has been taught to start is no matter of the test.
     rm -rf "$machine"/root/etc/systemd/system/*.wants "$machine/root/usr/sbin/policy-rc.d"
@@ -18,7 +19,7 @@ boot() {
     rm -f "$machine/root/var/lib/man-db/auto-update"
     ln -sf /lib/systemd/system/basic.target "$machine/root/etc/systemd/system/default.target"
     systemd-nspawn --quiet --register=no --keep-unit --directory="$machine/root" --bind-ro="$PWD:/src" --boot \
-        --private-network --hostname=scim-rotator-test >"$machine/console" 2>&1 </dev/null &
+        --private-network >"$machine/console" 2>&1 </dev/null &
     nspawn=$!
     until_so has_first_process >/dev/null
     leader=$(first_process)

@@ -3,16 +3,19 @@
 #
 #   systemd.sh PACKAGE NEWER SANDBOX      two .deb of one binary, and the example `demo`, each by a path within this checkout
 #
+# What needs no systemd is tried by package.sh.
+#
 # As root, in a machine of its own (machine.sh), whose network is its own loopback. Time runs a minute in a second there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-. tests/system/steps.sh
+. tests/system/checks.sh
 . tests/system/machine.sh
 package=$1 newer=$2 sandbox=$3
 end() {
     local code=$?
     switch_off
-    conclude "$code"
+    ended_with "$code"
+    conclude
 }
 trap end EXIT
 
@@ -41,7 +44,7 @@ check "the daemon and the one-shot run are hardened alike" same_hardening
 
 # Whatever of the system bears its name. (What a package brings below /usr dpkg takes away itself.)
 all_of_it() {
-    inside find /etc /var/lib /run /tmp -name '*scim*rotator*' | sort
+    inside find /etc /var/lib /run /tmp -name '*scim*rotator*' ! -path '/run/credentials/*' | sort
     inside getent group scim-rotator-admin || true
     inside systemctl list-units --all --plain --no-legend 'scim-rotator*'
 }
@@ -52,7 +55,7 @@ check "the package installs on a booted system" inside dpkg --install "/src/$pac
 check "nothing is started before it is configured" is ActiveState inactive
 check "nothing is enabled either" is UnitFileState disabled
 check "systemd has nothing to say about the units" \
-    says '^$' inside systemd-analyze verify /lib/systemd/system/scim-rotator{.service,-once.service,-once.timer}
+    is_silent inside systemd-analyze verify /usr/lib/systemd/system/scim-rotator{.service,-once.service,-once.timer}
 for name in scim-rotator scim-rotator-once; do
     check "the exposure of $name is 1.5 at most" \
         inside systemd-analyze security --no-pager --threshold=15 "$name.service"
@@ -94,6 +97,16 @@ configure() { # UNIT: what the sandbox wrote, with its secrets where the unit ha
 LoadCredentialEncrypted=hpe-a:$etc/secrets/hpe-a.cred
 LoadCredentialEncrypted=hpe-b:$etc/secrets/hpe-b.cred"
 }
+inside useradd admin --groups scim-rotator-admin
+inside useradd other
+by_options() {
+    inside scim-rotator init --force --offline --non-interactive --output $etc/scim-rotator.toml --credential managed-identity \
+        --service-principal 00000000-0000-4000-8000-000000000001 --tenant-url https://scim.example.com/scimproxy \
+        --vault contoso --hpe-auth glcs --hpe-issuer https://iam.us1.greenlake-hpe.com/oauth2/contoso/aus4x --hpe-client-id 0oa4x \
+        --hpe-client-secret-file /run/credentials/$unit/hpe
+}
+check "init says where a secret is kept that systemd is to hand over" says "/dev/stdin $etc/secrets/hpe\$" by_options
+check "what it writes can be read by everybody, as the service has to" inside runuser -u other -- scim-rotator config check
 play_far_side far-side
 configure $unit
 forget
@@ -111,12 +124,14 @@ done
 check "all is ready by its own account" until_so inside scim-rotator health --ready
 limits() { inside cat "/proc/$(property MainPID)/limits"; }
 check "it leaves no core" says '^Max core file size +0 +0 ' limits
+check "nor is one of its memory piped to anybody" says '^0+$' inside cat "/proc/$(property MainPID)/coredump_filter"
 check "it is nobody that has an account" says '^scim-rotator$' inside stat --format=%U /run/scim-rotator/scim-rotator.lock
-inside useradd admin --groups scim-rotator-admin
-inside useradd other
+check "it signs with the name of its host" says '\(as scim-rotator-test/' inside scim-rotator doctor overlap
 order() { inside runuser -u "$1" -- scim-rotator hold overlap --for 1day; }
 check "whoever is in the group scim-rotator-admin may give orders" order admin
-check "whoever is not may give none" not order other
+check "and the log tells who it was" says "a command has come.*\"peer.uid\":$(inside id --user admin)," journal
+refused "whoever is not may give none" order other
+check "for he cannot open the socket" says 'control.sock cannot be opened' order other
 inside scim-rotator --quiet release overlap >/dev/null
 
 ## Reloaded
@@ -134,7 +149,8 @@ check "a bad configuration is refused, and STATUS says so" \
 check "the same process goes on" is MainPID "$pid"
 inside systemctl restart $unit 2>/dev/null || true
 check "started with a bad one it ends with 78" until_so is ExecMainStatus 78
-check "and is not started again" is NRestarts 0
+check "and is not started again, nor about to be" is ActiveState failed
+check "not once" is NRestarts 0
 inside cp /root/good.toml $etc/scim-rotator.toml
 check "a good one mends that" inside systemctl restart $unit
 
@@ -191,6 +207,10 @@ check "Entra holds a working token" until_so inside scim-rotator doctor overlap
 
 ## Stopped
 
+inside /var/lib/dpkg/info/scim-rotator.prerm remove
+check "a removal stops it" is ActiveState inactive
+inside /var/lib/dpkg/info/scim-rotator.postinst abort-remove
+check "and starts it again where it is broken off" is ActiveState active
 check "it stops when it is told to" inside systemctl stop $unit
 check "by itself, and in time" is Result success
 check "it leaves no runtime directory" not inside test -e /run/scim-rotator
@@ -209,12 +229,29 @@ unit=scim-rotator-once.service
 play_far_side another-far-side
 configure $unit
 check "the timer is started" inside systemctl enable --now scim-rotator-once.timer
-check "its turn comes within the hour" says '[0-9]' property NextElapseUSecRealtime scim-rotator-once.timer
+# Each hour, a quarter late at most.
+comes_soon() {
+    local turn
+    turn=$(date --date "$(property NextElapseUSecRealtime scim-rotator-once.timer)" +%s)
+    echo "in $((turn - $(date +%s))) seconds"
+    [ $((turn - $(date +%s))) -gt -60 ] && [ $((turn - $(date +%s))) -le 4500 ]
+}
+check "its turn comes within the hour" comes_soon
 check "what is due is done" inside systemctl start $unit
 check "and done well" is Result success
 for name in overlap remove-current; do
     check "$name is rotated" until_so rotated $name
 done
+# As docs/install.md has it.
+by_hand() {
+    inside systemd-run --pipe --wait --quiet --collect --unit=scim-rotator-by-hand \
+        --property="LoadCredential=azure:$etc/secrets/azure" \
+        --property="LoadCredentialEncrypted=hpe-a:$etc/secrets/hpe-a.cred" \
+        --property="LoadCredentialEncrypted=hpe-b:$etc/secrets/hpe-b.cred" \
+        --property="BindReadOnlyPaths=/run/credentials/scim-rotator-by-hand.service:/run/credentials/$unit" "$@"
+}
+check "a command by hand can be handed the secrets too" by_hand scim-rotator doctor overlap
+refused "which by itself finds none" inside scim-rotator doctor overlap
 issued() { journal "$far_side" | grep -c 'HPE makes token'; }
 before=$(issued)
 # Before systemd 259 a condition is handed no credentials: in doubt, it holds, and the run itself finds nothing to do.
@@ -232,6 +269,12 @@ check "a bad configuration fails, and is not silently left out" is Result exit-c
 
 ## Removed and purged
 
+# What an administrator may have left: masked, edited in full, wanted by something of his own, and limited by a command.
+inside systemctl mask scim-rotator.service 2>/dev/null
+inside cp /usr/lib/systemd/system/scim-rotator-once.service /etc/systemd/system/
+inside systemctl add-requires timers.target scim-rotator-once.timer 2>/dev/null
+inside systemctl set-property scim-rotator-once.service CPUWeight=50
+inside systemctl set-property --runtime scim-rotator-once.service CPUWeight=40
 check "the package is removed" inside dpkg --remove scim-rotator
 check "which stops the timer" is ActiveState inactive scim-rotator-once.timer
 check "and leaves the configuration" inside test -s $etc/scim-rotator.toml
