@@ -5,7 +5,7 @@
 # make mutants what is decided and done, each line bent once: which of it do the fast tests notice? FILES=src/domain/attempts.rs for one
 # make test-system  installed like real software: the Debian package on a real systemd, in a machine of its own (as root)
 # make deb     the Debian package of a release build, into target/package
-# make dist    a release, into target/dist: archive, package, bill of materials, licences, checksums
+# make dist    a release of what is committed, into target/dist: archive, package, bill of materials, licences, checksums
 # make deny    licences, bans and sources of all that is built upon; advisories where their database can be reached
 # make messages docs/messages.md anew, of the tables in the code
 # make reference docs/configuration.md and the JSON Schemas in config/ anew, of the tables in the code
@@ -15,7 +15,7 @@ CARGO ?= cargo
 # Where cargo builds, wherever it has been told to.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers browser cargo-mutants bench release deb dist deny test-system test-systemd nspawn cargo-deb cargo-cyclonedx cargo-deny
+.PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers browser cargo-mutants bench release deb dist deny test-system test-systemd mmdebstrap nspawn cargo-deb cargo-cyclonedx cargo-deny
 
 demo:
 	$(CARGO) build --quiet --bin scim-rotator --example demo
@@ -123,7 +123,7 @@ docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --document-private-items
 
 release:
-	$(CARGO) build --release --bin scim-rotator
+	$(CARGO) build --release --locked --bin scim-rotator
 
 bench: release
 	$(CARGO) build --quiet --profile soak --example bench
@@ -136,8 +136,13 @@ cargo-deb cargo-cyclonedx cargo-deny: cargo-%:
 deb: release cargo-deb
 	deploy/debian/package.sh
 
-dist: release cargo-deb cargo-cyclonedx
+# UNCOMMITTED=yes: of whatever lies here, to try it.
+dist: $(if $(UNCOMMITTED),,committed) release cargo-deb cargo-cyclonedx
 	deploy/release/dist.sh
+
+.PHONY: committed
+committed:
+	deploy/release/commit.sh is-all
 
 deny: cargo-deny
 	$(CARGO) deny --all-features check bans licenses sources
@@ -146,15 +151,21 @@ deny: cargo-deny
 
 test-system: deny test-systemd test-azure test-kubernetes test-container
 
+# What makes a system that holds its base alone (tests/system/package.sh).
+mmdebstrap:
+	@command -v mmdebstrap >/dev/null || (apt-get update && apt-get install -y --no-install-recommends mmdebstrap)
+
 # What boots a machine of the test's own (tests/system/machine.sh).
 nspawn:
 	@command -v systemd-nspawn >/dev/null && command -v tc >/dev/null || (apt-get update && apt-get install -y --no-install-recommends systemd systemd-sysv dbus systemd-container iproute2)
 
-# The package, and one of a higher version to upgrade to. A failing check says what it saw.
+# The package, and a later one to upgrade to. A failing check says what it saw.
 NEWER := target/newer
-test-systemd: dist nspawn
+test-systemd: shellcheck mmdebstrap nspawn
+	$(MAKE) --no-print-directory dist UNCOMMITTED=yes
 	$(CARGO) build --quiet --example demo
 	@mkdir -p $(NEWER) && rm -f $(NEWER)/*
-	deploy/debian/package.sh 99.0.0-1 && mv target/package/*.deb $(NEWER)/
+	deploy/debian/package.sh 2 && mv target/package/*.deb $(NEWER)/
 	cd target/dist && sha256sum --quiet --check SHA256SUMS
+	tests/system/package.sh target/dist/*.deb
 	tests/system/systemd.sh target/dist/*.deb $(NEWER)/*.deb $(TARGET)/debug/examples/demo

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a Debian package of the release binary that is built, and prints where it is: package.sh [VERSION]
+# Makes a Debian package of the release binary that is built, and prints where it is: package.sh [REVISION]
 #
 # Manual pages and completions come out of the binary itself, and the changelog out of CHANGELOG.md. The same commit makes
 # the same package, to the byte.
@@ -9,9 +9,9 @@ cd "$(dirname "$0")/../.."
 binary=${CARGO_TARGET_DIR:-target}/release/scim-rotator
 made=target/package
 manifest() { sed -n "s/^$1 = \"\(.*\)\"$/\1/p" Cargo.toml | head -n 1; }
-version=${1:-$(manifest version)-1}
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-export SOURCE_DATE_EPOCH
+version=$(manifest version)-${1:-1}
+SOURCE_DATE_EPOCH=$(deploy/release/commit.sh time)
+export SOURCE_DATE_EPOCH PYTHONDONTWRITEBYTECODE=1
 
 rm -rf "$made"
 mkdir -p "$made/man"

@@ -8,8 +8,8 @@ binary=${CARGO_TARGET_DIR:-target}/release/scim-rotator
 host=$(rustc -vV | sed -n 's/^host: //p')
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 name=scim-rotator-$version-$host
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-export SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH=$(deploy/release/commit.sh time)
+export SOURCE_DATE_EPOCH PYTHONDONTWRITEBYTECODE=1
 dist=target/dist
 
 rm -rf "$dist"
@@ -32,8 +32,7 @@ cp "$deb" "$dist/"
 
 # It writes beside Cargo.toml, and nowhere else.
 cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$host" --no-build-deps --override-filename "$name.cdx"
-# Where it was built is nobody's business, and would make every place's another.
-sed "s|path+file://$PWD|path+file://|g" "$name.cdx.json" >"$dist/$name.cdx.json"
+deploy/release/bill.py "$host" <"$name.cdx.json" >"$dist/$name.cdx.json"
 rm "$name.cdx.json"
 
 (cd "$dist" && sha256sum -- * >SHA256SUMS && cat SHA256SUMS)

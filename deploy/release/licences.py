@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """The licences of all libraries that are compiled in, as text: licences.py TARGET
 
-Each text once, behind the names of those that come under it. A library that brings no text of its own is listed with the
-licence that it names, whose text is among those of the others; if it is not, this fails.
+Each text once, behind the names of those that come under it; Rust's standard library is one of them, with all that it is made
+of. A library that brings no text of its own is listed with the licence that it names, whose text is among those of the others; if
+it is not, this fails.
 """
 
-import json
+import html
 import re
 import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+
+import libraries
 
 TEXTS = re.compile(r"^(licen[cs]e|copying|notice|unlicense)", re.IGNORECASE)
 # Words by which the text of a licence is known, of those that a library without a text names.
@@ -18,25 +21,6 @@ KNOWN_BY = {
     "MIT": "Permission is hereby granted, free of charge",
     "Apache-2.0": "Apache License",
 }
-
-
-def compiled_in(target):
-    """The packages that the binary is linked of: no tests, no tools of the build, no macros."""
-    command = ["cargo", "metadata", "--locked", "--format-version=1", f"--filter-platform={target}"]
-    metadata = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    packages = {package["id"]: package for package in metadata["packages"]}
-    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
-
-    def is_linked(dep):
-        kinds = [kind for target in packages[dep["pkg"]]["targets"] for kind in target["kind"]]
-        return "proc-macro" not in kinds and any(kind["kind"] is None for kind in dep["dep_kinds"])
-
-    root = metadata["resolve"]["root"]
-    seen, ahead = set(), [root]
-    while ahead:
-        seen.add(package := ahead.pop())
-        ahead += [dep["pkg"] for dep in nodes[package]["deps"] if is_linked(dep) and dep["pkg"] not in seen]
-    return [packages[package] for package in sorted(seen - {root})]
 
 
 def texts(package):
@@ -48,11 +32,30 @@ def texts(package):
     return [file.read_text(errors="replace").strip() for file in sorted(files) if file.is_file()]
 
 
+def standard_library(target):
+    """Rust's own, and what it is made of, each as a name and its texts; from what comes with the compiler."""
+    rustc = lambda *ask: subprocess.run(["rustc", *ask], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    root = Path(rustc("--print", "sysroot"))
+    parts = {file.name.removeprefix("lib").rpartition("-")[0] for file in root.glob(f"lib/rustlib/{target}/lib/*.rlib")}
+    # Each of them may be had under one of these.
+    yield f"the standard library of {rustc('--version')}: {', '.join(sorted(parts))} (MIT OR Apache-2.0)", []
+    notices = root / "share/doc/rust/COPYRIGHT-library.html"
+    # Not every distribution of Rust brings it.
+    said = notices.read_text() if notices.is_file() else ""
+    for part in re.split(r"<h3>\W*", said)[1:]:
+        name, _, version = part.partition("</h3>")[0].rpartition("-")
+        if name.replace("-", "_") not in parts:
+            continue
+        licence = re.search(r"<b>License:</b>\s*([^<]+)", part)[1].strip()
+        found = [html.unescape(text).strip() for text in re.findall(r"<pre>(.*?)</pre>", part, flags=re.DOTALL)]
+        yield f"{name} {version}, in the standard library ({licence})", found
+
+
 under, without = defaultdict(list), []
-packages = compiled_in(sys.argv[1])
-for package in packages:
-    name = f"{package['name']} {package['version']} ({package['license'] or 'see its text'})"
-    found = texts(package)
+target = sys.argv[1]
+packages = libraries.of(target, "normal,no-proc-macro")
+named = [(f"{p['name']} {p['version']} ({p['license'] or 'see its text'})", texts(p)) for p in packages]
+for name, found in [*named, *standard_library(target)]:
     for text in dict.fromkeys(found):
         under[text].append(name)
     if not found:
@@ -62,7 +65,7 @@ for name in without:
     if not any(spdx in name and any(words in text for text in under) for spdx, words in KNOWN_BY.items()):
         sys.exit(f"{name} brings no text of its licence, and no other library does")
 
-print(f"scim-rotator is linked of {len(packages)} libraries. Each comes under the licence that is named behind it.")
+print(f"scim-rotator is linked of {len(packages)} libraries, and of Rust's own. Each comes under the licence that is named behind it.")
 if without:
     print("\nThese bring no text of their own; those of the licences that they name stand below:\n")
     print("\n".join(f"  {name}" for name in sorted(without)))
