@@ -33,7 +33,7 @@ runs() { [[ $(inside systemctl is-system-running) =~ ^(running|degraded)$ ]]; }
 
 # A command as root of that machine.
 inside() {
-    nsenter --target "$leader" --mount --pid --uts --ipc --net --cgroup --root --wd=/ env --ignore-environment \
+    nsenter --target "$leader" --mount --pid --uts --ipc --net --cgroup --root env --chdir=/ --ignore-environment \
         PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"
 }
 
