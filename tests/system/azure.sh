@@ -16,7 +16,7 @@ issuer=https://westeurope.oic.prod-aks.azure.com/tenant/cluster/
 
 # A tenant with a vault that goes by roles ($1) and an application whose name only begins like ours.
 tenant() {
-    rm -f "$work/log"
+    rm -f "$work"/{log,lags,slept,stale}
     cat >"$work/state.json" <<END
 { "identities": {}, "federated": {}, "roles": {}, "graph": {},
   "apps": [{ "displayName": "SCIM rotator of somebody else", "appId": "f0000000-0000-4000-8000-000000000000" }],
@@ -69,7 +69,7 @@ END
 
 # All that must be true of one way to say who the daemon is ($2…), known as $1.
 way() {
-    local name=$1 before
+    local name=$1 before again
     shift
     tenant true
     check "$name: a dry run ends well" setup --dry-run "$@"
@@ -80,13 +80,20 @@ way() {
     check "$name: the first run shows each command that changes something" same "$(grep -cE ' (create|POST) ' "$work/log")" "$(grep -c '^az ' "$work/said")"
     before=$(cat "$work/state.json")
     rm "$work/log"
-    check "$name: the second run ends well" setup "$@"
+    # What the first run says that a second one wants.
+    read -ra again < <(grep -oE -- '--client-id [0-9a-f-]{36}' "$work/said" || echo)
+    check "$name: the second run ends well" setup "$@" "${again[@]}"
     check "$name: the second run changes nothing" same "$before" "$(cat "$work/state.json")"
     refused "$name: the second run tries to make nothing" grep -E ' (create|POST) ' "$work/log"
 }
 
 scripts=(deploy/azure/setup.sh tests/system/azure.sh tests/system/checks.sh)
 check "the scripts are clean" shellcheck -x "${scripts[@]}"
+
+tenant true
+for option in --resource-gruop --subject --force; do
+    refused "the played az takes no $option" az identity list "$option" x --output tsv
+done
 
 managed=(--managed-identity scim-rotator --resource-group identities "${what[@]}" --application "$application")
 way "a managed identity" "${managed[@]}"
@@ -101,8 +108,26 @@ way "a managed identity in Kubernetes" "${managed[@]}" --kubernetes "$issuer"
 check "the one service account's tokens are taken" holds "length(values(federated)) == \`1\` && values(federated)[0].issuer == '$issuer' && \
     values(federated)[0].subject == 'system:serviceaccount:scim-rotator:scim-rotator' && values(federated)[0].audiences == ['api://AzureADTokenExchange']"
 
+# A credential for each cluster: an identity's of the same name would be written over.
+for who in "${managed[*]}" "--app-registration rotator --application $application"; do
+    read -ra who <<<"$who"
+    tenant true
+    setup "${who[@]}" "${what[@]}" --kubernetes "$issuer"
+    read -ra again < <(grep -oE -- '--client-id [0-9a-f-]{36}' "$work/said" || echo)
+    check "a second cluster leaves the first one's login alone (${who[0]})" setup "${who[@]}" "${again[@]}" "${what[@]}" --kubernetes https://oidc.elsewhere.example/2/
+    check "and has its own" holds "sort(values(federated)[].issuer) == sort(['$issuer', 'https://oidc.elsewhere.example/2/'])"
+done
+
 way "an app registration in Kubernetes" --app-registration 'SCIM rotator' --kubernetes "$issuer" "${what[@]}" --application "$application"
 check "a registration whose name only begins so is left alone" holds "length(apps) == \`2\` && length(values(federated)) == \`1\`"
+
+tenant true
+setup --app-registration 'SCIM rotator' "${what[@]}" --application "$application"
+check "a registration of that name is not taken for ours unseen" ends 1 'if it is yours: --client-id' --app-registration 'SCIM rotator' "${what[@]}" --application "$application"
+check "nor is one of another name" ends 1 'no app registration called "SCIM rotator" has it' --app-registration 'SCIM rotator' \
+    --client-id f0000000-0000-4000-8000-000000000000 "${what[@]}" --application "$application"
+check "and what is there is looked at by a dry run" setup --dry-run --app-registration 'SCIM rotator' --client-id f0000000-0000-4000-8000-000000000000 "${what[@]}" --wide
+refused "which then makes no other" grep 'ad app create' "$work/said"
 
 way "what exists already, for every application" --principal D0000000-0000-4000-8000-000000000000 "${what[@]}" --wide
 check "it has the wide permission, and owns nothing" holds "values(graph)[].*[].appRoleId == ['c0000000-0000-4000-8000-000000000000'] && \
@@ -117,9 +142,40 @@ for at in principalId id 'Key Vault Secrets Officer' POST; do
     check "so that all is there" holds "length(values(roles)) == \`1\` && length(values(graph)) == \`2\`"
 done
 
+# What was just made, Graph does not know at once.
+tenant true
+echo 4 >"$work/lags"
+check "a principal that Graph does not know yet is waited for" setup "${managed[@]}"
+check "ten seconds at a time" same "$(printf '10\n%.0s' 1 2 3 4)" "$(cat "$work/slept")"
+check "until all is there" holds "length(values(graph)) == \`2\`"
+tenant true
+echo 99 >"$work/lags"
+check "but not for ever" ends 1 'Request_ResourceNotFound' "${managed[@]}"
+check "a minute and no more" same 6 "$(wc -l <"$work/slept")"
+rm "$work/slept"
+check "one that was there before is not waited for" ends 1 'Request_ResourceNotFound' "${managed[@]}"
+refused "not at all" test -e "$work/slept"
+rm "$work/lags"
+setup "${managed[@]}"
+touch "$work/stale"
+check "what Graph has and does not list is there already" ends 0 'is there already' "${managed[@]}"
+
+tenant true
+sed -i 's/Application.ReadWrite.OwnedBy/Application.ReadWrite.Others/' "$work/state.json"
+check "a Graph without the permission is told" ends 1 'knows no Application.ReadWrite.OwnedBy' "${managed[@]}"
+check "and is given nothing" holds "length(values(graph)) == \`0\`"
+
+tenant true
+check "it says where it is" ends 0 'Contoso, tenant 72f988bf' "${managed[@]}"
+tenant true
+check "a vault that is elsewhere is told" ends 1 'no such vault' "${managed[@]}" --vault fabrikam
+check "before anything is made" holds "length(values(identities)) == \`0\`"
+check "the vault may be in another subscription" setup "${managed[@]}" --vault-subscription 5d0b2f3e-8f10-4d6e-9a9c-0d3f2f6f1a01
+refused "and is looked for nowhere else" grep -F 'keyvault show --name contoso --query' "$work/log"
+
 tenant false
 check "a vault that goes by access policies is refused, with what to do" ends 1 'set-policy --name contoso' "${managed[@]}"
-check "and nothing has been granted" holds "length(values(roles)) == \`0\` && length(values(graph)) == \`0\`"
+check "and nothing has been made" holds "length(values(identities)) == \`0\` && length(values(roles)) == \`0\` && length(values(graph)) == \`0\`"
 
 # What is said wrongly is told before anybody is asked.
 tenant true
@@ -130,6 +186,8 @@ check "an option without its value is refused" ends 64 '--vault wants a value' -
 check "a name for an id is refused" ends 64 'is not the object id' "${managed[@]}" --application greenlake
 check "a missing secret is refused" ends 64 '--secret: ""' --principal "$application" --vault contoso --application "$application"
 check "a quote in a name is refused" ends 64 'is not the name of a managed identity' "${managed[@]}" --managed-identity "x' || '"
+check "an empty issuer is refused" ends 64 'az aks update --enable-oidc-issuer' "${managed[@]}" --kubernetes ''
+check "a client id for a managed identity is refused" ends 64 'belongs to --app-registration' "${managed[@]}" --client-id "$application"
 check "an issuer without TLS is refused" ends 64 'is not a URL with https' "${managed[@]}" --kubernetes http://issuer/
 check "--wide beside one application is refused" ends 64 '--wide is for every application' "${managed[@]}" --wide
 check "--help is no mistake" ends 0 'usage: setup.sh' --help
