@@ -16,7 +16,7 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 COPY Cargo.toml Cargo.lock ./
 # The dependencies alone first: they take minutes, change rarely, and this layer is kept.
 RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
- && cargo build --release --locked --bin scim-rotator --target "$(uname -m)-unknown-linux-gnu" \
+ && cargo build --release --locked --bin scim-rotator --target "$(rustc --print host-tuple)" \
  && rm -r src
 COPY build.rs ./
 COPY src ./src
@@ -28,8 +28,8 @@ ARG SCIM_ROTATOR_COMMIT
 ARG SOURCE_DATE_EPOCH
 # Newer than what was built above, whatever time the files came with.
 RUN find src -name '*.rs' -exec touch {} + \
- && cargo build --release --locked --bin scim-rotator --target "$(uname -m)-unknown-linux-gnu" \
- && install -D "target/$(uname -m)-unknown-linux-gnu/release/scim-rotator" /image/usr/bin/scim-rotator \
+ && cargo build --release --locked --bin scim-rotator --target "$(rustc --print host-tuple)" \
+ && install -D "target/$(rustc --print host-tuple)/release/scim-rotator" /image/usr/bin/scim-rotator \
  && install -D -m 644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
  && install -d -m 1777 /image/tmp
 
