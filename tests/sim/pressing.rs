@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
 use scim_rotator::engine::fleet::{Make, Watcher};
-use scim_rotator::engine::{Course, Fleet, Listener, Progress, Report};
+use scim_rotator::engine::{Claims, Course, Fleet, Listener, Progress, Report};
 use tokio_util::sync::CancellationToken;
 
 use super::FaceOptions;
@@ -46,7 +46,7 @@ async fn ordered_in(step: &'static str, order: Order) -> (Arc<Drive>, Option<Tim
     });
     let heard = Arc::<AtomicBool>::default();
     let mut fleet = Fleet::new(Arc::new(Waits(step, Arc::clone(&heard))));
-    fleet.add("sim".to_owned(), [0; 32], make, Duration::ZERO);
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), make, Duration::ZERO);
     while !heard.load(Ordering::Relaxed) {
         tokio::task::yield_now().await;
     }
