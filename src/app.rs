@@ -34,7 +34,7 @@ use crate::sane_clock::SaneClock;
 use crate::secret_file::SecretFile;
 
 /// What outlives a reload: what connections know of each other, and what is counted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct Shared {
     /// Who speaks for which tenant of the issuer.
     pub tenants: Arc<Tenants>,
@@ -42,6 +42,15 @@ pub struct Shared {
     pub turns: Arc<Turns>,
     /// How the requests to each service have ended.
     pub calls: Calls,
+    /// What is learned of it by one is known to all.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Shared {
+    /// Of a process that begins with this configuration.
+    pub fn of(config: &Config) -> Self {
+        Self { tenants: Arc::default(), turns: Arc::default(), calls: Calls::default(), clock: clock(config) }
+    }
 }
 
 /// A tally of each service, called as its errors call it.
@@ -87,7 +96,7 @@ pub struct App {
 impl App {
     /// Builds the one HTTP client and the login. Reads the CA file; sends nothing.
     pub fn build(config: &Config, shared: Shared) -> anyhow::Result<Self> {
-        let clock = clock(config);
+        let clock = Arc::clone(&shared.clock);
         // Read before the client reads it: a change in between shows at the next reload.
         let ca = config
             .http

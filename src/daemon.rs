@@ -90,8 +90,8 @@ pub async fn run(config_file: PathBuf, config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals cannot be listened to")?;
     let manager = Arc::new(ServiceManager::default());
     let looks = Arc::new(Looks::default());
-    let (counts, shared) = (Arc::new(Counts::default()), Shared::default());
-    let clock = crate::app::clock(&config);
+    let (counts, shared) = (Arc::new(Counts::default()), Shared::of(&config));
+    let clock = Arc::clone(&shared.clock);
     let notifier = Arc::new(Notifier::new(Arc::clone(&clock), crate::app::holder(&config.runtime_dir)));
     let watchers = Watchers {
         manager: Arc::clone(&manager),

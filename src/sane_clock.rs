@@ -42,8 +42,16 @@ pub struct SaneClock {
     wall: Arc<dyn Clock>,
     /// The last moment that could be believed, and when that was by `elapsed`.
     believed: Mutex<Option<(Timestamp, TimeDelta)>>,
-    /// How far it goes from what it shows, since the far side said so.
-    correction: Mutex<TimeDelta>,
+    /// What the far side said, where the two lie too far apart.
+    correction: Mutex<Option<Correction>>,
+}
+
+#[derive(Clone, Copy)]
+struct Correction {
+    far: Timestamp,
+    /// When, by `elapsed`.
+    told: TimeDelta,
+    by: TimeDelta,
 }
 
 impl SaneClock {
@@ -66,23 +74,25 @@ impl SaneClock {
 #[async_trait]
 impl Clock for SaneClock {
     fn now(&self) -> Timestamp {
-        let correction = *self.correction.lock().unwrap_or_else(PoisonError::into_inner);
         let reckoned = self.reckoned();
-        reckoned.checked_add_signed(correction).unwrap_or(reckoned)
+        // One that somebody has set since is right again, although nobody was asked yet.
+        let is_wrong = |it: &Correction| is_astray(reckoned, it.far + (self.wall.elapsed() - it.told));
+        let correction = self.correction.lock().unwrap_or_else(PoisonError::into_inner).filter(is_wrong);
+        correction.and_then(|it| reckoned.checked_add_signed(it.by)).unwrap_or(reckoned)
     }
 
     fn told(&self, far: Timestamp) {
-        let here = self.reckoned();
-        let correction = if is_astray(here, far) { far - here } else { TimeDelta::zero() };
+        let (here, told) = (self.reckoned(), self.wall.elapsed());
+        let correction = is_astray(here, far).then(|| Correction { far, told, by: far - here });
         let before =
             std::mem::replace(&mut *self.correction.lock().unwrap_or_else(PoisonError::into_inner), correction);
-        if before.is_zero() != correction.is_zero() {
-            match correction.is_zero() {
-                true => tracing::info!("this host's clock is right again"),
-                false => {
-                    tracing::error!(%far, "this host's clock is more than a day from Microsoft Graph's, which is believed: set it")
-                }
-            }
+        match (before, correction) {
+            (None, Some(_)) => tracing::error!(
+                %far,
+                "this host's clock is more than a day from Microsoft Graph's, which is believed: set it"
+            ),
+            (Some(_), None) => tracing::info!("this host's clock is right again"),
+            _ => (),
         }
     }
 
@@ -169,6 +179,7 @@ mod tests {
             ("2027-03-01T12:00:00Z", 0, Some("2027-03-02T12:00:00Z"), "2027-03-01T12:00:00Z"),
             ("2027-03-01T12:00:00Z", 0, Some("2027-03-02T12:00:01Z"), "2027-03-02T12:00:01Z"),
             ("2027-03-01T12:00:09Z", 9, None, "2027-03-02T12:00:10Z"),
+            ("2027-03-02T12:00:10Z", 9, None, "2027-03-02T12:00:10Z"),
             ("2027-03-01T12:00:09Z", 9, Some("2027-02-28T12:00:08Z"), "2027-02-28T12:00:08Z"),
             ("2027-03-01T12:00:10Z", 10, Some("2027-03-01T11:00:00Z"), "2027-03-01T12:00:10Z"),
         ] {

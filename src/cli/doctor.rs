@@ -20,7 +20,7 @@ pub async fn run(config: &Config, args: &DoctorArgs, out: &mut impl Write) -> an
         let [connection] = chosen[..] else { bail!("a first contact is made with one connection: name it") };
         return first_contact::run(config, connection, args, out).await;
     }
-    let app = App::build(config, Shared::default())?;
+    let app = App::build(config, Shared::of(config))?;
     let mut examined = Vec::new();
     for connection in chosen {
         let name = connection.name.as_str();

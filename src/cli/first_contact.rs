@@ -49,7 +49,7 @@ pub async fn run(
     let _lock = alone(config, name).await?;
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
-    let app = App::build(config, Shared::default())?;
+    let app = App::build(config, Shared::of(config))?;
     let parts = app.first_contact(connection)?.context("there is no issuer that could be asked")?;
     let clock = Arc::clone(&parts.ports.clock);
     check_hops(config, &app, connection, out).await?;

@@ -119,7 +119,7 @@ impl Network {
     fn app(draft: &Draft<'_>) -> anyhow::Result<(App, Config)> {
         let config =
             draft.standing_in().read().map_err(|problems| anyhow::anyhow!("{}", told(&problems).trim_start()))?;
-        Ok((App::build(&config, Shared::default())?, config))
+        Ok((App::build(&config, Shared::of(&config))?, config))
     }
 }
 

@@ -52,7 +52,7 @@ impl Seen {
 
 /// Every connection, with nothing remembered, and no more of them to rotate at the same time than the configuration says.
 pub fn connections(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Vec<Connection>> {
-    let app = App::build(config, Shared::default())?;
+    let app = App::build(config, Shared::of(config))?;
     app.limit_rotations();
     config.connections.iter().map(|connection| app.connection(connection, shutdown)).collect()
 }
@@ -61,7 +61,7 @@ pub fn connections(config: &Config, shutdown: &CancellationToken) -> anyhow::Res
 /// the running daemon has seen holds until its next look. Everything else is looked at, and none waits for another; where
 /// nothing can be seen, what the daemon saw before is better than nothing.
 pub async fn look(config: &Config, args: &LookArgs) -> anyhow::Result<Vec<Seen>> {
-    let app = App::build(config, Shared::default())?;
+    let app = App::build(config, Shared::of(config))?;
     let (mut told, left) = match args.fresh {
         true => Told::default(),
         false => told(config, &app).await.unwrap_or_else(|error| {

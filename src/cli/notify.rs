@@ -14,7 +14,7 @@ use crate::notify::{Answer, Message, Receiver};
 /// Sends a test to the receiver that is named, or to all side by side. Failed if one of them did not take it.
 pub async fn test(config: &Config, name: Option<&str>, json: bool, out: &mut impl Write) -> anyhow::Result<Exit> {
     let chosen = |receiver: &Receiver| name.is_none_or(|name| receiver.name == name);
-    let app = App::build(config, Shared::default())?;
+    let app = App::build(config, Shared::of(config))?;
     let receivers: Vec<_> = app.audience(config).receivers.into_iter().filter(chosen).collect();
     if config.receivers.is_empty() {
         bail!("nobody is told of anything: there is no table [[notify]] in the configuration");

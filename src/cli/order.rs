@@ -87,7 +87,7 @@ async fn alone(
     let _lock = Lock::take(&config.runtime_dir).context("no daemon answers, and the work cannot be done here")?;
     let shutdown = CancellationToken::new();
     let _signals = tokio::spawn(signals::cancel(shutdown.clone()));
-    let app = App::build(config, Shared::default())?;
+    let app = App::build(config, Shared::of(config))?;
     let mut connection = app.connection(connection, &shutdown)?;
     connection.progress().tell(Step::listener(told, Arc::clone(connection.clock())));
     let order = ask.order(connection.clock().now()).map_err(|problem| anyhow!(problem))?;

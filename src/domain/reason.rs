@@ -335,6 +335,7 @@ mod tests {
             Reason::PreflightFailed,
             Reason::ConfigRefused,
             Reason::TenantShared,
+            Reason::LeftBehind,
             Reason::RotatedElsewhere,
             Reason::SupplyNeeded,
             Reason::NoKnownEnd,

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
+use super::progress::Press;
 use super::{Progress, Report};
 use crate::domain::{Mode, Order};
 
@@ -126,11 +127,11 @@ impl Errands {
     pub async fn beside<T>(&self, progress: &Progress, work: impl Future<Output = T>) -> T {
         progress.nobody_presses();
         let presses = async {
-            while !self.line().waiting.iter().any(|errand| presses(&errand.order)) {
+            loop {
+                let by = self.line().waiting.iter().find_map(|errand| presses(&errand.order));
+                by.into_iter().for_each(|by| progress.press(by));
                 self.come.notified().await;
             }
-            progress.press();
-            std::future::pending().await
         };
         tokio::select! {
             biased;
@@ -167,8 +168,12 @@ impl Errands {
 }
 
 /// A compromised token waits for no gap between two cycles, and what is to be held is not rotated first.
-fn presses(order: &Order) -> bool {
-    matches!(order, Order::Rotate { compromised: true, .. } | Order::Hold { .. })
+fn presses(order: &Order) -> Option<Press> {
+    match order {
+        Order::Rotate { compromised: true, .. } => Some(Press::Rotation),
+        Order::Hold { .. } => Some(Press::Hold),
+        _ => None,
+    }
 }
 
 fn makes_a_token(order: &Order) -> bool {

@@ -250,7 +250,17 @@ impl Connection {
                 return look;
             }
             self.progress.beat();
-            self.ports.clock.sleep(wait.min(run::LONGEST_NAP).to_std().unwrap_or_default()).await;
+            self.progress.may_give_way(true);
+            let pressed = tokio::select! {
+                biased;
+                () = self.progress.pressed() => true,
+                () = self.ports.clock.sleep(wait.min(run::LONGEST_NAP).to_std().unwrap_or_default()) => false,
+            };
+            self.progress.may_give_way(false);
+            if pressed {
+                self.order = None;
+                return look;
+            }
         }
     }
 
@@ -270,11 +280,10 @@ impl Connection {
         if act.acts() && !self.introduced {
             self.introduced = run.introduce(self.began.is_none()).await;
         }
-        let lived = run.elapsed() - *self.began.get_or_insert_with(|| run.elapsed());
-        let settled = run.now() + LIST_LAG - lived;
+        let began = *self.began.get_or_insert_with(|| run.elapsed());
         for _ in 0..MOST_ACTIONS {
             progress.beat();
-            let (seen, decision) = match self.see(&run, settled, act).await {
+            let (seen, decision) = match self.see(&run, began, act).await {
                 Ok(seen) => seen,
                 Err(halt) => {
                     self.standing_by = None; // What another one did meanwhile could not be seen.
@@ -378,11 +387,12 @@ impl Connection {
     }
 
     /// One observation, and the decision that follows from it once every question of it is answered.
-    async fn see(&mut self, run: &Run<'_>, settled: Timestamp, act: Act) -> Result<(Observed, Decision), Halt> {
+    async fn see(&mut self, run: &Run<'_>, began: TimeDelta, act: Act) -> Result<(Observed, Decision), Halt> {
         // What is not asked for again at this look is given back.
         let mut place = self.place.take();
         run.unless_undated()?;
         let seen = run.observe().await?;
+        let settled = run.now() + LIST_LAG - (run.elapsed() - began);
         let stirred = self.others.look(&seen.journal, &self.spec.holder, run.elapsed());
         let mut answers = Answers::default();
         loop {

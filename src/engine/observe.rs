@@ -134,15 +134,28 @@ impl Run<'_> {
 
     /// Which of the rejected tokens Entra accepts by now, the newest first: one that was never tried may stand below one that was.
     async fn accepted_by_now(&self, journal: &Journal) -> Result<Option<VersionId>, Halt> {
-        for entry in journal.rejected(self.now()).take(MOST_REJECTED) {
-            let token = self.token_of(Some(entry)).await.map_err(|e| Halt::from(e).during(Reason::CannotObserve))?;
-            let Some(token) = token else { continue };
-            let verdict = self.ports.provisioner.test_candidate(&token).await;
-            if verdict.map_err(|e| Halt::from(e).during(Reason::CannotObserve))? == Verdict::Accepted {
-                return Ok(Some(entry.version.id.clone()));
+        // One that was taken back and refused again has several versions.
+        let mut tried = Vec::new();
+        let is_another = |e: &Entry<'_>| {
+            let token = e.labels.token.as_ref().map(|token| token.id.clone());
+            let is_new = !tried.contains(&token);
+            tried.push(token);
+            is_new
+        };
+        let mut failed = None;
+        for entry in journal.rejected(self.now()).filter(is_another).take(MOST_REJECTED) {
+            let verdict = match self.token_of(Some(entry)).await {
+                Ok(None) => continue,
+                Ok(Some(token)) => self.ports.provisioner.test_candidate(&token).await.map_err(Halt::from),
+                Err(error) => Err(error.into()),
+            };
+            match verdict {
+                Ok(Verdict::Accepted) => return Ok(Some(entry.version.id.clone())),
+                Ok(Verdict::NotAccepted) => (),
+                Err(halt) => failed = Some(halt), // Another one may be well.
             }
         }
-        Ok(None)
+        failed.map_or(Ok(None), |halt| Err(halt.during(Reason::CannotObserve)))
     }
 
     /// How the vault's current token fares at Entra, and, where Entra cannot say, at the endpoint itself.

@@ -60,7 +60,16 @@ struct State {
     told_to_end: Option<TimeDelta>,
     in_memory_only: bool,
     gives_way: bool,
-    is_pressed: bool,
+    pressed_by: Option<Press>,
+}
+
+/// An order for which what waits is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Press {
+    /// Another rotation.
+    Rotation,
+    /// None.
+    Hold,
 }
 
 /// The last thing that was done, and how it ended.
@@ -99,7 +108,7 @@ impl Default for Progress {
             told_to_end: None,
             in_memory_only: false,
             gives_way: false,
-            is_pressed: false,
+            pressed_by: None,
         };
         Self { state: Mutex::new(state), listeners: Mutex::default(), pressed: Notify::new() }
     }
@@ -187,19 +196,24 @@ impl Progress {
     }
 
     /// An order has come that presses.
-    pub(super) fn press(&self) {
-        self.with(|state| state.is_pressed = true);
+    pub(super) fn press(&self, by: Press) {
+        self.with(|state| state.pressed_by = Some(by));
         self.pressed.notify_one();
     }
 
     /// It has been taken up, or there is none.
     pub(super) fn nobody_presses(&self) {
-        self.with(|state| state.is_pressed = false);
+        self.with(|state| state.pressed_by = None);
     }
 
     /// Whether what is being done is to be given up for an order.
     pub(super) fn gives_way(&self) -> bool {
-        self.with(|state| state.gives_way && state.is_pressed)
+        self.with(|state| state.gives_way && state.pressed_by.is_some())
+    }
+
+    /// Whether another rotation comes next.
+    pub(super) fn rotates_next(&self) -> bool {
+        self.with(|state| state.pressed_by == Some(Press::Rotation))
     }
 
     /// Returns once it is.

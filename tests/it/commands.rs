@@ -286,7 +286,7 @@ async fn a_token_file_that_holds_no_token_and_a_date_that_makes_no_sense_are_nam
 async fn an_unknown_name_is_answered_with_the_names_that_there_are() {
     let place = resting().await;
     for command in [&["rotate", "prod"][..], &["release", "prod"], &["hold", "prod", "--for", "1h"]] {
-        say(&place, command).await.with(1, &["no connection \"prod\"", "overlap, remove-current"]);
+        say(&place, command).await.with(64, &["no connection \"prod\"", "overlap, remove-current"]);
     }
     // The configuration has a name that the daemon has not read yet.
     let daemon = ready(&place).await;

@@ -21,7 +21,7 @@ pub async fn run(config: &Config, args: &HistoryArgs, out: &mut impl Write) -> a
     let Some(connection) = config.connections.iter().find(named) else {
         return Err(no_such_connection(config, &args.name));
     };
-    let journal = Journal::new(App::build(config, Shared::default())?.vault(connection)?.list().await?);
+    let journal = Journal::new(App::build(config, Shared::of(config))?.vault(connection)?.list().await?);
     let history = History {
         connection: connection.name.as_str(),
         vault: connection.vault.url.as_str(),

@@ -191,6 +191,14 @@ impl Journal {
         seen
     }
 
+    /// Whether another list tells of the same versions in the same state. A version that was just stored is dated by its vault
+    /// once that lists it.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let has = |v: &Version, o: &Version| (&o.id, o.enabled, &o.label) == (&v.id, v.enabled, &v.label);
+        self.versions.len() == other.versions.len()
+            && self.versions.iter().all(|v| other.versions.iter().any(|o| has(v, o)))
+    }
+
     /// Whether a proven token was replaced because it was refused, within `period` before `now`.
     pub fn lost_a_good_token(&self, period: TimeDelta, now: Timestamp) -> bool {
         self.ours().any(|e| {
