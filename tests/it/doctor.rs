@@ -147,7 +147,7 @@ async fn all_is_well_beside_a_running_daemon_and_nothing_is_changed() {
     );
     let wrong = place.run(&["doctor", "nobody"]).await;
     assert!(
-        wrong.status.code() == Some(1) && String::from_utf8_lossy(&wrong.stderr).contains("configuration has overlap")
+        wrong.status.code() == Some(64) && String::from_utf8_lossy(&wrong.stderr).contains("configuration has overlap")
     );
 }
 
