@@ -23,7 +23,7 @@ demo:
 
 test: nextest network-tools faketime promtool strangers browser lint docs
 	$(CARGO) build --quiet --bins
-	$(CARGO) nextest run --no-fail-fast
+	$(CARGO) nextest run --no-fail-fast --test-threads $$(($$(nproc) * 2))
 
 # Not part of `test`: a quarter of a million lives with a million accidents, some twenty minutes on two cores (and the
 # building takes eight). Every other range of seeds is new ground.
