@@ -199,12 +199,14 @@ impl Fleet {
             ends.stop();
             self.ended.push(Box::pin(async move { (name, task.await.ok().flatten()) }));
         }
-        let mut left = std::mem::take(&mut self.estates).into_values().collect::<Vec<_>>();
-        while let Some((_, connection)) = self.ended.next().await {
-            left.extend(connection);
+        for connection in std::mem::take(&mut self.estates).into_values() {
+            self.ended.push(Box::pin(std::future::ready((String::new(), Some(connection)))));
         }
-        // An heir came too late.
-        let stored = left.iter_mut().map(|connection| connection.store_unsaved());
-        futures::future::join_all(stored).await;
+        // What is left came too late for an heir.
+        let store = async |(_, left): (String, Option<Box<Connection>>)| match left {
+            Some(mut connection) => connection.store_at_the_end().await,
+            None => (),
+        };
+        std::mem::take(&mut self.ended).for_each_concurrent(None, store).await;
     }
 }

@@ -175,6 +175,11 @@ impl Progress {
         self.with(|state| state.told_to_end = None);
     }
 
+    /// The process as a whole is to end: what is counted from its end counts from now on, whatever was asked for before.
+    pub(super) fn process_ends(&self, elapsed: TimeDelta) {
+        self.with(|state| state.told_to_end = Some(elapsed));
+    }
+
     /// When the end was asked for.
     pub(super) fn end_asked_at(&self) -> Option<TimeDelta> {
         self.with(|state| state.told_to_end)

@@ -171,11 +171,17 @@ impl Loop {
     }
 
     async fn tend_to_end(&self, connection: &mut Connection, after: Duration) -> End {
-        let doing = Arc::clone(connection.progress());
+        let (doing, clock) = (Arc::clone(connection.progress()), Arc::clone(connection.clock()));
         self.pulse.set(Some(Arc::clone(&doing)));
+        let told = async {
+            self.ends.process.cancelled().await;
+            doing.process_ends(clock.elapsed());
+            std::future::pending().await
+        };
         let tended = AssertUnwindSafe(Box::pin(self.tend(connection, after))).catch_unwind();
         tokio::select! {
             biased;
+            end = told => end,
             tended = tended => tended.map_or(End::Fault, |handed_over| End::Told { handed_over }),
             () = self.ends.out_of_time() => {
                 let step = doing.step();
@@ -225,6 +231,9 @@ impl Loop {
 
     /// What it has begun is brought to its end, as far as time does that: nobody else will.
     async fn finish(&self, connection: &mut Connection, onward: &CancellationToken) {
+        if onward.is_cancelled() {
+            return;
+        }
         let clock = Arc::clone(connection.clock());
         let until = clock.elapsed() + OPEN_LIMIT;
         connection.go_on(onward.clone());
@@ -308,6 +317,14 @@ impl Connection {
         }
     }
 
+    /// The same as [`store_unsaved`](Self::store_unsaved) for one that no loop tends any more, from when the process is to end.
+    pub(super) async fn store_at_the_end(&mut self) {
+        self.progress.process_ends(self.clock().elapsed());
+        if tokio::time::timeout(LIMIT, self.store_unsaved()).await.is_err() {
+            tell_lost(&self.spec().name);
+        }
+    }
+
     /// A token in memory is stored before the process ends, if the vault allows it at all, within four minutes of when the
     /// end was asked for. Answers with the last report, where there was anything to store.
     pub async fn store_unsaved(&mut self) -> Option<Report> {
@@ -316,7 +333,7 @@ impl Connection {
         if self.shutdown.is_cancelled() {
             progress.told_to_end(began);
         }
-        let until = || progress.end_asked_at().map_or(began, |asked| asked.min(began)) + LAST_CHANCE;
+        let until = || progress.end_asked_at().unwrap_or(began) + LAST_CHANCE;
         let mut last = None;
         while self.holds_unsaved_token() && clock.elapsed() < until() {
             tracing::error!(

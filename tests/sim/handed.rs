@@ -11,7 +11,7 @@ use scim_rotator::engine::{Claims, Fleet};
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::Place;
-use crate::world::{Event, Fault, Op, Schedule, Who};
+use crate::world::{Event, Fault, Op, Schedule, Service, Who};
 
 const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
 
@@ -64,6 +64,32 @@ async fn a_token_in_memory_only_that_no_heir_came_for_is_stored_before_the_proce
     fleet.parted().await;
     place.drive.world().faults.clear();
     let stored = place.drive.world().versions().len();
+    fleet.stop().await;
+    let world = place.drive.world();
+    assert_eq!((world.ledger.issued, world.versions().len()), (before + 1, stored + 1), "{}", world.ledger.trace());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_a_reload_has_left_to_an_heir_has_all_its_time_when_the_process_ends_long_after() {
+    let mut place = Place::new(TimeDelta::hours(12)).await;
+    let before = issued(&place).0;
+    let mut fleet = place.fleet();
+    vault_is_away(&place);
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    let _outcome = fleet.order("sim", ROTATE).expect("it is tended");
+    while issued(&place).0 == before {
+        tokio::task::yield_now().await;
+    }
+    fleet.part("sim", true);
+    fleet.parted().await;
+    let stored = {
+        let mut world = place.drive.world();
+        let end = world.now() + TimeDelta::minutes(5);
+        world.advance_to(end);
+        world.faults.clear();
+        world.faults.during(Service::Vault, end, end + TimeDelta::minutes(3), Fault::Down);
+        world.versions().len()
+    };
     fleet.stop().await;
     let world = place.drive.world();
     assert_eq!((world.ledger.issued, world.versions().len()), (before + 1, stored + 1), "{}", world.ledger.trace());
