@@ -162,6 +162,11 @@ impl Errands {
         self.line().under_way = None;
     }
 
+    /// The loop takes up no more: whoever waits hears that nothing can be told.
+    pub fn turn_away(&self) {
+        self.line().waiting.clear();
+    }
+
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }

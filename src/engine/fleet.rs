@@ -155,11 +155,12 @@ impl Fleet {
     /// Tells a connection to end, which it does once it has finished what cannot be interrupted. [`Self::parted`] tells when.
     /// Whoever has an heir leaves the rest to him; who has none brings to its end whatever it has begun.
     pub fn part(&mut self, name: &str, has_heir: bool) {
-        let Some((name, Member { claims, ends, task, .. })) = self.members.remove_entry(name) else { return };
+        let Some((name, Member { claims, ends, errands, task, .. })) = self.members.remove_entry(name) else { return };
         match has_heir {
             true => ends.hand_over(),
             false => ends.let_go(),
         }
+        errands.turn_away();
         self.held.extend(&claims.all);
         self.parting.insert(name.clone(), (claims, ends));
         // A panic has been logged by the loop itself.
@@ -169,6 +170,11 @@ impl Fleet {
     /// Those that part although nobody was to take their place have heirs now: those of these wards.
     pub fn hand_over(&self, wards: &BTreeSet<u64>) {
         self.parting.values().filter(|(claims, _)| wards.contains(&claims.ward)).for_each(|(_, ends)| ends.hand_over());
+    }
+
+    /// Those that have been told to end and have not yet.
+    pub fn parting(&self) -> impl Iterator<Item = &str> {
+        self.parting.keys().map(String::as_str)
     }
 
     /// Whether a parting connection still has anything of this for itself.

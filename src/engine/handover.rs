@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::Connection;
-use super::observe::PAUSED;
+use super::observe::{NEVER_SEEN, PAUSED};
 use crate::domain::{Decision, Reason};
 
 impl Connection {
@@ -29,6 +29,11 @@ impl Connection {
     /// Whether anything that was begun has not come to its end, as far as was seen.
     pub fn is_open(&self) -> bool {
         !self.open.is_empty() || self.unsaved.is_some()
+    }
+
+    /// Whether no look has shown yet what is open.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.unsaved.is_none() && self.open == [NEVER_SEEN]
     }
 
     /// The same in words; none where nothing is open.

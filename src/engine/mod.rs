@@ -166,7 +166,7 @@ impl Connection {
             began: None,
             failure: None,
             unsaved: None,
-            open: Vec::new(),
+            open: vec![observe::NEVER_SEEN],
             introduced: false,
             order: None,
             standing_by: None,
@@ -356,7 +356,8 @@ impl Connection {
                     (*until).min(now + decide::HUMAN_WAIT)
                 }
                 _ if !act.acts() || shutdown.is_cancelled() => now,
-                decision if act == Act::Finish && (!self.is_open() || begins_anew(decision)) => now,
+                _ if act == Act::Finish && !self.is_open() => now,
+                decision if act == Act::Finish && begins_anew(decision) => now + run::LONGEST_NAP,
                 decision => {
                     let (name, reason) = (decision.name(), decision.reason().unwrap_or(Reason::NotDue));
                     if reason.is_order() {

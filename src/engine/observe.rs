@@ -43,6 +43,7 @@ impl Values {
 const MOST_REJECTED: usize = 4;
 /// What is open, in words. Of an act that has failed nobody knows what it has left before the next look sees it.
 pub(super) const UNSEEN: &str = "the last act failed, and what it has left does not show yet";
+pub(super) const NEVER_SEEN: &str = "it has not been looked at yet, and what was begun before does not show";
 pub(super) const PAUSED: &str = "the provisioning job is paused by us";
 
 /// What one look saw.

@@ -35,6 +35,8 @@ const LIMIT: Duration = Duration::from_secs(285);
 /// So long what a connection has begun is tended on after it was taken out of the configuration. A pause that stands for a lost
 /// answer stands no longer, and by then the issuer has been asked again three times.
 const OPEN_LIMIT: TimeDelta = TimeDelta::hours(1);
+/// So long where no look has ever succeeded: most of those have never begun anything, and somebody may wait to correct them.
+const UNSEEN_LIMIT: TimeDelta = TimeDelta::minutes(10);
 /// The same as [`LIMIT`] where only a reload ends the loop: an end, so that one that hangs does not keep for ever what others
 /// wait for.
 const RELOAD_LIMIT: Duration = Duration::from_secs(3900);
@@ -235,13 +237,15 @@ impl Loop {
             return;
         }
         let clock = Arc::clone(connection.clock());
-        let until = clock.elapsed() + OPEN_LIMIT;
+        let began = clock.elapsed();
         connection.go_on(onward.clone());
-        while connection.is_open() && !onward.is_cancelled() && clock.elapsed() < until {
+        while connection.is_open() && !onward.is_cancelled() {
             self.watcher.begins(&connection.spec().name, connection.progress());
             let look = connection.look(Act::Finish).await;
             self.watcher.saw(&look.report, &connection.progress().take_course());
-            if look.report.standing.kind == Kind::NeedsHuman {
+            let until = began + if connection.is_unseen() { UNSEEN_LIMIT } else { OPEN_LIMIT };
+            let needs_human = look.report.standing.kind == Kind::NeedsHuman;
+            if !connection.is_open() || needs_human || clock.elapsed() >= until {
                 return;
             }
             let next = connection.until(look.next.min(clock.now() + (until - clock.elapsed())));

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use scim_rotator::domain::{Order, Reason};
-use scim_rotator::engine::fleet::Make;
-use scim_rotator::engine::{Claims, Fleet};
+use scim_rotator::domain::{Fence, Mode, Order, Reason};
+use scim_rotator::engine::fleet::{Make, Watcher};
+use scim_rotator::engine::{Act, Claims, Course, Fleet, Report};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
+use super::FaceOptions;
+use super::accidents::{about_to_rotate, settings};
+use super::drive::policy;
 use super::fleet::Place;
 use crate::world::{Event, Fault, Op, Schedule, Service, Who};
 
@@ -71,7 +75,7 @@ async fn a_token_in_memory_only_that_no_heir_came_for_is_stored_before_the_proce
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_a_reload_has_left_to_an_heir_has_all_its_time_when_the_process_ends_long_after() {
-    let mut place = Place::new(TimeDelta::hours(12)).await;
+    let place = Place::new(TimeDelta::hours(12)).await;
     let before = issued(&place).0;
     let mut fleet = place.fleet();
     vault_is_away(&place);
@@ -154,6 +158,78 @@ async fn a_loop_that_hangs_keeps_nobody_waiting_for_much_more_than_an_hour_after
     let minutes = begin.elapsed().as_secs() / 60;
     assert!(outcome.await.is_err() && (60..70).contains(&minutes), "{minutes}");
     assert!(fleet.pulses().all_beat(), "whoever hangs beats for nobody any more");
+}
+
+/// Told of what is left behind.
+struct Left(Arc<AtomicBool>, UnboundedSender<Report>);
+
+impl Watcher for Left {
+    fn saw(&self, report: &Report, _: &Course) {
+        drop(self.1.send(report.clone()));
+    }
+
+    fn leaves(&self, _: &str, _: &Claims, _: &str) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_seen_is_looked_at_for_minutes_before_it_is_let_go_and_is_not_told_to_be_in_order_unseen() {
+    for (away, is_left) in [(5, false), (60, true)] {
+        let mut place = Place::new(TimeDelta::hours(12)).await;
+        let begin = place.drive.world().now();
+        place.drive.world().faults.during(Service::Vault, begin, begin + TimeDelta::minutes(away), Fault::Down);
+        let left = Arc::default();
+        let mut fleet = Fleet::new(Arc::new(Left(Arc::clone(&left), place.tell.clone())));
+        fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+        assert_eq!(place.report().await.standing.reason, Reason::CannotObserve);
+        fleet.part("sim", false);
+        fleet.parted().await;
+        assert_eq!(left.load(Ordering::Relaxed), is_left, "{away}");
+        let minutes = (place.drive.world().now() - begin).num_minutes();
+        assert!((5..25).contains(&minutes), "{away}: {minutes}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_due_while_a_connection_is_let_go_makes_no_hot_loop_of_its_looks() {
+    let drive = about_to_rotate(settings(), policy(Mode::RemoveCurrent, Fence::Auto)).await;
+    {
+        let mut world = drive.world();
+        let begin = world.now() + TimeDelta::hours(3);
+        world.advance_to(begin);
+        world.person_pauses();
+        let planned = serde_json::json!({ "planned": begin - TimeDelta::hours(2) }).to_string();
+        world.versions_mut().expect("a secret")[0].tags.insert("pause".to_owned(), planned);
+    }
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let (mut looks, mut is_held_off) = (0, false);
+    let until = drive.world().now() + TimeDelta::minutes(20);
+    while connection.is_open() && drive.world().now() < until {
+        let look = connection.look(Act::Finish).await;
+        is_held_off |= look.report.standing.action == "rotate";
+        looks += 1;
+        connection.until(look.next).await;
+    }
+    assert!(is_held_off && looks < 40, "{looks}\n{}", drive.world().ledger.trace());
+    assert_eq!(drive.world().ledger.issued, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_behind_a_rotation_hears_at_once_that_its_connection_takes_up_no_more() {
+    let place = Place::new(TimeDelta::hours(12)).await;
+    let before = issued(&place).0;
+    let mut fleet = place.fleet();
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    vault_is_away(&place);
+    let (_, mut rotated) = fleet.order("sim", ROTATE).expect("it is tended");
+    while issued(&place).0 == before {
+        tokio::task::yield_now().await;
+    }
+    let (_, released) = fleet.order("sim", Order::Release).expect("it is tended");
+    fleet.part("sim", false);
+    assert!(released.await.is_err() && rotated.try_recv().is_err(), "the rotation goes on");
+    assert!(rotated.await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
