@@ -100,6 +100,34 @@ async fn a_token_that_a_reload_has_left_to_an_heir_has_all_its_time_when_the_pro
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_process_that_ends_while_a_reload_waits_for_a_token_in_memory_gives_it_the_time_of_its_own_end() {
+    let place = Place::new(TimeDelta::hours(12)).await;
+    let before = issued(&place).0;
+    let mut fleet = place.fleet();
+    vault_is_away(&place);
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    let _outcome = fleet.order("sim", ROTATE).expect("it is tended");
+    while issued(&place).0 == before {
+        tokio::task::yield_now().await;
+    }
+    fleet.part("sim", true);
+    let reload = place.drive.world().now();
+    while place.drive.world().now() < reload + TimeDelta::minutes(1) {
+        tokio::task::yield_now().await;
+    }
+    let stored = {
+        let mut world = place.drive.world();
+        let end = world.now();
+        world.faults.clear();
+        world.faults.during(Service::Vault, end, reload + TimeDelta::seconds(260), Fault::Down);
+        world.versions().len()
+    };
+    fleet.stop().await;
+    let world = place.drive.world();
+    assert_eq!((world.ledger.issued, world.versions().len()), (before + 1, stored + 1), "{}", world.ledger.trace());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_in_memory_only_outlives_a_fault_in_the_program() {
     let mut place = Place::new(TimeDelta::hours(12)).await;
     let before = issued(&place).0;
