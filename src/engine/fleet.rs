@@ -209,9 +209,10 @@ impl Fleet {
             self.ended.push(Box::pin(std::future::ready((String::new(), Some(connection)))));
         }
         // What is left came too late for an heir.
-        let store = async |(_, left): (String, Option<Box<Connection>>)| match left {
-            Some(mut connection) => connection.store_at_the_end().await,
-            None => (),
+        let store = async |(_, left): (String, Option<Box<Connection>>)| {
+            if let Some(mut connection) = left {
+                connection.store_at_the_end().await;
+            }
         };
         std::mem::take(&mut self.ended).for_each_concurrent(None, store).await;
     }
