@@ -94,7 +94,7 @@ rm -r "$work/release"
 clean_system() {
     [ -s "$kept/base.tar" ] || {
         mkdir -p "$kept"
-        mmdebstrap --quiet --variant=minbase bookworm "$kept/base.tar.new"
+        mmdebstrap --quiet --format=tar --variant=minbase bookworm "$kept/base.tar.new"
         mv "$kept/base.tar.new" "$kept/base.tar"
     }
     mkdir "$work"/{base,upper,work,root}
