@@ -164,9 +164,10 @@ impl App {
     /// What a connection has for itself.
     pub fn claims(config: &ConnectionConfig) -> Claims {
         let ConnectionConfig { vault, entra, .. } = config;
-        let ward =
-            format!("{}{} {:?} {:?}", vault.url, vault.secret.to_ascii_lowercase(), entra.principal, entra.job_id);
-        Claims { ward: number(&ward), all: config::claims(config).map(|claim| number(&claim)).collect() }
+        let secret = format!("{}{}", vault.url, vault.secret.to_ascii_lowercase());
+        let ward = format!("{secret} {:?} {:?}", entra.principal, entra.job_id);
+        let all = config::claims(config).map(|claim| number(&claim)).collect();
+        Claims { ward: number(&ward), secret: number(&secret), all }
     }
 
     /// From now on no more rotations are made at the same time than the configuration says.

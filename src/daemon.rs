@@ -70,7 +70,7 @@ impl Watcher for Watchers {
     }
 
     fn leaves(&self, connection: &str, claims: &Claims, open: &str) {
-        let left = self.looks.leave_behind(connection, claims.ward, open);
+        let left = self.looks.leave_behind(connection, claims, open);
         let (job, remedy) = (left.job.as_ref().map(|job| job.id.as_str()), left.standing.remedy.as_deref());
         tracing::error!(
             connection,

@@ -185,6 +185,12 @@ messages! {
                     brought to its end within an hour, or only a person can do that, or the process has ended before",
             remedy: "put the connection back as it was and reload; or do what stands on the page LeftBehind of the runbook",
         }
+        /// A cron job that cannot be made.
+        NoTicks {
+            shows: "nothing wakes this connection at the times of its check; it looks when something is due, and once a day at least",
+            means: "the cron of the process has not taken what stands in `check`; all else goes on",
+            remedy: "restart the service; report it if it comes again",
+        }
         /// SIGHUP.
         ReloadRefused {
             shows: "the new configuration is refused; the old one stays",

@@ -68,8 +68,8 @@ pub struct Turn {
 #[derive(Clone, Debug, Default)]
 struct Configured {
     refused: Vec<Report>,
-    /// What is left behind, by its ward, and how it is called.
-    left: BTreeMap<u64, Box<str>>,
+    /// What is left behind, by the secret and the ward, and how it is called.
+    left: BTreeMap<(u64, u64), Box<str>>,
     reload_problems: Option<String>,
     waiting: Option<String>,
 }
@@ -205,8 +205,9 @@ impl Looks {
 
     /// How many are tended.
     pub fn count(&self) -> usize {
-        let left = self.configured().left.len();
-        self.with(|all| all.len()) - left
+        // Both at once: what is left behind stands in both.
+        let configured = self.configured();
+        self.with(|all| all.len()).saturating_sub(configured.left.len())
     }
 
     /// At most so many connections in the order of their names, from the first whose name comes after this one.

@@ -1,6 +1,7 @@
 use chrono::TimeDelta;
 
 use super::*;
+use crate::engine::Claims;
 use crate::engine::report::JobReport;
 
 const ONE: Identity = [1; 32];
@@ -174,10 +175,11 @@ fn a_look_that_takes_long_is_known_while_it_lasts() {
 }
 
 #[test]
-fn what_is_left_behind_needs_a_person_until_its_ward_is_tended_again_and_counts_as_tended_by_nobody() {
+fn what_is_left_behind_needs_a_person_until_its_secret_is_tended_again_and_counts_as_tended_by_nobody() {
     let looks = looks(&["a", "b"]);
     looks.saw(&Report { job: Some(job()), seen_at: Some(minute(1)), ..report("a", "seen") });
-    let left = looks.leave_behind("a", 7, "the job is paused by us");
+    let ward = |secret, ward| Claims { secret, ward, ..Claims::default() };
+    let left = looks.leave_behind("a", &ward(1, 7), "the job is paused by us");
     let told = (left.standing.reason, left.standing.error.as_deref(), left.job.map(|job| job.id));
     assert_eq!(told, (Reason::LeftBehind, Some("the job is paused by us"), Some("job".to_owned())));
     assert!(left.standing.kind == Kind::NeedsHuman && left.standing.remedy.is_some());
@@ -185,9 +187,9 @@ fn what_is_left_behind_needs_a_person_until_its_ward_is_tended_again_and_counts_
     assert_eq!((looks.count(), looks.untended().len()), (1, 1));
     // Whoever has its name now tends something else.
     looks.expect("a", ONE, minute(2));
-    assert_eq!(looks.leave_behind("a", 8, "a token is not stored").connection, "a.left-behind-2");
-    assert_eq!(looks.takes_up(7).as_deref(), Some("a.left-behind"));
+    assert_eq!(looks.leave_behind("a", &ward(2, 8), "a token is not stored").connection, "a.left-behind-2");
+    assert_eq!(looks.takes_up(&ward(1, 9)), ["a.left-behind"], "whoever tends the secret sees it, for whatever job");
     let names: Vec<_> = looks.seen("", 9).into_iter().map(|seen| seen.connection).collect();
     assert_eq!(names, ["a", "a.left-behind-2", "b"]);
-    assert_eq!((looks.takes_up(7), looks.takes_up(9)), (None, None));
+    assert!(looks.takes_up(&ward(1, 7)).is_empty() && looks.takes_up(&ward(3, 8)).is_empty());
 }

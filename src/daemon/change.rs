@@ -2,8 +2,10 @@
 //! end may take long, and only the one that takes its place waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use anyhow::Context as _;
+use futures::FutureExt as _;
+use tokio::time::Instant;
 
 use super::Daemon;
 use crate::admin::control::Call;
@@ -20,6 +22,9 @@ pub(super) struct Coming {
     wanted: BTreeMap<u64, String>,
     /// What people have asked of them meanwhile.
     calls: Vec<Call>,
+    /// When the next of them may look for the first time, and how far apart they do.
+    next: Option<Instant>,
+    apart: Duration,
 }
 
 struct New {
@@ -37,6 +42,19 @@ impl Coming {
     /// From now on nothing is taken up: the daemon ends.
     pub fn refuse(&mut self) {
         self.calls.clear();
+    }
+
+    /// All that have come are spread, in whatever small groups they are admitted.
+    fn spread(&mut self) {
+        (self.next, self.apart) = (None, herd::apart(self.by_name.len()));
+    }
+
+    /// How long the next one waits before it looks.
+    fn slot(&mut self) -> Duration {
+        let now = Instant::now();
+        let at = self.next.map_or(now, |next| next.max(now));
+        self.next = Some(at + self.apart);
+        at - now
     }
 
     fn push(&mut self, name: String, new: New) {
@@ -83,7 +101,9 @@ impl Daemon {
         let gone: Vec<_> = gone.map(|(name, member)| (name.clone(), wards.contains(&member.claims.ward))).collect();
         for (name, has_heir) in gone {
             tracing::info!(connection = %name, "no longer tended as it was configured");
-            self.ticker.stop(&name).await.context("a cron job cannot be removed")?;
+            if let Err(error) = self.ticker.stop(&name).await {
+                tracing::info!(connection = %name, %error, "its cron job cannot be removed, and wakes nobody from now on");
+            }
             self.fleet.part(&name, has_heir);
         }
         self.fleet.hand_over(&wards);
@@ -94,33 +114,56 @@ impl Daemon {
             }
             self.coming.push(name, new);
         }
-        self.admit(free).await
+        self.coming.spread();
+        self.admit(free).await;
+        if !self.coming.is_empty() {
+            let waiting = self.coming.by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let parting = self.fleet.parting().collect::<Vec<_>>().join(", ");
+            tracing::info!(
+                waiting,
+                parting,
+                "the reload, and every further one, waits until what is under way is at a safe point"
+            );
+        }
+        Ok(())
     }
 
     /// Begins to tend those who have waited for it.
-    async fn admit(&mut self, names: BTreeSet<String>) -> anyhow::Result<()> {
+    async fn admit(&mut self, names: BTreeSet<String>) {
         // Before any of them looks, so that none issues before all have shown their tenant.
         names.iter().for_each(|name| self.shared.tenants.expect(name));
-        let apart = herd::apart(names.len());
-        for (name, number) in names.into_iter().zip(0..) {
+        for name in names {
             let Some(New { identity, claims, make, check }) = self.coming.take(&name) else { continue };
-            if let Some(left) = self.looks.takes_up(claims.ward) {
-                self.forget(&left);
-            }
+            self.looks.takes_up(&claims).iter().for_each(|left| self.forget(left));
             self.looks.expect(&name, identity, self.clock.now());
-            let wake = self.fleet.add(name.clone(), identity, claims, make, apart * number);
-            let ticks = self.ticker.wake(&name, wake, &check).await;
-            ticks.with_context(|| format!("connection {name}: check = {check:?} is no cron expression"))?;
+            let wake = self.fleet.add(name.clone(), identity, claims, make, self.coming.slot());
+            if let Err(error) = self.ticker.wake(&name, wake, &check).await {
+                tracing::error!(connection = %name, check, %error, "nothing wakes this connection at the times of its check; it looks when something is due, and once a day at least");
+            }
         }
         let (waiting, coming) = (std::mem::take(&mut self.coming.calls), &self.coming.by_name);
         let (waiting, come) = waiting.into_iter().partition(|call| coming.contains_key(call.connection()));
         self.coming.calls = waiting;
         come.into_iter().for_each(|call: Call| call.pass_to(&self.fleet));
-        Ok(())
     }
 
-    /// A connection has ended that was told to.
-    pub(super) async fn parted(&mut self, Parted { name, claims }: Parted) {
+    /// A connection has ended that was told to, and perhaps more of them: those that come after them come together.
+    pub(super) async fn parted(&mut self, parted: Parted) {
+        let mut free = self.freed_by(parted);
+        while let Some(parted) = self.fleet.parted().now_or_never() {
+            free.append(&mut self.freed_by(parted));
+        }
+        if free.is_empty() {
+            return;
+        }
+        self.admit(free).await;
+        if self.coming.is_empty() {
+            self.reloaded(Ok(()));
+        }
+    }
+
+    /// Who need wait no longer.
+    fn freed_by(&self, Parted { name, claims }: Parted) -> BTreeSet<String> {
         self.shared.tenants.release(&name);
         // Of one that is only configured otherwise, what was seen is still what is known.
         let stays = self.coming.by_name.get(&name).is_some_and(|new| new.claims.ward == claims.ward);
@@ -130,13 +173,7 @@ impl Daemon {
         }
         let mut free = self.coming.waiting_for(&claims);
         free.retain(|name| self.coming.by_name.get(name).is_some_and(|new| !self.fleet.holds(&new.claims)));
-        if free.is_empty() {
-            return;
-        }
-        let result = self.admit(free).await;
-        if self.coming.is_empty() || result.is_err() {
-            self.reloaded(result.map_err(|error| crate::engine::chain(error.as_ref()).to_string()));
-        }
+        free
     }
 
     /// What somebody asks of a connection, now or once that is tended again.
@@ -185,5 +222,23 @@ impl Daemon {
     fn forget(&self, connection: &str) {
         self.manager.forget(connection);
         self.notifier.forget(connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_admitted_one_by_one_looks_apart_as_who_is_admitted_with_others() {
+        let mut coming = Coming { apart: Duration::from_millis(20), ..Coming::default() };
+        assert_eq!([0; 3].map(|_| coming.slot().as_millis()), [0, 20, 40]);
+        tokio::time::advance(Duration::from_millis(50)).await;
+        assert_eq!([0; 2].map(|_| coming.slot().as_millis()), [10, 30]);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(coming.slot(), Duration::ZERO, "nobody has come for long");
+        coming.slot();
+        coming.spread();
+        assert_eq!(coming.slot(), Duration::ZERO, "another reload");
     }
 }

@@ -5,6 +5,8 @@
 pub struct Claims {
     /// The secret and the job that it tends. Whoever has the same ward goes on where another one has stopped.
     pub ward: u64,
+    /// The secret alone: whoever tends it reads in its tags what is open.
+    pub secret: u64,
     /// All that no two connections may share: its name, its secret, its service principal, its tenant.
     pub all: Box<[u64]>,
 }

@@ -103,6 +103,7 @@ async fn while_a_reload_waits_for_one_connection_another_is_added_tended_and_obe
     std::fs::write(&place.setup.config, changed).expect("written");
     daemon.signal(Signal::HUP);
     daemon.says(WAITS).await;
+    daemon.says("waits until what is under way is at a safe point").await;
     let at_rest = |world: &World| is_at_rest_with_newer(world, tokens[REMOVE_CURRENT]);
     place.until(REMOVE_CURRENT, "the one that is new is rotated", at_rest).await;
     let output = place.run(&["hold", "remove-current", "--for", "2h"]).await;

@@ -1,23 +1,24 @@
 //! Connections that are tended no more although something of theirs is open. Each is shown as one that needs a person, under a
-//! name that no connection has, until somebody tends the same secret and the same job.
+//! name that no connection has, until somebody tends the same secret.
 
 use super::{Entry, Looks, Times, read, to_raw_value};
 use crate::domain::Reason;
-use crate::engine::Report;
+use crate::engine::{Claims, Report};
 
 /// What the names of those that are left behind end with.
 pub const LEFT_BEHIND: &str = ".left-behind";
 
 impl Looks {
     /// A connection is tended no more, and this is open. Answers with what is told of it from now on.
-    pub fn leave_behind(&self, connection: &str, ward: u64, open: &str) -> Report {
+    pub fn leave_behind(&self, connection: &str, claims: &Claims, open: &str) -> Report {
         let mut report = Report::refused(connection, open.to_owned());
         report.standing.reason = Reason::LeftBehind;
         report.standing.remedy = Reason::LeftBehind.remedy().map(str::to_owned);
         let (mut configured, name) = (self.configured(), format!("{connection}{LEFT_BEHIND}"));
+        let place = (claims.secret, claims.ward);
         self.with(|all| {
             let numbered = (2..).map(|number| format!("{name}-{number}"));
-            let known = configured.left.get(&ward).map(|name| name.to_string());
+            let known = configured.left.get(&place).map(|name| name.to_string());
             let free = || std::iter::once(name.clone()).chain(numbered).find(|name| !all.contains_key(name.as_str()));
             report.connection = known.or_else(free).unwrap_or(name.clone());
             let before = all.get(connection);
@@ -33,15 +34,21 @@ impl Looks {
             };
             all.insert(report.connection.as_str().into(), entry);
         });
-        configured.left.insert(ward, report.connection.as_str().into());
+        configured.left.insert(place, report.connection.as_str().into());
         report
     }
 
-    /// Somebody tends this ward from now on. Answers with the name of what was left behind of it.
-    pub fn takes_up(&self, ward: u64) -> Option<String> {
-        let name = self.configured().left.remove(&ward)?;
-        self.with(|all| all.remove(&name));
-        Some(name.into())
+    /// Somebody tends this secret from now on, and sees what is open of it. Answers with the names of what was left behind.
+    pub fn takes_up(&self, claims: &Claims) -> Vec<String> {
+        let mut configured = self.configured();
+        let mut taken = Vec::new();
+        configured.left.retain(|(secret, _), name| {
+            let is_taken = *secret == claims.secret;
+            taken.extend(is_taken.then(|| name.to_string()));
+            !is_taken
+        });
+        self.with(|all| taken.iter().for_each(|name| drop(all.remove(name.as_str()))));
+        taken
     }
 
     /// What is told of those that nobody looks at: their configuration cannot be used, or they are left behind.
