@@ -27,7 +27,7 @@ use summary::Tally;
 const LIVES: u64 = 3000;
 /// The longest that Entra is ever without a working token, or the job paused by us, in a usual run, while all that it takes is
 /// there and nobody is called: the promise of each life (`judge::patience`) grows with its cycles and waits.
-const WORST: TimeDelta = TimeDelta::hours(2);
+const WORST: TimeDelta = TimeDelta::hours(3);
 /// So many failures are shown of one run.
 const SHOWN: usize = 3;
 
