@@ -73,18 +73,25 @@ async fn a_token_in_memory_only_that_no_heir_came_for_is_stored_before_the_proce
     assert_eq!((world.ledger.issued, world.versions().len()), (before + 1, stored + 1), "{}", world.ledger.trace());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_token_that_a_reload_has_left_to_an_heir_has_all_its_time_when_the_process_ends_long_after() {
-    let place = Place::new(TimeDelta::hours(12)).await;
-    let before = issued(&place).0;
+/// A process that a reload has told to hand on a connection whose new token no vault has taken. Answers with how many tokens
+/// were made before that one.
+async fn parting(place: &Place) -> (u32, Fleet) {
+    let before = issued(place).0;
     let mut fleet = place.fleet();
-    vault_is_away(&place);
+    vault_is_away(place);
     fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
     let _outcome = fleet.order("sim", ROTATE).expect("it is tended");
-    while issued(&place).0 == before {
+    while issued(place).0 == before {
         tokio::task::yield_now().await;
     }
     fleet.part("sim", true);
+    (before, fleet)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_a_reload_has_left_to_an_heir_has_all_its_time_when_the_process_ends_long_after() {
+    let place = Place::new(TimeDelta::hours(12)).await;
+    let (before, mut fleet) = parting(&place).await;
     fleet.parted().await;
     let stored = {
         let mut world = place.drive.world();
@@ -102,15 +109,7 @@ async fn a_token_that_a_reload_has_left_to_an_heir_has_all_its_time_when_the_pro
 #[tokio::test(start_paused = true)]
 async fn a_process_that_ends_while_a_reload_waits_for_a_token_in_memory_gives_it_the_time_of_its_own_end() {
     let place = Place::new(TimeDelta::hours(12)).await;
-    let before = issued(&place).0;
-    let mut fleet = place.fleet();
-    vault_is_away(&place);
-    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
-    let _outcome = fleet.order("sim", ROTATE).expect("it is tended");
-    while issued(&place).0 == before {
-        tokio::task::yield_now().await;
-    }
-    fleet.part("sim", true);
+    let (before, mut fleet) = parting(&place).await;
     let reload = place.drive.world().now();
     while place.drive.world().now() < reload + TimeDelta::minutes(1) {
         tokio::task::yield_now().await;
