@@ -214,8 +214,9 @@ pub trait Clock: Send + Sync {
     fn shown(&self) -> Timestamp {
         self.now()
     }
-    /// What the clock of the far side shows now. [`Self::now`] may believe it.
-    fn told(&self, _far: Timestamp) {}
+    /// What the clock of the far side showed, when it answered to what was asked when [`Self::shown`] showed `asked`.
+    /// [`Self::now`] may believe it.
+    fn told(&self, _far: Timestamp, _asked: Timestamp) {}
     /// The time since some moment, which nobody can set: what patience is measured by.
     fn elapsed(&self) -> TimeDelta;
     /// Waits. May return early; callers look at the clock again.

@@ -81,9 +81,11 @@ impl Clock for SaneClock {
         correction.and_then(|it| reckoned.checked_add_signed(it.by)).unwrap_or(reckoned)
     }
 
-    fn told(&self, far: Timestamp) {
+    fn told(&self, far: Timestamp, asked: Timestamp) {
         let (here, told) = (self.reckoned(), self.wall.elapsed());
-        let correction = is_astray(here, far).then(|| Correction { far, told, by: far - here });
+        // Where the host slept over an answer, or was set meanwhile, that tells a moment between the two.
+        let is_wrong = is_astray(here, far) && is_astray(asked, far);
+        let correction = is_wrong.then(|| Correction { far, told, by: far - here });
         let before =
             std::mem::replace(&mut *self.correction.lock().unwrap_or_else(PoisonError::into_inner), correction);
         match (before, correction) {
@@ -184,9 +186,19 @@ mod tests {
             ("2027-03-01T12:00:10Z", 10, Some("2027-03-01T11:00:00Z"), "2027-03-01T12:00:10Z"),
         ] {
             *wall.0.lock().unwrap() = (shown, seconds);
-            far.into_iter().for_each(|far| clock.told(far.parse().unwrap()));
+            far.into_iter().for_each(|far| clock.told(far.parse().unwrap(), shown.parse().unwrap()));
             let shows = [clock.now(), clock.shown()];
             assert_eq!(shows, [now, shown].map(|at| at.parse::<Timestamp>().unwrap()), "{shown} {far:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_the_host_slept_over_for_days_says_nothing_against_its_clock() {
+        let [asked, woken] = ["2027-03-01T12:00:00Z", "2027-03-11T12:00:00Z"];
+        let clock = SaneClock::over(Arc::new(Wall(Mutex::new((woken, 9)))));
+        for (far, now) in [(asked, woken), (woken, woken), ("2027-02-20T12:00:00Z", "2027-02-20T12:00:00Z")] {
+            clock.told(far.parse().unwrap(), asked.parse().unwrap());
+            assert_eq!(clock.now(), now.parse::<Timestamp>().unwrap(), "{far}");
         }
     }
 

@@ -81,7 +81,7 @@ impl Run<'_> {
     pub async fn observe(&self) -> Result<Observed, Halt> {
         let at = (self.ports.clock.shown(), self.elapsed());
         let seen = self.list_and_read(at).await?;
-        self.ports.clock.told(seen.job.seen_at);
+        self.ports.clock.told(seen.job.seen_at, at.0);
         Ok(seen)
     }
 

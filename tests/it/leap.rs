@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::page::get;
 use super::place::{BINARY, Daemon, OVERLAP, Place, SPEED, about_to_be_due, is_at_rest_with_newer, judge, only};
 use crate::sandbox::setup::worlds;
+use crate::sandbox::{Side, Which};
 use crate::world::{Op, World};
 
 const LIFE: TimeDelta = TimeDelta::days(11);
@@ -104,12 +105,16 @@ fn tags(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_has_slept_for_ten_days_rotates_the_token_that_came_due_meanwhile() {
+async fn a_host_that_has_slept_for_ten_days_over_an_answer_rotates_the_token_that_came_due_meanwhile() {
     let (faked, daemon) = resting().await;
     let token = faked.place.sandbox.world(OVERLAP).saved_token().expect("a token");
     let ten_days = TimeDelta::days(10);
+    let mut answer = faked.place.sandbox.gate().hold(Which::Next(Op::JobRead), Side::After);
+    daemon.signal(Signal::HUP);
+    answer.reached().await;
     faked.place.sandbox.leap(ten_days);
     faked.set(ten_days);
+    answer.go();
     // A day is left of its life: a minute too late by the host's clock would be too late.
     faked.place.until(OVERLAP, "it is rotated and confirmed", |world| is_at_rest_with_newer(world, token)).await;
     assert!(daemon.log().contains("NearingExpiry"), "{}", daemon.log());

@@ -60,9 +60,8 @@ pub async fn handle(
     let (world, op, sent, at) = match routed {
         Routed::Answer(reply) => (None, None, Sent::Whole(reply), state.clock.now()),
         Routed::Deed(world, op, deed) => {
-            let sent = carry_out(&state, world, op, deed).await;
-            // A test may have let more time pass in this world than the clock shows.
-            (Some(world), Some(op), sent, state.world(world).now())
+            let (sent, at) = carry_out(&state, world, op, deed).await;
+            (Some(world), Some(op), sent, at)
         }
     };
     let status = match &sent {
@@ -81,17 +80,19 @@ pub async fn handle(
     }
 }
 
-/// The deed, between its two gates and whatever fault strikes it.
-async fn carry_out(state: &State, number: usize, op: Op, deed: Deed) -> Sent {
+/// The deed, between its two gates and whatever fault strikes it; and when it was done, by which the answer is dated.
+async fn carry_out(state: &State, number: usize, op: Op, deed: Deed) -> (Sent, Timestamp) {
     let place = state.next_place();
     if state.gate.pass(place, op, Side::Before).await == Onward::Cut {
-        return Sent::Nothing;
+        return (Sent::Nothing, state.clock.now());
     }
-    let (fault, reply) = {
+    let (fault, reply, at) = {
         let mut world = state.world(number);
         let fault = world.fault(op);
         let applies = fault.is_none_or(Fault::applies);
-        (fault, applies.then(|| deed(&mut world)))
+        let reply = applies.then(|| deed(&mut world));
+        // A test may have let more time pass in this world than the clock shows.
+        (fault, reply, world.now())
     };
     let sent = match (fault, reply) {
         (None, Some(reply)) => Sent::Whole(reply),
@@ -110,10 +111,10 @@ async fn carry_out(state: &State, number: usize, op: Op, deed: Deed) -> Sent {
         }
         _ => Sent::Nothing,
     };
-    if state.gate.pass(place, op, Side::After).await == Onward::Cut {
-        return Sent::Nothing;
+    match state.gate.pass(place, op, Side::After).await {
+        Onward::Cut => (Sent::Nothing, at),
+        Onward::Go => (sent, at),
     }
-    sent
 }
 
 /// A status in the words of the service.
