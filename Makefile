@@ -14,6 +14,8 @@
 CARGO ?= cargo
 # Where cargo builds, wherever it has been told to.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# What installs packages of Debian that are missing.
+APT := tests/apt.sh
 
 .PHONY: demo test soak mutants messages reference lint docs nextest network-tools faketime promtool strangers browser cargo-mutants bench release deb dist deny test-system test-systemd mmdebstrap nspawn cargo-deb cargo-cyclonedx cargo-deny
 
@@ -52,15 +54,15 @@ nextest:
 
 # What makes a network of a test's own (tests/it/namespace.rs). There on most systems.
 network-tools:
-	@command -v ip >/dev/null && command -v unshare >/dev/null && command -v mount >/dev/null || (apt-get update && apt-get install -y --no-install-recommends iproute2 util-linux mount)
+	@command -v ip >/dev/null && command -v unshare >/dev/null && command -v mount >/dev/null || $(APT) iproute2 util-linux mount
 
 # What shows the real binary another time (tests/it/leap.rs).
 faketime:
-	@ls /usr/lib*/faketime/libfaketime.so.1 /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null | grep -q . || (apt-get update && apt-get install -y --no-install-recommends libfaketime)
+	@ls /usr/lib*/faketime/libfaketime.so.1 /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null | grep -q . || $(APT) libfaketime
 
 # What reads the alert rules as Prometheus does (tests/it/monitoring.rs).
 promtool:
-	@command -v promtool >/dev/null || (apt-get update && apt-get install -y --no-install-recommends prometheus)
+	@command -v promtool >/dev/null || $(APT) prometheus
 
 # Microsoft's own clients for Python (tests/it/strangers.rs), in a place of their own under target/: those that
 # tests/strangers/requirements.txt names to the byte, and no others. Anew whenever that file changes.
@@ -71,7 +73,7 @@ strangers:
 
 .PHONY: $(STRANGERS)
 $(STRANGERS):
-	python3 -c 'import ensurepip, venv' || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv)
+	python3 -c 'import ensurepip, venv' || $(APT) python3 python3-venv
 	python3 -m venv --clear $(STRANGERS)
 	$(STRANGERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $(WHO)
 	cp $(WHO) $(STRANGERS)/requirements.txt
@@ -79,8 +81,8 @@ $(STRANGERS):
 # What looks at the status page (tests/it/browser.rs): Debian's Chromium, and what drives it, as the lock file names it.
 BROWSER := target/browser
 browser:
-	@command -v chromium >/dev/null || (apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core)
-	@command -v npm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nodejs npm)
+	@command -v chromium >/dev/null || $(APT) chromium fonts-dejavu-core
+	@command -v npm >/dev/null || $(APT) nodejs npm
 	@cmp -s tests/browser/package-lock.json $(BROWSER)/package-lock.json || (mkdir -p $(BROWSER) && cp tests/browser/package.json tests/browser/package-lock.json tests/browser/.npmrc $(BROWSER) && npm ci --prefix $(BROWSER) --silent)
 
 # What judges the files of deploy/ and the Dockerfile (tests/system): to the byte what requirements.txt names.
@@ -88,20 +90,20 @@ JUDGES := target/system
 .PHONY: judges shellcheck kubectl podman test-azure test-kubernetes test-container
 judges:
 	@cmp -s tests/system/requirements.txt $(JUDGES)/requirements.txt || { \
-	(python3 -c 'import ensurepip, venv' || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv)) && \
+	(python3 -c 'import ensurepip, venv' || $(APT) python3 python3-venv) && \
 	python3 -m venv --clear $(JUDGES) && \
 	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement tests/system/requirements.txt && \
 	cp tests/system/requirements.txt $(JUDGES)/requirements.txt; }
 
 shellcheck:
-	@command -v shellcheck >/dev/null || (apt-get update && apt-get install -y --no-install-recommends shellcheck)
+	@command -v shellcheck >/dev/null || $(APT) shellcheck
 
 kubectl:
-	@command -v kubectl >/dev/null || (apt-get update && apt-get install -y --no-install-recommends kubernetes-client)
+	@command -v kubectl >/dev/null || $(APT) kubernetes-client
 
 podman:
 	@command -v podman >/dev/null && command -v buildah >/dev/null && command -v mmdebstrap >/dev/null && command -v runc >/dev/null || \
-	(apt-get update && apt-get install -y --no-install-recommends podman buildah runc netavark aardvark-dns iptables mmdebstrap)
+	$(APT) podman buildah runc netavark aardvark-dns iptables mmdebstrap
 
 test-azure: judges shellcheck
 	tests/system/azure.sh
@@ -151,13 +153,14 @@ deny: cargo-deny
 
 test-system: deny test-systemd test-azure test-kubernetes test-container
 
-# What makes a system that holds its base alone (tests/system/package.sh).
+# What makes a system that holds its base alone, and a repository (tests/system/package.sh).
 mmdebstrap:
-	@command -v mmdebstrap >/dev/null || (apt-get update && apt-get install -y --no-install-recommends mmdebstrap)
+	@command -v mmdebstrap >/dev/null && command -v git >/dev/null || $(APT) mmdebstrap git
 
 # What boots a machine of the test's own (tests/system/machine.sh).
 nspawn:
-	@command -v systemd-nspawn >/dev/null && command -v tc >/dev/null || (apt-get update && apt-get install -y --no-install-recommends systemd systemd-sysv dbus systemd-container iproute2)
+	@command -v systemd-nspawn >/dev/null && command -v tc >/dev/null && command -v pgrep >/dev/null || \
+	$(APT) systemd systemd-sysv dbus systemd-container iproute2 procps
 
 # The package, and a later one to upgrade to. A failing check says what it saw.
 NEWER := target/newer

@@ -21,7 +21,7 @@ end() {
 }
 trap end EXIT
 
-check "the scripts are clean" shellcheck -x tests/system/{package,systemd,machine,checks}.sh \
+check "the scripts are clean" shellcheck -x tests/apt.sh tests/system/{package,systemd,machine,checks}.sh \
     deploy/debian/{package.sh,postinst,postrm,prerm} deploy/release/{commit,dist}.sh
 
 ## What it is made by
