@@ -52,7 +52,8 @@ until_it() {
 
 stand_in() {
     [ -s "$kept/debian.tar" ] || {
-        mmdebstrap --quiet --format=tar --variant=minbase --include=gcc,libc6-dev,ca-certificates bookworm "$kept/debian.tar.new"
+        mmdebstrap --quiet --aptopt='Acquire::Retries "5"' --format=tar --variant=minbase --include=gcc,libc6-dev,ca-certificates \
+            bookworm "$kept/debian.tar.new"
         mv "$kept/debian.tar.new" "$kept/debian.tar"
     }
     local container

@@ -94,7 +94,7 @@ rm -r "$work/release"
 clean_system() {
     [ -s "$kept/base.tar" ] || {
         mkdir -p "$kept"
-        mmdebstrap --quiet --format=tar --variant=minbase bookworm "$kept/base.tar.new"
+        mmdebstrap --quiet --aptopt='Acquire::Retries "5"' --format=tar --variant=minbase bookworm "$kept/base.tar.new"
         mv "$kept/base.tar.new" "$kept/base.tar"
     }
     mkdir "$work"/{base,upper,work,root}
@@ -108,7 +108,7 @@ inside() {
     chroot "$work/root" env --ignore-environment PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
         LC_ALL=C.UTF-8 ${http_proxy:+http_proxy="$http_proxy"} "$@"
 }
-apt() { inside apt-get --quiet --quiet --assume-yes --no-install-recommends "$@"; }
+apt() { inside apt-get --quiet --quiet --option Acquire::Retries=5 --assume-yes --no-install-recommends "$@"; }
 all_of_it() {
     inside find / -xdev -name '*scim*rotator*'
     inside getent group scim-rotator-admin || true
