@@ -34,6 +34,15 @@ drop_in() { # UNIT NAME LINES…: a drop-in of a unit, as `systemctl edit` makes
     inside systemctl daemon-reload
 }
 
+# What slows a line down below is the kernel's, and loaded out here: a machine of its own has no modules.
+slow_line() {
+    modprobe sch_tbf
+    unshare --net tc qdisc add dev lo root tbf rate 40kbit burst 4kb latency 60s
+}
+check "the kernel can slow a line down, by its module sch_tbf" slow_line
+# Without it the rest is not worth its minutes.
+[ "$failed" -eq 0 ]
+
 ## The units, as files
 
 hardening() { sed -n '/^DynamicUser/,/^SystemCallErrorNumber/p' "$1"; }
