@@ -27,10 +27,10 @@ journal() { inside journalctl --quiet --output=cat --unit="${1:-$unit}"; }
 heard() { journal "$unit" | tail -n "+$((told + 1))"; }
 forget() { told=$(journal "$unit" | wc -l); }
 drop_in() { # UNIT NAME LINES…: a drop-in of a unit, as `systemctl edit` makes one
-    local folder=/etc/systemd/system/$1.d file=$2.conf
+    local folder=/etc/systemd/system/$1.d file=$2.conf section=${1##*.}
     shift 2
     inside mkdir -p "$folder"
-    printf '[Service]\n%s\n' "$*" | inside tee "$folder/$file" >/dev/null
+    printf '[%s]\n%s\n' "${section^}" "$*" | inside tee "$folder/$file" >/dev/null
     inside systemctl daemon-reload
 }
 
@@ -247,6 +247,8 @@ comes_soon() {
     [ $((turn - $(date +%s))) -gt -60 ] && [ $((turn - $(date +%s))) -le 4500 ]
 }
 check "its turn comes within the hour" comes_soon
+# And never in between, while what it begins is begun by hand.
+drop_in scim-rotator-once.timer never $'OnCalendar=\nOnCalendar=2100-01-01'
 check "what is due is done" inside systemctl start $unit
 check "and done well" is Result success
 for name in overlap remove-current; do
