@@ -25,7 +25,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, ar
 const seen = {};
 try {
   for (const { name, ...options } of VIEWS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
-    const context = await browser.newContext({ ...options, bypassCSP: false });
+    const context = await opened({ ...options, bypassCSP: false });
     const page = await context.newPage();
     const trouble = [], asked = [];
     // That a page is not there is told by its status.
@@ -54,6 +54,13 @@ try {
 }
 console.log(JSON.stringify(seen));
 
+// Two busy cores may take longer for a step, a navigation too, than the half minute that Playwright gives it of itself.
+async function opened(options) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(120_000);
+  return context;
+}
+
 // The policy of the page lets no script in; the debugger's own evaluation is none of the page.
 async function judged(page) {
   await page.evaluate(axe);
@@ -64,7 +71,7 @@ async function judged(page) {
 // Where no script runs, axe does not either. What is shown there is shown once more where it can, still without the page's own.
 async function judgedAsShown(page, options) {
   const shown = await page.content();
-  const context = await browser.newContext({ ...options, javaScriptEnabled: true });
+  const context = await opened({ ...options, javaScriptEnabled: true });
   await context.route("**/*", (route) => {
     const type = route.request().resourceType();
     if (type === "script") return route.abort();
