@@ -90,7 +90,7 @@ BROWSER := target/browser
 browser:
 	@command -v chromium >/dev/null || $(APT) chromium fonts-dejavu-core
 	@command -v npm >/dev/null || $(APT) nodejs npm
-	@cmp -s tests/browser/package-lock.json $(BROWSER)/package-lock.json || (mkdir -p $(BROWSER) && cp tests/browser/package.json tests/browser/package-lock.json tests/browser/.npmrc $(BROWSER) && npm ci --prefix $(BROWSER) --silent)
+	@cmp -s tests/browser/package-lock.json $(BROWSER)/installed.json || (mkdir -p $(BROWSER) && cp tests/browser/package.json tests/browser/package-lock.json tests/browser/.npmrc $(BROWSER) && npm ci --prefix $(BROWSER) --silent && cp tests/browser/package-lock.json $(BROWSER)/installed.json)
 
 # What judges the files of deploy/ and the Dockerfile (tests/system): to the byte what requirements.txt names.
 JUDGES := target/system

@@ -30,6 +30,7 @@ fn what_is_cut_down_is_told_with_what_was_asked_for_and_what_it_is_instead() {
             hours(24 * 29),
             "rotate_before_expiry (30d) is not shorter than its life (29d)|rotated 9d 16h before",
         ),
+        (policy(), hours(24 * 30), "rotate_before_expiry (30d) is not shorter than its life (30d)|rotated 10d before"),
         (
             policy(),
             hours(72),
@@ -90,6 +91,7 @@ fn the_shortest_life_that_a_policy_fits_is_the_one_from_which_on_nothing_is_cut_
     for (policy, shortest) in [
         (policy(), hours(24 * 45)),
         (rules(Before::Time(hours(36)), hours(12)), hours(60)),
+        (rules(Before::Time(hours(10)), hours(1)), hours(34)),
         (rules(Before::Share(30), hours(48)), hours(160)),
         (rules(Before::Share(90), hours(1)), hours(240)),
         (Policy { supplied: true, ..policy() }, hours(24 * 30)),

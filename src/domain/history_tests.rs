@@ -79,6 +79,17 @@ fn the_time_that_a_rotation_took_survives_that_its_token_was_given_once_more() {
 }
 
 #[test]
+fn a_token_of_which_a_copy_tells_nothing_new_was_first_given_when_it_was_given_before_the_copy() {
+    let mut versions = rotated();
+    if let Label::Ours(labels) = &mut versions[2].label {
+        labels.proof = Proof { first: Some(at(13)), ..given(14) };
+    }
+    let proof = Proof { first: Some(at(80)), ..given(80) };
+    versions.push(ours(50, Labels { proof, ..labels(Stage::Current, 4, "r3", Some(note("the-second", 11))) }));
+    assert_eq!(told(versions)[1].took_seconds, Some(180));
+}
+
+#[test]
 fn what_is_seen_of_a_copy_is_told_of_its_token_and_a_copy_is_no_rotation() {
     let mut versions = rotated();
     let proof = Proof { confirmed: Some(at(70)), proven: Some(at(90)), ..given(13) };

@@ -123,6 +123,8 @@ fn a_fixed_time_that_uses_too_little_of_a_known_life_is_refused_with_what_would_
         let supplied = Policy { supplied: true, ..policy(before, slack) };
         let is_born_due = super::objection(&supplied, Some(life)).is_some_and(|one| one.blame == Blame::RotateBefore);
         assert_eq!(is_born_due, before >= life, "nobody is asked for a token that people bring");
+        let born_due = super::objection(&supplied, Some(life)).filter(|one| one.blame == Blame::RotateBefore);
+        assert!(born_due.is_none_or(|one| one.to_string().contains("Lower it, or write a share")), "{life} {before}");
     }
 }
 

@@ -364,7 +364,7 @@ async fn a_clock_that_nobody_has_set_is_waited_for_by_the_daemon_and_refused_by_
     daemon.signal(rustix::process::Signal::TERM);
     assert_eq!(daemon.ended().await, Some(0), "{}", daemon.log());
     assert_eq!(place.sandbox.deeds(), 0, "nobody is asked for anything");
-    let daemon = place.daemon_by(command(&["run"], chrono::TimeDelta::hours(2)));
+    let daemon = place.daemon_by(command(&["run"], chrono::TimeDelta::hours(8)));
     daemon.says("the clock has been set").await;
     assert!(daemon.log().contains("nothing is looked at before that"), "{}", daemon.log());
     daemon.says("\"message\":\"ready\"").await;

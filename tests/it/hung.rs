@@ -18,7 +18,7 @@ const READ: &str = "the configuration was read again";
 
 /// Short limits of a request, so that it is seen how a hung one is given up, tried again, and given up again.
 fn impatient(text: &str) -> String {
-    hourly(text).replace("[http]", "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"")
+    hourly(text).replace("[http]", "[http]\ntimeout = \"3s\"\nconnect_timeout = \"3s\"")
 }
 
 fn hangs(place: &Place, connection: usize, service: Service) {
@@ -71,7 +71,7 @@ async fn rotates(place: &Place, connection: usize, token: u32) {
 }
 
 async fn one_hangs(service: Service, told: &str) {
-    let patient = |text: String| impatient(&text).replace("timeout = \"2s\"", "timeout = \"15s\"");
+    let patient = |text: String| impatient(&text).replace("[http]\ntimeout = \"3s\"", "[http]\ntimeout = \"15s\"");
     let place = Place::new(about_to_be_due(|_| ()).await, SPEED, patient).await;
     let tokens = [OVERLAP, REMOVE_CURRENT].map(|n| place.sandbox.world(n).saved_token().expect("a token"));
     hangs(&place, OVERLAP, service);

@@ -6,9 +6,7 @@ use std::time::Instant;
 use chrono::TimeDelta;
 use rustix::process::Signal;
 
-use super::place::{
-    Daemon, OVERLAP, PATIENCE, Place, SPEED, about_to_be_due, hourly, is_at_rest_with_newer, judge, only,
-};
+use super::place::{Daemon, OVERLAP, PATIENCE, Place, about_to_be_due, hourly, is_at_rest_with_newer, judge, only};
 use crate::sandbox::hooks::{Hooks, Mood};
 use crate::sandbox::setup::worlds;
 use crate::world::{Op, Timestamp, World};
@@ -32,6 +30,9 @@ pub fn write_urls(place: &Place, receivers: &[&str]) {
         fs::write(place.setup.folder.join(format!("sandbox/hook-{name}")), url).expect("written");
     }
 }
+
+/// Slower than elsewhere: a message is kept for a day, which is to outlast the stall of a busy machine.
+const SPEED: f64 = 1800.0;
 
 async fn place(worlds: Vec<std::sync::Arc<std::sync::Mutex<World>>>, receivers: &[&str]) -> Place {
     let place = Place::new(worlds, SPEED, |text| telling(&only(OVERLAP, &hourly(&text)), receivers)).await;

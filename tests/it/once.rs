@@ -13,9 +13,9 @@ async fn once(place: &Place) -> (Option<i32>, String) {
 }
 
 /// Slower than elsewhere, so that ten minutes are not over in the blink of a busy machine's eye.
-const SPEED: f64 = 600.0;
+const SPEED: f64 = 120.0;
 /// More failures than one look has patience for, and fewer than two have.
-const FAILURES: u32 = 10;
+const FAILURES: u32 = 9;
 
 async fn place() -> Place {
     Place::new(worlds(|_| ()), SPEED, |text| only(OVERLAP, &text)).await

@@ -21,7 +21,7 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_scim-rotator");
 /// An hour in a second, as in the demo.
 pub const SPEED: f64 = 3600.0;
 /// Far more real time than anything here takes. Who waits for it waits for a condition, and fails when it never holds.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Which of the two connections of `config/sandbox.toml`.
 pub const OVERLAP: usize = 0;

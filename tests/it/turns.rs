@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::place::{OVERLAP, Place, REMOVE_CURRENT, SPEED, about_to_be_due, is_at_rest_with_newer, judge};
+use super::place::{BINARY, OVERLAP, Place, REMOVE_CURRENT, SPEED, about_to_be_due, is_at_rest_with_newer, judge};
 use crate::sandbox::setup::worlds;
 use crate::sandbox::{Hold, Side, Which};
 use crate::world::{Op, TokenNo};
@@ -13,14 +13,21 @@ fn one_at_once(text: String) -> String {
     format!("[rotations]\nat_once = 1\n\n{text}")
 }
 
+/// Where only who has its turn comes by: a wait for the gap between two cycles, in which the turn is given back, comes after it.
+const HAS_ITS_TURN: Which = Which::Next(Op::SettingsRead);
+
 /// A daemon with two connections that are due. One of them is about to ask the issuer; the other one waits for its turn.
 async fn one_waits() -> (Place, super::place::Daemon, Hold, [TokenNo; 2]) {
     let place = Place::new(about_to_be_due(|_| ()).await, SPEED, one_at_once).await;
     let tokens = BOTH.map(|number| place.sandbox.world(number).saved_token().expect("a token"));
-    let mut hold = place.sandbox.gate().hold(Which::Next(Op::Issue), Side::Before);
+    let gate = place.sandbox.gate();
+    let mut first = gate.hold(HAS_ITS_TURN, Side::Before);
     let daemon = place.daemon(&[]);
-    hold.reached().await;
+    first.reached().await;
     daemon.says("Queued").await;
+    let mut hold = gate.hold(Which::Next(Op::Issue), Side::Before);
+    first.go();
+    hold.reached().await;
     assert_eq!(issued(&place), 2, "nothing but the first tokens of both");
     (place, daemon, hold, tokens)
 }
@@ -49,7 +56,8 @@ async fn a_connection_that_is_due_waits_until_another_one_has_rotated_and_rotate
 async fn a_reload_that_allows_more_rotations_at_once_lets_those_who_wait_begin_and_touches_nobody() {
     let (place, daemon, hold, tokens) = one_waits().await;
     let text = std::fs::read_to_string(&place.setup.config).expect("the configuration");
-    std::fs::write(&place.setup.config, text.replace("at_once = 1", "at_once = 2")).expect("written");
+    std::fs::write(&place.setup.config, text.replace("at_once = 1", "at_once = 2\nat_once_per_host = 2"))
+        .expect("written");
     daemon.signal(Signal::HUP);
     let begun = |number: usize| place.sandbox.world(number).ledger.issued == 2;
     let began = std::time::Instant::now();
@@ -65,9 +73,14 @@ async fn a_reload_that_allows_more_rotations_at_once_lets_those_who_wait_begin_a
 #[tokio::test(flavor = "multi_thread")]
 async fn once_makes_its_rotations_one_after_the_other_where_no_more_are_allowed() {
     let place = Place::new(worlds(|_| ()), SPEED, one_at_once).await;
-    let once = place.run(&["once"]).await;
-    let said = String::from_utf8_lossy(&once.stderr);
-    assert!(once.status.code() == Some(0) && said.contains("Queued"), "{said}");
+    let mut first = place.sandbox.gate().hold(HAS_ITS_TURN, Side::Before);
+    let mut once = place.setup.command(BINARY);
+    once.arg("once");
+    let mut once = place.daemon_by(once);
+    first.reached().await;
+    once.says("Queued").await;
+    first.go();
+    assert_eq!(once.ended().await, Some(0), "{}", once.log());
     for number in BOTH {
         let world = place.sandbox.world(number);
         assert_eq!((world.ledger.issued, world.saved_token()), (1, Some(2)), "{}", world.ledger.trace());

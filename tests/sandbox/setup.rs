@@ -31,6 +31,8 @@ pub fn worlds(mut change: impl FnMut(&mut Settings)) -> Vec<Arc<Mutex<World>>> {
             client_id: format!("client-{letter}"),
             client_secret: format!("Qx7{seed}/zKp4+vR9mWtB2nYc"),
             token_life: TimeDelta::days(3),
+            // A quarter of an hour would be over in the blink of a busy machine's eye.
+            bearer_life: TimeDelta::hours(12),
             vault: name.to_owned(),
             directory: "11111111-1111-4111-8111-111111111111".to_owned(),
             azure_client_id: "22222222-2222-4222-8222-222222222222".to_owned(),

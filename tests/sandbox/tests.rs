@@ -37,7 +37,7 @@ fn client(sandbox: &Sandbox) -> Client {
     let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let ca = reqwest::Certificate::from_pem(sandbox.ca_pem.as_bytes()).unwrap();
     let hosts = ["login", "iam", "sps", "graph", "kv1.vault", "kv2.vault"];
-    let builder = Client::builder().tls_certs_only([ca]).timeout(Duration::from_secs(20));
+    let builder = Client::builder().no_proxy().tls_certs_only([ca]).timeout(Duration::from_secs(20));
     let builder = hosts.iter().fold(builder, |b, host| b.resolve(&format!("{host}.sandbox.test"), sandbox.address));
     builder.build().unwrap()
 }
@@ -319,7 +319,7 @@ async fn a_stranger_who_does_not_trust_the_ca_gets_no_connection() {
     let bench = bench().await;
     let elsewhere = Sandbox::start(vec![], SandboxOptions::default()).await.unwrap();
     let ca = reqwest::Certificate::from_pem(elsewhere.ca_pem.as_bytes()).unwrap();
-    let client = Client::builder().tls_certs_only([ca]).resolve("sps.sandbox.test", bench.sandbox.address);
+    let client = Client::builder().no_proxy().tls_certs_only([ca]).resolve("sps.sandbox.test", bench.sandbox.address);
     let error = client.build().unwrap().get(at(&bench.sandbox, USERS)).send().await.unwrap_err();
     assert!(error.is_connect(), "{error:?}");
 }

@@ -97,6 +97,17 @@ async fn a_write_that_is_dropped_is_made_again_in_the_same_run() {
 }
 
 #[tokio::test]
+async fn a_write_that_is_dropped_until_it_is_complete_is_seen_in_the_same_run_although_entra_takes_its_time() {
+    let verification_delay = TimeDelta::minutes(3);
+    let put = PutReading::DropsUnlessComplete;
+    let drive = prepared(Mode::Overlap, Settings { put, verification_delay, ..settings() }).await;
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let look = connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    assert!(look.report.last_action.is_some_and(|last| last.succeeded && last.action == "rotate"));
+    assert_eq!(drive.world().saved_token(), Some(2), "{}", drive.world().ledger.trace());
+}
+
+#[tokio::test]
 async fn a_token_that_the_vault_could_not_take_is_stored_as_soon_as_it_is_back_in_the_same_run_or_at_a_later_look() {
     for failures in [20, 60] {
         let drive = prepared(Mode::Overlap, own_expiry()).await;

@@ -1,20 +1,21 @@
 //! What one loop leaves to the next: at a reload that configures its connection otherwise, and after a fault in the program.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
-use scim_rotator::engine::fleet::{Make, Watcher};
-use scim_rotator::engine::{Act, Claims, Course, Fleet, Report};
+use scim_rotator::engine::fleet::{InLine, Make, Watcher};
+use scim_rotator::engine::{Act, Claims, Course, Fleet, Listener, Report};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
-use super::drive::policy;
+use super::drive::{Drive, policy};
 use super::fleet::Place;
+use super::rivals::writes;
 use crate::world::{Event, Fault, Op, Schedule, Service, Who};
 
 const ROTATE: Order = Order::Rotate { mode: None, compromised: false };
@@ -187,16 +188,16 @@ async fn a_loop_that_hangs_keeps_nobody_waiting_for_much_more_than_an_hour_after
     assert!(fleet.pulses().all_beat(), "whoever hangs beats for nobody any more");
 }
 
-/// Told of what is left behind.
-struct Left(Arc<AtomicBool>, UnboundedSender<Report>);
+/// Told of what is left behind, and with which words.
+struct Left(Arc<Mutex<Option<String>>>, UnboundedSender<Report>);
 
 impl Watcher for Left {
     fn saw(&self, report: &Report, _: &Course) {
         drop(self.1.send(report.clone()));
     }
 
-    fn leaves(&self, _: &str, _: &Claims, _: &str) {
-        self.0.store(true, Ordering::Relaxed);
+    fn leaves(&self, _: &str, _: &Claims, open: &str) {
+        *self.0.lock().expect("nobody panics with it") = Some(open.to_owned());
     }
 }
 
@@ -206,16 +207,90 @@ async fn what_was_never_seen_is_looked_at_for_minutes_before_it_is_let_go_and_is
         let mut place = Place::new(TimeDelta::hours(12)).await;
         let begin = place.drive.world().now();
         place.drive.world().faults.during(Service::Vault, begin, begin + TimeDelta::minutes(away), Fault::Down);
-        let left = Arc::default();
+        let left: Arc<Mutex<Option<String>>> = Arc::default();
         let mut fleet = Fleet::new(Arc::new(Left(Arc::clone(&left), place.tell.clone())));
         fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
         assert_eq!(place.report().await.standing.reason, Reason::CannotObserve);
         fleet.part("sim", false);
         fleet.parted().await;
-        assert_eq!(left.load(Ordering::Relaxed), is_left, "{away}");
+        assert_eq!(left.lock().expect("nobody panics with it").is_some(), is_left, "{away}");
         let minutes = (place.drive.world().now() - begin).num_minutes();
         assert!((5..25).contains(&minutes), "{away}: {minutes}");
     }
+}
+
+/// A connection is taken out while the issuer's answer is on its way, which is lost; its job is paused.
+async fn let_go_under_its_pause(place: &Place, fleet: &mut Fleet) {
+    fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    place.drive.world().faults.at_calls(Op::Issue, 1, 1, Fault::LoseAnswer);
+    let (line, _outcome) = fleet.order("sim", ROTATE).expect("it is tended");
+    assert_eq!(line, InLine::First);
+    while place.drive.world().faults.calls(Op::Issue) == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(place.drive.world().jobs()[0].schedule, Schedule::Paused);
+    fleet.part("sim", false);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_connection_has_begun_that_is_let_go_is_brought_to_its_end_by_its_own_looks() {
+    let place = Place::new(TimeDelta::hours(12)).await;
+    let mut fleet = place.fleet();
+    let_go_under_its_pause(&place, &mut fleet).await;
+    fleet.parted().await;
+    assert!(issued(&place).1, "{}", place.drive.world().ledger.trace());
+    assert_eq!(place.drive.world().jobs()[0].schedule, Schedule::Active);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_brought_to_its_end_is_tried_for_an_hour_and_then_left_with_what_is_open() {
+    let place = Place::new(TimeDelta::hours(12)).await;
+    let left: Arc<Mutex<Option<String>>> = Arc::default();
+    let mut fleet = Fleet::new(Arc::new(Left(Arc::clone(&left), place.tell.clone())));
+    let_go_under_its_pause(&place, &mut fleet).await;
+    let begin = {
+        let mut world = place.drive.world();
+        let begin = world.now();
+        for service in [Service::Hpe, Service::Graph] {
+            world.faults.during(service, begin, begin + TimeDelta::days(1), Fault::Down);
+        }
+        begin
+    };
+    fleet.parted().await;
+    let minutes = (place.drive.world().now() - begin).num_minutes();
+    assert!((55..90).contains(&minutes), "{minutes}");
+    let open = left.lock().expect("nobody panics with it").clone().expect("it is told");
+    assert_eq!(open.matches("the provisioning job is paused by us").count(), 1, "{open}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_back_while_it_is_being_let_go_goes_on_where_it_stood() {
+    let mut place = Place::new(TimeDelta::hours(12)).await;
+    let claims = Claims { ward: 7, secret: 8, all: [7, 8].into() };
+    let before = issued(&place).0;
+    let mut fleet = place.fleet();
+    vault_is_away(&place);
+    fleet.add("sim".to_owned(), [0; 32], claims.clone(), Arc::clone(&place.make), Duration::ZERO);
+    let (_, outcome) = fleet.order("sim", ROTATE).expect("it is tended");
+    let _outcome = outcome.await;
+    fleet.part("sim", false);
+    for _ in 0..100 {
+        assert!(futures::poll!(Box::pin(fleet.parted())).is_pending(), "a token of it is in memory only");
+        tokio::task::yield_now().await;
+    }
+    let elsewhere = Claims { ward: 9, secret: 9, all: [9].into() };
+    assert!(fleet.holds(&claims) && !fleet.holds(&elsewhere));
+    fleet.hand_over(&[9].into());
+    assert!(futures::poll!(Box::pin(fleet.parted())).is_pending(), "another one is back");
+    let told = place.drive.world().now();
+    fleet.hand_over(&[7].into());
+    fleet.parted().await;
+    let waited = place.drive.world().now() - told;
+    assert!(!fleet.holds(&claims) && waited < TimeDelta::minutes(4), "{waited}");
+    place.drive.world().faults.clear();
+    fleet.add("sim".to_owned(), [1; 32], claims, Arc::clone(&place.make), Duration::ZERO);
+    place.settle().await;
+    assert_eq!(issued(&place), (before + 1, true), "{}", place.drive.world().ledger.trace());
 }
 
 #[tokio::test]
@@ -242,6 +317,32 @@ async fn what_is_due_while_a_connection_is_let_go_makes_no_hot_loop_of_its_looks
     assert_eq!(drive.world().ledger.issued, 0);
 }
 
+#[tokio::test]
+async fn a_connection_that_is_let_go_with_nothing_open_leaves_to_the_next_what_would_be_good_to_do() {
+    let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
+    let rested = drive.world().now() + TimeDelta::days(2);
+    drive.live(&[], rested).await;
+    let begin = drive.world().now();
+    let wishes = |days| {
+        let later = Drive::new(drive.world().clone(), drive.policy.clone());
+        later.world().advance_to(begin + TimeDelta::days(days));
+        later
+    };
+    let mut let_go = 0;
+    for days in 0..60 {
+        let later = wishes(days);
+        let (_face, mut connection) = later.process(FaceOptions::default());
+        let action = connection.look(Act::DecideOnly).await.report.standing.action;
+        if action == "retire" {
+            let before = writes(&later);
+            connection.look(Act::Finish).await;
+            assert_eq!(writes(&later), before, "{}", later.world().ledger.trace());
+            let_go += 1;
+        }
+    }
+    assert!(let_go > 0, "nothing is ever to be retired");
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_waits_behind_a_rotation_hears_at_once_that_its_connection_takes_up_no_more() {
     let place = Place::new(TimeDelta::hours(12)).await;
@@ -253,10 +354,14 @@ async fn whoever_waits_behind_a_rotation_hears_at_once_that_its_connection_takes
     while issued(&place).0 == before {
         tokio::task::yield_now().await;
     }
-    let (_, released) = fleet.order("sim", Order::Release).expect("it is tended");
+    let (listener, steps) = std::sync::mpsc::channel();
+    fleet.tell("sim", Listener::new(move |step| listener.send(step).is_ok()));
+    let (line, released) = fleet.order("sim", Order::Release).expect("it is tended");
+    assert_eq!(line, InLine::Behind);
     fleet.part("sim", false);
     assert!(released.await.is_err() && rotated.try_recv().is_err(), "the rotation goes on");
     assert!(rotated.await.is_ok());
+    assert!(steps.try_iter().count() > 0, "whoever waits for it hears of its steps");
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,6 +58,23 @@ pub(super) async fn other_host(drive: &Drive, time: TimeDelta) {
     }
 }
 
+#[tokio::test]
+async fn a_process_that_stands_by_has_nothing_open_of_what_another_one_has_begun() {
+    let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
+    {
+        let (_face, mut other) = drive.host("other-host", FaceOptions::default(), CancellationToken::new());
+        let mut look = std::pin::pin!(other.obey(ROTATE));
+        freeze(&drive, &mut look, |world| world.jobs()[0].schedule == Schedule::Paused).await;
+    }
+    for minutes in [1, 20] {
+        drive.world().advance(TimeDelta::minutes(minutes));
+        let (_face, mut connection) = drive.process(FaceOptions::default());
+        let report = connection.look(Act::CarryOut).await.report;
+        assert_eq!(drive.world().jobs()[0].schedule, Schedule::Paused, "{minutes}");
+        assert_eq!(connection.open(), None, "{minutes} {:?}", report.standing.reason);
+    }
+}
+
 /// A rotation on one host that stands still once the world shows `what`; the other host goes on for `time`; then
 /// `meanwhile` happens, and the first one wakes up. It must touch nothing any more.
 async fn wakes_up(

@@ -52,10 +52,16 @@ async fn what_is_being_waited_out_is_told_at_every_look_until_it_is_over() {
     let now = drive.world().now();
     drive.world().faults.during(Service::HpeAuth, now, now + TimeDelta::hours(1), Fault::Status(403, None));
     let (_face, mut connection) = drive.process(FaceOptions::default());
-    let failed = connection.look(Act::CarryOut).await.report;
-    let waiting = connection.look(Act::CarryOut).await.report;
+    let mut reports = Vec::new();
+    for _ in 0..2 {
+        let report = connection.look(Act::CarryOut).await.report;
+        assert_eq!(report.seen_at, Some(drive.world().now()));
+        reports.push(report);
+    }
     assert!(drive.world().faults.calls(Op::BearerMint) > 0);
-    for report in [failed, waiting] {
+    // Nothing was begun, so nothing is left open.
+    assert!(!connection.is_open(), "{:?}", connection.open());
+    for report in reports {
         assert_eq!(report.standing.reason, Reason::PreflightFailed, "{:?}", report.standing);
         assert!(report.standing.error.is_some_and(|error| error.contains("HPE")));
     }

@@ -114,6 +114,26 @@ fn of_two_that_take_one_place_the_earlier_goes_on_and_in_one_second_neither() {
 }
 
 #[test]
+fn a_list_says_the_same_as_another_only_with_the_same_versions_in_the_same_state() {
+    let journal = |versions: &[Version]| Journal::new(versions.to_vec());
+    let [one, two] = [ours(Stage::Current, 1), ours(Stage::Pending, 2)];
+    let disabled = Version { enabled: false, ..two.clone() };
+    let promoted = Version { label: ours(Stage::Current, 2).label, ..two.clone() };
+    let dated = Version { created: at(99), ..two.clone() };
+    let seen = journal(&[one.clone(), two.clone()]);
+    for (listed, is_same) in [
+        (vec![two.clone(), one.clone()], true),
+        (vec![one.clone(), dated], true),
+        (vec![one.clone(), disabled], false),
+        (vec![one.clone(), promoted], false),
+        (vec![one.clone()], false),
+        (vec![one, two, ours(Stage::Rejected, 3)], false),
+    ] {
+        assert_eq!(seen.says_the_same_as(&journal(&listed)), is_same, "{listed:?}");
+    }
+}
+
+#[test]
 fn the_highest_seq_wins_in_whatever_order_the_vault_lists() {
     let journal = Journal::new(vec![ours(Stage::Current, 3), ours(Stage::Current, 1), ours(Stage::Rejected, 9)]);
     assert_eq!(journal.current().unwrap().labels.seq, 3);

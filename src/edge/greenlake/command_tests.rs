@@ -106,10 +106,10 @@ async fn one_that_does_not_end_is_killed_with_all_that_it_started() {
     let note = dir.path().join("group");
     // The child of the command holds its output open, and outlives it if only the command is killed.
     let text = format!("echo $$ > {}; sleep 1000 & sleep 1000", note.display());
-    let command = BearerCommand { time_limit: Duration::from_millis(700), ..script(&text) };
+    let command = BearerCommand { time_limit: Duration::from_secs(5), ..script(&text) };
     let began = Instant::now();
     let error = refusal(&command).await;
-    assert!(error.to_string().contains("did not end within 700ms"), "{error}");
+    assert!(error.to_string().contains("did not end within 5s"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(20), "the limit holds");
     let group = std::fs::read_to_string(&note).unwrap().trim().to_owned();
     while lives(&group) {

@@ -216,7 +216,7 @@ async fn a_limit_that_is_over_before_the_connection_stands_means_that_nothing_wa
 #[tokio::test]
 async fn a_request_of_its_own_that_is_never_answered_may_have_been_carried_out() {
     let (_dir, options, acceptor) = tls();
-    let options = HttpOptions { timeout: std::time::Duration::from_millis(500), ..options };
+    let options = HttpOptions { timeout: std::time::Duration::from_secs(5), ..options };
     let (listener, url) = listen().await;
     let server = async {
         let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
