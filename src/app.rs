@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::config::{
-    self, ApiClient, Config, ConnectionConfig, Credential, Credentials, HpeAuth, Issuing, TokenService,
+    self, ApiClient, Common, Config, ConnectionConfig, Credential, Credentials, HpeAuth, Issuing, TokenService,
 };
 use crate::doctor::{Bearer, Questions, Subject};
 use crate::domain::Bootstrap;
 use crate::edge::azure::{Application, AzureCredential, AzureLogin, AzureOptions, CertificateFiles, WhichIdentity};
 use crate::edge::clock::{SandboxClock, SystemClock};
-use crate::edge::graph::{Graph, GraphOptions};
+use crate::edge::graph::{Graph, GraphOptions, ObjectId};
 use crate::edge::greenlake::{Auth, BearerCommand, ClientCredentials, Flavour, GreenLake, GreenLakeOptions, Reading};
 use crate::edge::http::{Http, HttpOptions, Tally};
 use crate::edge::keyvault::{Clients, KeyVault, KeyVaultOptions};
@@ -25,7 +25,7 @@ use crate::edge::supplied::Supplied;
 use crate::edge::way::HttpWays;
 use crate::edge::webhook::FileWebhook;
 use crate::engine::fleet::{Identity, Make};
-use crate::engine::{Claims, Connection, Limits, Ports, Spec, Tenants, Turns};
+use crate::engine::{Claims, Connection, Limits, Means, Ports, Spec, Tenants, Turns};
 use crate::first_contact;
 use crate::init::Lookup;
 use crate::notify::{Audience, Heartbeat, Receiver, Webhook};
@@ -175,16 +175,26 @@ impl App {
         self.shared.turns.limit(self.limits);
     }
 
-    /// What makes the connection, now and whenever its loop has to begin anew.
-    pub fn maker(&self, config: &ConnectionConfig) -> anyhow::Result<Make> {
-        let spec = Arc::new(self.spec(config));
-        let ports = self.ports(config).with_context(|| format!("connection {}", config.name))?;
-        Ok(Arc::new(move |shutdown| Connection::new(Arc::clone(&spec), ports.clone(), shutdown)))
+    /// What makes the connection, now and whenever its loop has to begin anew, and its edges at every look.
+    pub fn maker(self: &Arc<Self>, config: ConnectionConfig, common: &mut Common) -> anyhow::Result<Make> {
+        let name = config.name.clone();
+        let (app, object_id, kept) = (Arc::clone(self), ObjectId::default(), common.keep(config));
+        let made = move || {
+            let config = kept.config();
+            let ports = app.ports_knowing(&config, &object_id)?;
+            anyhow::Ok((Arc::new(app.spec(&config)), ports))
+        };
+        // What is wrong with a configuration shows whenever anything is made of it.
+        made().with_context(|| format!("connection {name}"))?;
+        let means: Means =
+            Arc::new(move || made().unwrap_or_else(|error| panic!("it was made of the same before: {error:#}")));
+        Ok(Arc::new(move |shutdown| Connection::made_by(Arc::clone(&means), shutdown)))
     }
 
     /// A connection outside the fleet: for one look.
     pub fn connection(&self, config: &ConnectionConfig, shutdown: &CancellationToken) -> anyhow::Result<Connection> {
-        Ok(self.maker(config)?(shutdown.clone()))
+        let ports = self.ports(config).with_context(|| format!("connection {}", config.name))?;
+        Ok(Connection::new(self.spec(config), ports, shutdown.clone()))
     }
 
     fn spec(&self, config: &ConnectionConfig) -> Spec {
@@ -198,12 +208,16 @@ impl App {
     }
 
     fn ports(&self, config: &ConnectionConfig) -> anyhow::Result<Ports> {
+        self.ports_knowing(config, &ObjectId::default())
+    }
+
+    fn ports_knowing(&self, config: &ConnectionConfig, object_id: &ObjectId) -> anyhow::Result<Ports> {
         let ConnectionConfig { issuer, entra, .. } = config;
         let (http, clock, calls) = (&self.http, &self.clock, &self.shared.calls);
         Ok(Ports {
             issuer: self.issuer(issuer)?,
             vault: self.vault(config)?,
-            provisioner: Arc::new(self.graph(entra)?),
+            provisioner: Arc::new(self.graph(entra)?.knowing(Arc::clone(object_id))),
             probe: Arc::new(ScimProbe::new(
                 ScimOptions { tenant_url: entra.tenant_url.clone() },
                 http.counted_by(&calls.scim),

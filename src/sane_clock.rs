@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{NaiveDate, TimeDelta};
+use futures::future::BoxFuture;
 
 use crate::domain::Timestamp;
 use crate::ports::Clock;
@@ -106,8 +107,12 @@ impl Clock for SaneClock {
         self.wall.elapsed()
     }
 
-    async fn sleep(&self, duration: Duration) {
-        self.wall.sleep(duration).await;
+    // As `async_trait` has it: the wall's own future, and none around it.
+    fn sleep<'life, 'async_trait>(&'life self, duration: Duration) -> BoxFuture<'async_trait, ()>
+    where
+        'life: 'async_trait,
+    {
+        self.wall.sleep(duration)
     }
 }
 

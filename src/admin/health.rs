@@ -438,7 +438,7 @@ mod tests {
         let looks = Looks::default();
         for number in 0..2 * AT_A_TIME {
             let name = format!("c-{number:04}");
-            looks.expect(&name, [0; 32], hour(0));
+            looks.expect(name.as_str(), [0; 32], hour(0));
             let job = serde_json::from_value(serde_json::json!({ "id": "job", "state": "Active" })).unwrap();
             looks.saw(&Report { connection: name, seen_at: Some(hour(0)), job: Some(job), ..well().report.unwrap() });
         }

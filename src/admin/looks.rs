@@ -1,7 +1,8 @@
 //! The last look of the daemon at each connection: for commands that need none of their own, for the page, for metrics and for
-//! health. Kept as it is told, in about a kilobyte each.
+//! health. Kept in a few hundred bytes each.
 
 mod left;
+mod packed;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,8 +10,9 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::left::LEFT_BEHIND;
+use self::packed::Packed;
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::domain::{JobState, Reason, Timestamp};
 use crate::engine::fleet::Identity;
@@ -20,7 +22,7 @@ use crate::engine::{Progress, Report};
 /// What the daemon tends, and how it stood last.
 #[derive(Debug, Default)]
 pub struct Looks {
-    all: Mutex<BTreeMap<Box<str>, Entry>>,
+    all: Mutex<BTreeMap<Arc<str>, Box<Entry>>>,
     configured: Mutex<Configured>,
 }
 
@@ -28,7 +30,7 @@ pub struct Looks {
 struct Entry {
     identity: Identity,
     /// None before the first look.
-    report: Option<Box<RawValue>>,
+    report: Option<Packed>,
     /// Whether it may be shown in place of a look: not while the connection looks and acts, nor after what has failed, since
     /// what was so before may not be so any more.
     holds: bool,
@@ -120,8 +122,8 @@ pub fn told(identity: &Identity) -> String {
 impl Looks {
     /// A connection is tended from now on, configured like this. What was seen of one that was configured otherwise is still
     /// what is known of its token.
-    pub fn expect(&self, connection: &str, identity: Identity, now: Timestamp) {
-        let fresh = || Entry { identity, report: None, holds: false, doing: None, times: Times::since(now) };
+    pub fn expect(&self, connection: impl Into<Arc<str>>, identity: Identity, now: Timestamp) {
+        let fresh = || Box::new(Entry { identity, report: None, holds: false, doing: None, times: Times::since(now) });
         self.with(|all| {
             let entry = all.entry(connection.into()).or_insert_with(fresh);
             (entry.identity, entry.holds, entry.doing, entry.times.doing_since) = (identity, false, None, None);
@@ -141,14 +143,14 @@ impl Looks {
     pub fn saw(&self, report: &Report) -> Option<Turn> {
         self.with(|all| {
             let entry = all.get_mut(report.connection.as_str())?;
-            let before = entry.report.as_deref().and_then(read);
+            let before = entry.report.as_ref().and_then(Packed::read);
             let now = completed(report, before.as_ref());
             // Of a look or an act that failed there is nothing to show in place of one: its report is of before.
             let failed = report.standing.error.is_some();
             entry.holds = !failed && matches!(&*report.standing.action, "wait" | "needs-human");
             entry.doing = None;
             entry.times = entry.times.after(report, before.as_ref());
-            entry.report = to_raw_value(&now).ok();
+            entry.report = Packed::of(&now);
             let now = Seen { connection: now.connection.clone(), report: Some(now), step: None, times: entry.times };
             Some(Turn { before, now })
         })
@@ -215,8 +217,8 @@ impl Looks {
         self.take(after, most, |name, entry| LastLook {
             connection: name.to_owned(),
             identity: told(&entry.identity),
-            report: entry.report.clone().filter(|_| entry.holds),
-            before: entry.report.clone().filter(|_| !entry.holds),
+            report: entry.report.as_ref().filter(|_| entry.holds).and_then(Packed::json),
+            before: entry.report.as_ref().filter(|_| !entry.holds).and_then(Packed::json),
             seen_well: entry.times.seen_well,
         })
     }
@@ -239,7 +241,7 @@ impl Looks {
         })
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<Box<str>, Entry>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<Arc<str>, Box<Entry>>) -> T) -> T {
         act(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -251,14 +253,10 @@ impl Looks {
 fn see(connection: &str, entry: &Entry) -> Seen {
     Seen {
         connection: connection.to_owned(),
-        report: entry.report.as_deref().and_then(read),
+        report: entry.report.as_ref().and_then(Packed::read),
         step: entry.doing.as_ref().map(|doing| doing.step().unwrap_or_default()),
         times: entry.times,
     }
-}
-
-fn read(raw: &RawValue) -> Option<Report> {
-    serde_json::from_str(raw.get()).ok()
 }
 
 /// Whether it is of a look that saw nothing.

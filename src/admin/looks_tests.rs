@@ -9,7 +9,7 @@ const ONE: Identity = [1; 32];
 fn looks(names: &[&str]) -> Looks {
     let looks = Looks::default();
     for name in names {
-        looks.expect(name, ONE, minute(0));
+        looks.expect(*name, ONE, minute(0));
         looks.saw(&report(name, "seen"));
     }
     looks

@@ -1,6 +1,7 @@
 //! What systemd is told: READY, STATUS, RELOADING, STOPPING, WATCHDOG. Without systemd it is told to nobody.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,17 +23,25 @@ const STILL: Duration = Duration::from_secs(120);
 /// How all of them stood last. One word of each is kept, since there may be thousands.
 #[derive(Debug, Default)]
 struct Connections {
-    all: BTreeSet<String>,
+    /// By a number of each name.
+    all: BTreeSet<u64>,
     /// Those that are not.
     unwell: BTreeSet<String>,
     /// The last reload was refused: what is tended is what was configured before.
     refused: bool,
 }
 
+/// The same for the same name, and hardly ever for another.
+fn number(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
 impl Connections {
     fn note(&mut self, report: &Report) {
         let name = &report.connection;
-        self.all.insert(name.clone());
+        self.all.insert(number(name));
         match report.standing.kind {
             Kind::NeedsHuman | Kind::Unknown => self.unwell.insert(name.clone()),
             Kind::Idle | Kind::Due | Kind::Unfinished => self.unwell.remove(name),
@@ -40,7 +49,7 @@ impl Connections {
     }
 
     fn forget(&mut self, connection: &str) {
-        self.all.remove(connection);
+        self.all.remove(&number(connection));
         self.unwell.remove(connection);
     }
 

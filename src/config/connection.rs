@@ -34,7 +34,7 @@ pub struct ConnectionConfig {
 
 /// `^[a-z0-9][a-z0-9-]{0,62}$`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionName(String);
+pub struct ConnectionName(pub(super) String);
 
 impl ConnectionName {
     /// The name.

@@ -20,6 +20,7 @@ mod cross;
 mod folder;
 mod gather;
 mod http;
+mod kept;
 mod notify;
 mod policy;
 mod problem;
@@ -38,6 +39,7 @@ pub use connection::{ConnectionConfig, ConnectionName, EntraApp, GreenLake, Issu
 pub use credential::{Application, Credential, WhichIdentity};
 pub use cross::claims;
 pub use http::{Http, ProxyChoice};
+pub use kept::{Common, Kept};
 pub use notify::{Heartbeat, Receiver};
 pub use problem::{ConfigErrors, Kind, Place, Problem, Shown};
 pub use process::{Log, LogFilter, LogFormat, Rotations, SANDBOX_PURPOSE, Sandbox};

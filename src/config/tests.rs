@@ -1,6 +1,7 @@
 mod apart;
 mod azure;
 mod folder;
+mod kept;
 mod notify;
 
 use std::path::Path;

@@ -2,6 +2,7 @@
 //! end may take long, and only the one that takes its place waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use super::Daemon;
 use crate::admin::control::Call;
 use crate::app::App;
-use crate::config::{Config, Environment, Loaded, Refused};
+use crate::config::{Common, Config, Environment, Loaded, Refused};
 use crate::engine::fleet::{Identity, Make, Parted};
 use crate::engine::{Claims, Report, herd};
 
@@ -77,16 +78,18 @@ impl Coming {
 impl Daemon {
     /// Brings the fleet in step with a configuration: what has not changed is not touched.
     pub(super) async fn apply(&mut self, config: Config) -> anyhow::Result<()> {
-        let app = App::build(&config, self.shared.clone())?;
+        let app = Arc::new(App::build(&config, self.shared.clone())?);
         let audience = app.audience(&config);
         // Everything that can fail comes first, so that a configuration that fails changes nothing. What is told of each
         // connection is dropped as soon as it is made: of many it takes as much as they do.
-        let mut wanted = BTreeMap::new();
+        let (mut wanted, mut common) = (BTreeMap::new(), Common::default());
         for connection in config.connections {
+            let (name, check) = (connection.name.to_string(), connection.check.as_str().to_owned());
             let (identity, claims) = (app.identity(&connection), App::claims(&connection));
-            let (make, check) = (app.maker(&connection)?, connection.check.as_str().to_owned());
-            wanted.insert(connection.name.to_string(), New { identity, claims, make, check });
+            let make = app.maker(connection, &mut common)?;
+            wanted.insert(name, New { identity, claims, make, check });
         }
+        drop(common);
         app.limit_rotations();
         self.web.listen(config.admin);
         for seen in self.looks.refused().iter().filter(|seen| !wanted.contains_key(&seen.connection)) {
@@ -98,7 +101,8 @@ impl Daemon {
         let wards: BTreeSet<_> = wanted.values().map(|new| new.claims.ward).collect();
         let changed = |name: &str, identity: &Identity| wanted.get(name).is_none_or(|new| new.identity != *identity);
         let gone = self.fleet.members().iter().filter(|(name, member)| changed(name, &member.identity));
-        let gone: Vec<_> = gone.map(|(name, member)| (name.clone(), wards.contains(&member.claims.ward))).collect();
+        let gone: Vec<_> =
+            gone.map(|(name, member)| (Arc::clone(name), wards.contains(&member.claims().ward))).collect();
         for (name, has_heir) in gone {
             tracing::info!(connection = %name, "no longer tended as it was configured");
             if let Err(error) = self.ticker.stop(&name).await {
@@ -108,7 +112,7 @@ impl Daemon {
         }
         self.fleet.hand_over(&wards);
         let (mut free, members) = (BTreeSet::new(), self.fleet.members());
-        for (name, new) in wanted.into_iter().filter(|(name, _)| !members.contains_key(name)) {
+        for (name, new) in wanted.into_iter().filter(|(name, _)| !members.contains_key(name.as_str())) {
             if !self.fleet.holds(&new.claims) {
                 free.insert(name.clone());
             }
@@ -135,9 +139,10 @@ impl Daemon {
         for name in names {
             let Some(New { identity, claims, make, check }) = self.coming.take(&name) else { continue };
             self.looks.takes_up(&claims).iter().for_each(|left| self.forget(left));
-            self.looks.expect(&name, identity, self.clock.now());
-            let wake = self.fleet.add(name.clone(), identity, claims, make, self.coming.slot());
-            if let Err(error) = self.ticker.wake(&name, wake, &check).await {
+            let name = Arc::<str>::from(name);
+            self.looks.expect(Arc::clone(&name), identity, self.clock.now());
+            let wake = self.fleet.add(Arc::clone(&name), identity, claims, make, self.coming.slot());
+            if let Err(error) = self.ticker.wake(Arc::clone(&name), wake, &check).await {
                 tracing::error!(connection = %name, check, %error, "nothing wakes this connection at the times of its check; it looks when something is due, and once a day at least");
             }
         }

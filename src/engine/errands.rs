@@ -55,7 +55,8 @@ struct Line {
 /// What one loop takes up, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Errands {
-    line: Mutex<Line>,
+    /// None where nobody asks for anything, as nearly always.
+    line: Mutex<Option<Box<Line>>>,
     come: Notify,
     /// The mode of the policy: whoever names it asks for what he gets without naming any.
     own_mode: OnceLock<Mode>,
@@ -69,7 +70,7 @@ impl Errands {
     pub fn add(&self, order: Order) -> (InLine, oneshot::Receiver<Report>) {
         let (asker, receiver) = oneshot::channel();
         let mut line = self.line();
-        let Line { waiting, under_way } = &mut *line;
+        let Line { waiting, under_way } = &mut **line.get_or_insert_default();
         let all = || waiting.iter().chain(under_way.iter()).flat_map(|errand| &errand.askers);
         if all().filter(|asker| !asker.is_closed()).count() >= MOST_ASKERS {
             return (InLine::Crowded, receiver);
@@ -128,7 +129,7 @@ impl Errands {
         progress.nobody_presses();
         let presses = async {
             loop {
-                let by = self.line().waiting.iter().find_map(|errand| presses(&errand.order));
+                let by = self.line().iter().flat_map(|line| &line.waiting).find_map(|errand| presses(&errand.order));
                 by.into_iter().for_each(|by| progress.press(by));
                 self.come.notified().await;
             }
@@ -142,6 +143,7 @@ impl Errands {
 
     fn take(&self) -> Option<Order> {
         let mut line = self.line();
+        let line = line.as_mut()?;
         let errand = line.waiting.pop_front()?;
         let order = errand.order.clone();
         line.under_way = Some(errand);
@@ -150,8 +152,8 @@ impl Errands {
 
     /// It has been carried out, or given up, and this came of it.
     pub fn ended(&self, report: &Report) {
-        let askers = self.line().under_way.take().map(|errand| errand.askers).unwrap_or_default();
-        for asker in askers {
+        let askers = self.clear_away(|line| line.under_way.take()).flatten().map(|errand| errand.askers);
+        for asker in askers.unwrap_or_default() {
             // Whoever asked may have gone; it is done all the same.
             let _gone = asker.send(report.clone());
         }
@@ -159,15 +161,23 @@ impl Errands {
 
     /// The loop was broken off: whoever asked hears that nothing can be told.
     pub fn broken_off(&self) {
-        self.line().under_way = None;
+        self.clear_away(|line| line.under_way = None);
     }
 
     /// The loop takes up no more: whoever waits hears that nothing can be told.
     pub fn turn_away(&self) {
-        self.line().waiting.clear();
+        self.clear_away(|line| line.waiting.clear());
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
+    /// Takes something off the line, and the line away once nothing is left of it.
+    fn clear_away<T>(&self, take: impl FnOnce(&mut Line) -> T) -> Option<T> {
+        let mut place = self.line();
+        let taken = place.as_deref_mut().map(take);
+        place.take_if(|line| line.waiting.is_empty() && line.under_way.is_none());
+        taken
+    }
+
+    fn line(&self) -> MutexGuard<'_, Option<Box<Line>>> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -42,13 +42,15 @@ pub trait Watcher: Send + Sync {
 pub struct Member {
     /// What tells whether a reload changed it.
     pub identity: Identity,
-    /// What it has for itself.
-    pub claims: Claims,
-    wake: Arc<Notify>,
-    pulse: Arc<Pulse>,
-    ends: Ends,
-    errands: Arc<Errands>,
+    tended: Arc<Loop>,
     task: JoinHandle<Option<Box<Connection>>>,
+}
+
+impl Member {
+    /// What it has for itself.
+    pub fn claims(&self) -> &Claims {
+        &self.tended.claims
+    }
 }
 
 /// A loop that has ended since it was told to.
@@ -62,10 +64,10 @@ pub struct Parted {
 
 /// The connections of this process by name.
 pub struct Fleet {
-    members: BTreeMap<String, Member>,
+    members: BTreeMap<Arc<str>, Member>,
     /// Those that have been told to end and have not yet.
-    parting: BTreeMap<String, (Claims, Ends)>,
-    ended: FuturesUnordered<BoxFuture<'static, (String, Option<Box<Connection>>)>>,
+    parting: BTreeMap<Arc<str>, Arc<Loop>>,
+    ended: FuturesUnordered<BoxFuture<'static, (Arc<str>, Option<Box<Connection>>)>>,
     /// What the parting ones still have for themselves.
     held: BTreeSet<u64>,
     /// What those that have parted leave to who tends the same from now on.
@@ -95,33 +97,32 @@ impl Fleet {
     /// has left to it. Answers with what wakes it.
     pub fn add(
         &mut self,
-        name: String,
+        name: impl Into<Arc<str>>,
         identity: Identity,
         claims: Claims,
         make: Make,
         after: Duration,
     ) -> Arc<Notify> {
-        let (wake, pulse, errands) = (Arc::<Notify>::default(), Arc::<Pulse>::default(), Arc::<Errands>::default());
-        let ends = Ends::with(self.ending.clone());
+        let (name, wake, pulse) = (name.into(), Arc::<Notify>::default(), Arc::<Pulse>::default());
         self.pulses.add(&pulse);
-        let tending = Loop {
-            name: name.clone(),
-            claims: claims.clone(),
+        let before = self.estates.remove(&claims.ward);
+        let tended = Arc::new(Loop {
+            name: Arc::clone(&name),
+            claims,
             make,
             wake: Arc::clone(&wake),
-            ends: ends.clone(),
-            pulse: Arc::clone(&pulse),
+            ends: Ends::with(self.ending.clone()),
+            pulse,
             watcher: Arc::clone(&self.watcher),
-            errands: Arc::clone(&errands),
-        };
-        let task = tokio::spawn(tending.run(after, self.estates.remove(&claims.ward)));
-        let member = Member { identity, claims, wake: Arc::clone(&wake), pulse, ends, errands, task };
-        self.members.insert(name, member);
+            errands: Errands::default(),
+        });
+        let task = tokio::spawn(Arc::clone(&tended).run(after, before));
+        self.members.insert(name, Member { identity, tended, task });
         wake
     }
 
     /// The connections that are tended.
-    pub fn members(&self) -> &BTreeMap<String, Member> {
+    pub fn members(&self) -> &BTreeMap<Arc<str>, Member> {
         &self.members
     }
 
@@ -129,21 +130,21 @@ impl Fleet {
     /// is no such connection; the receiver fails when the connection ends before the order is carried out.
     pub fn order(&self, name: &str, order: Order) -> Option<(InLine, oneshot::Receiver<Report>)> {
         let member = self.members.get(name).filter(|member| !member.task.is_finished())?;
-        let acts = member.pulse.progress().is_some_and(|progress| progress.step().is_some());
-        let (place, receiver) = member.errands.add(order);
+        let acts = member.tended.pulse.progress().is_some_and(|progress| progress.step().is_some());
+        let (place, receiver) = member.tended.errands.add(order);
         Some((if place == InLine::First && acts { InLine::Behind } else { place }, receiver))
     }
 
     /// Tells somebody of the steps of a connection from now on, if there is such a one.
     pub fn tell(&self, name: &str, listener: Listener) {
-        if let Some(progress) = self.members.get(name).and_then(|member| member.pulse.progress()) {
+        if let Some(progress) = self.members.get(name).and_then(|member| member.tended.pulse.progress()) {
             progress.tell(listener);
         }
     }
 
     /// Every connection looks again, one after the other.
     pub fn wake_all(&self) {
-        let members = self.members.values().map(|member| Arc::clone(&member.wake)).collect();
+        let members = self.members.values().map(|member| Arc::clone(&member.tended.wake)).collect();
         tokio::spawn(herd::wake(members));
     }
 
@@ -155,26 +156,27 @@ impl Fleet {
     /// Tells a connection to end, which it does once it has finished what cannot be interrupted. [`Self::parted`] tells when.
     /// Whoever has an heir leaves the rest to him; who has none brings to its end whatever it has begun.
     pub fn part(&mut self, name: &str, has_heir: bool) {
-        let Some((name, Member { claims, ends, errands, task, .. })) = self.members.remove_entry(name) else { return };
+        let Some((name, Member { tended, task, .. })) = self.members.remove_entry(name) else { return };
         match has_heir {
-            true => ends.hand_over(),
-            false => ends.let_go(),
+            true => tended.ends.hand_over(),
+            false => tended.ends.let_go(),
         }
-        errands.turn_away();
-        self.held.extend(&claims.all);
-        self.parting.insert(name.clone(), (claims, ends));
+        tended.errands.turn_away();
+        self.held.extend(&tended.claims.all);
+        self.parting.insert(Arc::clone(&name), tended);
         // A panic has been logged by the loop itself.
         self.ended.push(Box::pin(async move { (name, task.await.ok().flatten()) }));
     }
 
     /// Those that part although nobody was to take their place have heirs now: those of these wards.
     pub fn hand_over(&self, wards: &BTreeSet<u64>) {
-        self.parting.values().filter(|(claims, _)| wards.contains(&claims.ward)).for_each(|(_, ends)| ends.hand_over());
+        let heirs = self.parting.values().filter(|parting| wards.contains(&parting.claims.ward));
+        heirs.for_each(|parting| parting.ends.hand_over());
     }
 
     /// Those that have been told to end and have not yet.
     pub fn parting(&self) -> impl Iterator<Item = &str> {
-        self.parting.keys().map(String::as_str)
+        self.parting.keys().map(|name| &**name)
     }
 
     /// Whether a parting connection still has anything of this for itself.
@@ -187,29 +189,30 @@ impl Fleet {
     pub async fn parted(&mut self) -> Parted {
         loop {
             let Some((name, connection)) = self.ended.next().await else { return std::future::pending().await };
-            let Some((claims, _)) = self.parting.remove(&name) else { continue };
+            let Some(parting) = self.parting.remove(&name) else { continue };
+            let claims = parting.claims.clone();
             claims.all.iter().for_each(|claim| {
                 self.held.remove(claim);
             });
             if let Some(connection) = connection {
                 self.estates.insert(claims.ward, connection);
             }
-            return Parted { name, claims };
+            return Parted { name: name.to_string(), claims };
         }
     }
 
     /// Lets all connections finish what cannot be interrupted, side by side, and stops tending them; those too that are parting.
     pub async fn stop(&mut self) {
         self.ending.cancel();
-        for (name, Member { ends, task, .. }) in std::mem::take(&mut self.members) {
-            ends.stop();
+        for (name, Member { tended, task, .. }) in std::mem::take(&mut self.members) {
+            tended.ends.stop();
             self.ended.push(Box::pin(async move { (name, task.await.ok().flatten()) }));
         }
         for connection in std::mem::take(&mut self.estates).into_values() {
-            self.ended.push(Box::pin(std::future::ready((String::new(), Some(connection)))));
+            self.ended.push(Box::pin(std::future::ready((Arc::from(""), Some(connection)))));
         }
         // What is left came too late for an heir.
-        let store = async |(_, left): (String, Option<Box<Connection>>)| {
+        let store = async |(_, left): (Arc<str>, Option<Box<Connection>>)| {
             if let Some(mut connection) = left {
                 connection.store_at_the_end().await;
             }

@@ -66,6 +66,12 @@ impl Memory {
         written.iter().find(|w| w.owed).and_then(Written::labels)
     }
 
+    /// Whether there is nothing in it that counts any more.
+    pub fn is_over(&self, now: TimeDelta) -> bool {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        self.made().is_none() && written.iter().all(|w| !w.counts(now))
+    }
+
     /// When anything was written last.
     pub fn last(&self) -> Option<TimeDelta> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,7 +114,7 @@ impl Memory {
     /// The list as it will be once it has caught up with what we know.
     pub fn complete(&self, mut versions: Vec<Version>, now: TimeDelta) -> Vec<Version> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.retain(|w| w.owed || now - w.at < LAG);
+        written.retain(|w| w.counts(now));
         for w in written.iter() {
             match versions.iter_mut().find(|v| v.id == w.version.id) {
                 Some(listed) if is_anothers(&listed.label, &w.version.label) => (),
@@ -129,6 +135,11 @@ impl Memory {
 }
 
 impl Written {
+    /// A list may lack it, or it is still to be written.
+    fn counts(&self, now: TimeDelta) -> bool {
+        self.owed || now - self.at < LAG
+    }
+
     fn labels(&self) -> Option<(VersionId, Labels)> {
         match &self.version.label {
             Label::Ours(labels) => Some((self.version.id.clone(), (**labels).clone())),

@@ -22,6 +22,7 @@ mod preflight;
 mod progress;
 pub mod pulse;
 pub mod report;
+mod rest;
 mod rotate;
 mod run;
 mod tenants;
@@ -49,6 +50,7 @@ use self::observe::{Observed, Values};
 use self::others::Others;
 pub use self::progress::{Course, LastAction, Listener, Progress};
 pub use self::report::{Report, Standing};
+pub use self::rest::{Means, Resting};
 use self::run::{Record, Run};
 pub use self::tenants::Tenants;
 pub use self::turns::{Limits, Turns};
@@ -127,6 +129,8 @@ pub struct Look {
 pub struct Connection {
     spec: Arc<Spec>,
     ports: Ports,
+    /// What made them, where they can be made anew.
+    means: Option<Means>,
     progress: Arc<Progress>,
     shutdown: CancellationToken,
     attempts: Attempts,
@@ -156,9 +160,15 @@ impl Connection {
     pub fn new(spec: impl Into<Arc<Spec>>, ports: Ports, shutdown: CancellationToken) -> Self {
         let spec = spec.into();
         ports.tenants.expect(&spec.name);
+        Self::unknown(spec, ports, shutdown)
+    }
+
+    /// One of which nothing is remembered, and whom nobody expects to introduce itself.
+    fn unknown(spec: Arc<Spec>, ports: Ports, shutdown: CancellationToken) -> Self {
         Self {
             spec,
             ports,
+            means: None,
             progress: Arc::new(Progress::default()),
             shutdown,
             attempts: Attempts::default(),

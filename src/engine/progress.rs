@@ -54,9 +54,10 @@ pub struct Course {
 #[derive(Debug)]
 struct State {
     pulse: Instant,
-    step: Option<(&'static str, Instant)>,
-    course: Course,
-    last: Option<LastAction>,
+    // Boxed, since there may be thousands of which nothing is told but that they turn.
+    step: Option<Box<(&'static str, Instant)>>,
+    course: Option<Box<Course>>,
+    last: Option<Box<LastAction>>,
     told_to_end: Option<TimeDelta>,
     in_memory_only: bool,
     gives_way: bool,
@@ -90,20 +91,23 @@ pub struct LastAction {
 
 impl State {
     fn end_step(&mut self) {
-        if let Some((step, began)) = self.step.take() {
-            self.course.steps.push((step, began.elapsed()));
+        if let Some((step, began)) = self.step.take().map(|step| *step) {
+            self.course().steps.push((step, began.elapsed()));
         }
+    }
+
+    fn course(&mut self) -> &mut Course {
+        self.course.get_or_insert_default()
     }
 }
 
 impl Default for Progress {
     fn default() -> Self {
         let pulse = Instant::now();
-        let course = Course::default();
         let state = State {
             pulse,
             step: None,
-            course,
+            course: None,
             last: None,
             told_to_end: None,
             in_memory_only: false,
@@ -130,7 +134,7 @@ impl Progress {
         self.with(|state| {
             state.pulse = Instant::now();
             state.end_step();
-            state.step = Some((step, state.pulse));
+            state.step = Some(Box::new((step, state.pulse)));
         });
         tracing::info!(step, "{step}");
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).retain(|listener| (listener.0)(step));
@@ -145,24 +149,24 @@ impl Progress {
     pub fn ended(&self, last: LastAction) {
         self.with(|state| {
             state.end_step();
-            state.course.actions.push(last.clone());
-            state.last = Some(last);
+            state.course().actions.push(last.clone());
+            state.last = Some(Box::new(last));
         });
     }
 
     /// What has been done since this was last called.
     pub fn take_course(&self) -> Course {
-        self.with(|state| std::mem::take(&mut state.course))
+        self.with(|state| state.course.take().map(|course| *course).unwrap_or_default())
     }
 
     /// The step that is being carried out.
     pub fn step(&self) -> Option<&'static str> {
-        self.with(|state| state.step.map(|(step, _)| step))
+        self.with(|state| state.step.as_ref().map(|step| step.0))
     }
 
     /// The last thing done.
     pub fn last(&self) -> Option<LastAction> {
-        self.with(|state| state.last.clone())
+        self.with(|state| state.last.as_deref().cloned())
     }
 
     /// The end has been asked for, at this moment by the clock that nobody sets. Only the first time counts.

@@ -3,8 +3,8 @@
 //! Only the issuer's bearer tells the tenant. So every connection introduces itself at its first look, and none issues
 //! before all others of the process have at least tried to.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Shared by all connections of a process.
 #[derive(Debug, Default)]
@@ -14,10 +14,10 @@ pub struct Tenants(Mutex<State>);
 struct State {
     /// Connections that have not tried to introduce themselves yet.
     expected: BTreeSet<String>,
-    /// Who claims which tenant.
-    claims: BTreeMap<String, Vec<String>>,
-    /// The tenants that a connection claims: more than one, once it has come to another.
-    tenants: BTreeMap<String, Vec<String>>,
+    /// Which tenant is claimed by whom: by more than one, where two speak for the same.
+    claims: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Who claims which: more than one, once a connection has come to another.
+    tenants: BTreeSet<(Arc<str>, Arc<str>)>,
 }
 
 impl Tenants {
@@ -31,8 +31,9 @@ impl Tenants {
         self.with(|state| {
             state.expected.remove(connection);
             if let Some(tenant) = tenant {
-                add(state.claims.entry(tenant.to_owned()).or_default(), connection);
-                add(state.tenants.entry(connection.to_owned()).or_default(), tenant);
+                let (tenant, connection) = (Arc::<str>::from(tenant), Arc::<str>::from(connection));
+                state.claims.insert((Arc::clone(&tenant), Arc::clone(&connection)));
+                state.tenants.insert((connection, tenant));
             }
         });
     }
@@ -45,8 +46,9 @@ impl Tenants {
     /// Another connection that claims the same tenant as this one; then neither may rotate.
     pub fn rival_of(&self, connection: &str) -> Option<String> {
         self.with(|state| {
-            let claimants = state.tenants.get(connection)?.iter().filter_map(|tenant| state.claims.get(tenant));
-            claimants.flatten().find(|name| *name != connection).cloned()
+            let claimants = of(&state.tenants, connection).flat_map(|(_, tenant)| of(&state.claims, tenant));
+            let others = claimants.map(|(_, name)| &**name).filter(|name| *name != connection);
+            others.map(str::to_owned).next()
         })
     }
 
@@ -54,13 +56,10 @@ impl Tenants {
     pub fn release(&self, connection: &str) {
         self.with(|state| {
             state.expected.remove(connection);
-            for tenant in state.tenants.remove(connection).unwrap_or_default() {
-                if let Some(claimants) = state.claims.get_mut(&tenant) {
-                    claimants.retain(|name| name != connection);
-                    if claimants.is_empty() {
-                        state.claims.remove(&tenant);
-                    }
-                }
+            let claimed: Vec<_> = of(&state.tenants, connection).cloned().collect();
+            for (connection, tenant) in claimed {
+                state.claims.remove(&(Arc::clone(&tenant), Arc::clone(&connection)));
+                state.tenants.remove(&(connection, tenant));
             }
         });
     }
@@ -70,12 +69,10 @@ impl Tenants {
     }
 }
 
-/// Once. Nearly always it is the only one, for which a set would be large.
-fn add(names: &mut Vec<String>, name: &str) {
-    if !names.iter().any(|known| known == name) {
-        names.reserve_exact(1);
-        names.push(name.to_owned());
-    }
+/// The pairs that begin with this.
+fn of<'a>(pairs: &'a BTreeSet<(Arc<str>, Arc<str>)>, first: &'a str) -> impl Iterator<Item = &'a (Arc<str>, Arc<str>)> {
+    let from = (Arc::<str>::from(first), Arc::<str>::from(""));
+    pairs.range(from..).take_while(move |pair| &*pair.0 == first)
 }
 
 #[cfg(test)]

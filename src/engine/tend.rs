@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +22,8 @@ use super::progress::Course;
 use super::pulse::Pulse;
 use super::report::Kind;
 use super::run::{LAST_CHANCE, LONGEST_NAP};
-use super::{Act, Connection, Report};
-use crate::domain::Timestamp;
+use super::{Act, Connection, Progress, Report};
+use crate::domain::{Order, Timestamp};
 use crate::ports::Clock;
 
 /// After a panic, a connection is begun anew so much later.
@@ -109,16 +108,16 @@ impl Ends {
     }
 }
 
-/// One loop.
+/// One loop, shared with the fleet that it belongs to.
 pub(super) struct Loop {
-    pub name: String,
+    pub name: Arc<str>,
     pub claims: Claims,
     pub make: Make,
     pub wake: Arc<Notify>,
     pub ends: Ends,
     pub pulse: Arc<Pulse>,
     pub watcher: Arc<dyn Watcher>,
-    pub errands: Arc<Errands>,
+    pub errands: Errands,
 }
 
 /// How a loop has come to its end.
@@ -131,10 +130,51 @@ enum End {
     Fault,
 }
 
+/// What a loop is called for.
+enum Call {
+    /// To come to its end.
+    End,
+    /// To do what a person asks for.
+    Order(Order),
+    /// To look.
+    Look,
+}
+
+/// What a loop that was at work does next.
+enum Tended {
+    /// Nothing until then, as far as is known.
+    Rests(Timestamp),
+    /// It ends, as it was told to. Whether what it knows is for its heir.
+    Told { handed_over: bool },
+}
+
+/// When a connection looks next by itself.
+#[derive(Clone, Copy)]
+enum Next {
+    /// In so long, in seconds of this host.
+    After(Duration),
+    /// Once its clock has reached this.
+    At(Timestamp),
+}
+
+impl Next {
+    /// Returns then.
+    async fn comes(self, clock: &Arc<dyn Clock>, progress: &Progress) {
+        match self {
+            Self::After(time) => Box::pin(herd::wait(time)).await,
+            Self::At(moment) => until(clock, progress, moment).await,
+        }
+    }
+}
+
 impl Loop {
     /// Tends until it is told to end. What another one of the same ward knew `before` is taken over; what an heir is to know is
     /// handed on.
-    pub async fn run(self, mut after: Duration, mut before: Option<Box<Connection>>) -> Option<Box<Connection>> {
+    pub async fn run(
+        self: Arc<Self>,
+        mut after: Duration,
+        mut before: Option<Box<Connection>>,
+    ) -> Option<Box<Connection>> {
         let mut clock = None;
         loop {
             let end = match catch_unwind(AssertUnwindSafe(|| Box::new((self.make)(self.ends.stop.clone()).calm()))) {
@@ -142,9 +182,10 @@ impl Loop {
                     before.take().into_iter().for_each(|before| connection.inherit(*before));
                     clock = Some(Arc::clone(connection.clock()));
                     self.errands.go_by(connection.spec().policy.mode);
-                    let end = self.tend_to_end(&mut connection, after).await;
-                    connection.step_out_of_line();
-                    before = Some(connection);
+                    self.pulse.set(Some(Arc::clone(connection.progress())));
+                    let end;
+                    (end, before) = self.live(connection, after).await;
+                    before.iter_mut().for_each(|before| before.step_out_of_line());
                     end
                 }
                 Err(_) => End::Fault,
@@ -172,52 +213,99 @@ impl Loop {
         }
     }
 
-    async fn tend_to_end(&self, connection: &mut Connection, after: Duration) -> End {
+    /// From when a connection is made until it is tended no more: at work, and at rest wherever it can be. None is left where
+    /// it could not be woken.
+    async fn live(&self, mut connection: Box<Connection>, after: Duration) -> (End, Option<Box<Connection>>) {
+        let mut next = Next::After(after);
+        loop {
+            let mut call = None;
+            if let Some(resting) = connection.rest() {
+                drop(connection);
+                // As `call` has it, but that nobody who rests stands in line. Written out, since a future that is handed on
+                // takes its room twice.
+                call = Some(tokio::select! {
+                    biased;
+                    () = self.ends.stop.cancelled() => Call::End,
+                    order = self.errands.next() => Call::Order(order),
+                    () = self.wake.notified() => Call::Look,
+                    () = next.comes(resting.clock(), resting.progress()) => Call::Look,
+                });
+                let Ok(woken) = catch_unwind(AssertUnwindSafe(|| Box::new(resting.wake()))) else {
+                    return (End::Fault, None);
+                };
+                connection = woken;
+            }
+            // What is at work is large, and most of the time nearly all connections rest.
+            match Box::pin(self.tend_to_end(&mut connection, call, next)).await {
+                Ok(later) => next = Next::At(later),
+                Err(end) => return (end, Some(connection)),
+            }
+        }
+    }
+
+    /// Until it may rest until the moment that is answered, or comes to its end.
+    async fn tend_to_end(&self, connection: &mut Connection, call: Option<Call>, next: Next) -> Result<Timestamp, End> {
         let (doing, clock) = (Arc::clone(connection.progress()), Arc::clone(connection.clock()));
-        self.pulse.set(Some(Arc::clone(&doing)));
         let told = async {
             self.ends.process.cancelled().await;
             doing.process_ends(clock.elapsed());
             std::future::pending().await
         };
-        let tended = AssertUnwindSafe(Box::pin(self.tend(connection, after))).catch_unwind();
+        let tended = AssertUnwindSafe(Box::pin(self.tend(connection, call, next))).catch_unwind();
         tokio::select! {
             biased;
             end = told => end,
-            tended = tended => tended.map_or(End::Fault, |handed_over| End::Told { handed_over }),
+            tended = tended => match tended {
+                Ok(Tended::Rests(until)) => Ok(until),
+                Ok(Tended::Told { handed_over }) => Err(End::Told { handed_over }),
+                Err(_) => Err(End::Fault),
+            },
             () = self.ends.out_of_time() => {
                 let step = doing.step();
                 tracing::error!(connection = %self.name, step, "it did not come to a safe point in time; whoever tends it next takes it up");
-                End::Late
+                Err(End::Late)
             }
         }
     }
 
-    /// Whether what it knows is for its heir.
-    async fn tend(&self, connection: &mut Connection, after: Duration) -> bool {
-        let mut next: BoxFuture<'static, ()> = Box::pin(herd::wait(after));
+    /// What comes next. Whoever is told to end begins nothing, whatever else has come.
+    async fn call(&self, connection: &Connection, next: Next) -> Call {
+        tokio::select! {
+            biased;
+            () = self.ends.stop.cancelled() => Call::End,
+            order = self.errands.next() => Call::Order(order),
+            () = self.wake.notified() => Call::Look,
+            () = connection.called() => Call::Look,
+            () = next.comes(connection.clock(), connection.progress()) => Call::Look,
+        }
+    }
+
+    async fn tend(&self, connection: &mut Connection, mut call: Option<Call>, mut next: Next) -> Tended {
         loop {
-            let order = tokio::select! {
-                biased; // Whoever is told to end begins nothing, whatever else has come.
-                () = self.ends.stop.cancelled() => break,
-                order = self.errands.next() => Some(order),
-                () = self.wake.notified() => None,
-                () = connection.called() => None,
-                () = &mut next => None,
+            let call = match call.take() {
+                Some(call) => call,
+                None => self.call(connection, next).await,
             };
             let progress = Arc::clone(connection.progress());
-            self.watcher.begins(&connection.spec().name, &progress);
             // What comes of a look is told and not kept: most of the time there are many connections that wait.
-            let look = match order {
-                Some(order) => {
+            let look = match call {
+                Call::End => break,
+                Call::Order(order) => {
+                    self.watcher.begins(&connection.spec().name, &progress);
                     let look = self.errands.beside(&progress, Box::pin(connection.obey(order))).await;
                     self.errands.ended(&look.report);
                     look
                 }
-                None => Box::pin(self.errands.beside(&progress, connection.look(Act::CarryOut))).await,
+                Call::Look => {
+                    self.watcher.begins(&connection.spec().name, &progress);
+                    Box::pin(self.errands.beside(&progress, connection.look(Act::CarryOut))).await
+                }
             };
             self.watcher.saw(&look.report, &connection.progress().take_course());
-            next = Box::pin(connection.until(look.next));
+            if connection.can_rest() && connection.has_time(look.next) && !self.ends.stop.is_cancelled() {
+                return Tended::Rests(look.next);
+            }
+            next = Next::At(look.next);
         }
         if !self.ends.has_heir()
             && let Some(onward) = self.ends.after.onward.get()
@@ -228,7 +316,7 @@ impl Loop {
         if !handed_over && let Some(report) = Box::pin(connection.store_unsaved()).await {
             self.watcher.saw(&report, &connection.progress().take_course());
         }
-        handed_over
+        Tended::Told { handed_over }
     }
 
     /// What it has begun is brought to its end, as far as time does that: nobody else will.
@@ -298,27 +386,29 @@ fn tell_lost(name: &str) {
     );
 }
 
-impl Connection {
-    /// Returns when the wall clock has reached `next`, having compared it at least once a minute; and in any case once so much
-    /// time has been slept away as it was to take: a clock that is stepped back by a year must not put looking off for a year.
-    pub fn until(&self, next: Timestamp) -> impl Future<Output = ()> + Send + use<> {
-        let clock = Arc::clone(self.clock());
-        let progress = Arc::clone(self.progress());
-        async move {
-            // Not even a look that is due at once may become a hot loop.
-            let mut nap = TimeDelta::seconds(1);
-            let mut to_sleep = next - clock.now();
-            loop {
-                progress.beat();
-                clock.sleep(nap.to_std().unwrap_or_default()).await;
-                to_sleep -= nap;
-                let left = to_sleep.min(next - clock.now());
-                if left <= TimeDelta::zero() {
-                    return;
-                }
-                nap = left.min(LONGEST_NAP);
-            }
+/// Returns when the wall clock has reached `next`, having compared it at least once a minute; and in any case once so much
+/// time has been slept away as it was to take: a clock that is stepped back by a year must not put looking off for a year.
+async fn until(clock: &Arc<dyn Clock>, progress: &Progress, next: Timestamp) {
+    // Not even a look that is due at once may become a hot loop.
+    let mut nap = TimeDelta::seconds(1);
+    let mut to_sleep = next - clock.now();
+    loop {
+        progress.beat();
+        clock.sleep(nap.to_std().unwrap_or_default()).await;
+        to_sleep -= nap;
+        let left = to_sleep.min(next - clock.now());
+        if left <= TimeDelta::zero() {
+            return;
         }
+        nap = left.min(LONGEST_NAP);
+    }
+}
+
+impl Connection {
+    /// Returns when the wall clock has reached `next`, or so much time has been slept away as it was to take.
+    pub fn until(&self, next: Timestamp) -> impl Future<Output = ()> + Send + use<> {
+        let (clock, progress) = (Arc::clone(self.clock()), Arc::clone(self.progress()));
+        async move { until(&clock, &progress, next).await }
     }
 
     /// The same as [`store_unsaved`](Self::store_unsaved) for one that no loop tends any more, from when the process is to end.

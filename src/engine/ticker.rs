@@ -18,13 +18,13 @@ use super::herd;
 pub struct Ticker {
     scheduler: JobScheduler,
     /// By the expression that they go by.
-    groups: BTreeMap<String, Group>,
+    groups: BTreeMap<Arc<str>, Group>,
     /// Who goes by which expression.
-    checks: BTreeMap<String, String>,
+    checks: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// Whom to wake at one time, by their names.
-type Members = Arc<Mutex<BTreeMap<String, Arc<Notify>>>>;
+type Members = Arc<Mutex<BTreeMap<Arc<str>, Arc<Notify>>>>;
 
 /// All connections that look at the same times.
 struct Group {
@@ -43,18 +43,24 @@ impl Ticker {
     }
 
     /// Wakes a connection whenever `check` (six fields, UTC) says so.
-    pub async fn wake(&mut self, name: &str, whom: Arc<Notify>, check: &str) -> Result<(), JobSchedulerError> {
+    pub async fn wake(
+        &mut self,
+        name: impl Into<Arc<str>>,
+        whom: Arc<Notify>,
+        check: &str,
+    ) -> Result<(), JobSchedulerError> {
         if !self.groups.contains_key(check) {
             let tick = Arc::new(Notify::new());
             let ticked = Arc::clone(&tick);
             let job = self.scheduler.add(Job::new(check, move |_, _| tick.notify_one())?).await?;
             let members = Members::default();
             let waking = tokio::spawn(wake_for_ever(Arc::clone(&members), ticked));
-            self.groups.insert(check.to_owned(), Group { job, members, waking });
+            self.groups.insert(check.into(), Group { job, members, waking });
         }
-        self.checks.insert(name.to_owned(), check.to_owned());
-        if let Some(group) = self.groups.get(check) {
-            lock(&group.members).insert(name.to_owned(), whom);
+        let name = name.into();
+        if let Some((check, group)) = self.groups.get_key_value(check) {
+            self.checks.insert(Arc::clone(&name), Arc::clone(check));
+            lock(&group.members).insert(name, whom);
         }
         Ok(())
     }
@@ -82,7 +88,7 @@ async fn wake_for_ever(members: Members, tick: Arc<Notify>) {
     }
 }
 
-fn lock(members: &Members) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Notify>>> {
+fn lock(members: &Members) -> std::sync::MutexGuard<'_, BTreeMap<Arc<str>, Arc<Notify>>> {
     members.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -103,8 +103,8 @@ impl Drive {
             tenants,
             turns,
         };
-        let connection = Connection::new(spec, ports, stop);
-        (face, connection)
+        let spec = Arc::new(spec);
+        (face, Connection::made_by(Arc::new(move || (Arc::clone(&spec), ports.clone())), stop))
     }
 
     /// The same from here on, with a process that was killed as soon as the world looked like this.
@@ -187,6 +187,10 @@ pub async fn tend(connection: &mut Connection) {
         let look = connection.look(Act::CarryOut).await;
         let clock = Arc::clone(connection.clock());
         let wait = (look.next - clock.now()).clamp(TimeDelta::seconds(1), CHECK);
+        // Between two looks it forgets whatever it may.
+        if let Some(resting) = connection.rest() {
+            *connection = resting.wake();
+        }
         clock.sleep(wait.to_std().unwrap_or_default()).await;
     }
 }

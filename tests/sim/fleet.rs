@@ -90,7 +90,7 @@ async fn a_connection_looks_as_it_is_added_and_again_when_it_or_everybody_is_wok
     assert_eq!(place.settle().await, 1);
     fleet.wake_all();
     assert_eq!(place.settle().await, 1);
-    let members: Vec<_> = fleet.members().iter().map(|(name, member)| (name.as_str(), member.identity)).collect();
+    let members: Vec<_> = fleet.members().iter().map(|(name, member)| (&**name, member.identity)).collect();
     assert_eq!(members, [("sim", [7; 32])]);
     assert!(fleet.pulses().all_beat());
 }

@@ -33,6 +33,7 @@ mod pressing;
 mod quarantine;
 mod random;
 mod repeated;
+mod rest;
 mod resumed;
 mod rivals;
 mod scenes;

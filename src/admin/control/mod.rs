@@ -61,7 +61,7 @@ mod tests {
         let (folder, looks) = (tempfile::tempdir().unwrap(), Arc::new(Looks::default()));
         let names: Vec<_> = (0..2 * PAGE).map(|n| format!("c-{n:04}")).collect();
         for name in &names {
-            looks.expect(name, [0; 32], SystemClock.now());
+            looks.expect(name.as_str(), [0; 32], SystemClock.now());
             let mut report = Report::refused(name, String::new());
             report.standing.error = None;
             looks.saw(&report);

@@ -84,7 +84,7 @@ impl Call {
             fleet.tell(&self.connection, listener);
         }
         let passed = match order {
-            None => Err(Unpassed::Nobody(fleet.members().keys().cloned().collect())),
+            None => Err(Unpassed::Nobody(fleet.members().keys().map(|name| name.to_string()).collect())),
             Some((InLine::Crowded, _)) => Err(Unpassed::Crowded),
             Some((_, receiver)) => Ok(receiver),
         };

@@ -1,7 +1,7 @@
 //! Connections that are tended no more although something of theirs is open. Each is shown as one that needs a person, under a
 //! name that no connection has, until somebody tends the same secret.
 
-use super::{Entry, Looks, Times, read, to_raw_value};
+use super::{Entry, Looks, Packed, Times};
 use crate::domain::Reason;
 use crate::engine::{Claims, Report};
 
@@ -22,17 +22,17 @@ impl Looks {
             let free = || std::iter::once(name.clone()).chain(numbered).find(|name| !all.contains_key(name.as_str()));
             report.connection = known.or_else(free).unwrap_or(name.clone());
             let before = all.get(connection);
-            let seen = before.and_then(|entry| entry.report.as_deref()).and_then(read);
+            let seen = before.and_then(|entry| entry.report.as_ref()).and_then(Packed::read);
             (report.job, report.seen_at) = seen.map_or((None, None), |seen| (seen.job, seen.seen_at));
             let times = before.map(|entry| Times { needs_human: true, doing_since: None, ..entry.times });
             let entry = Entry {
                 identity: [0; 32],
-                report: to_raw_value(&report).ok(),
+                report: Packed::of(&report),
                 holds: true,
                 doing: None,
                 times: times.unwrap_or_else(|| Times::since(crate::domain::Timestamp::UNIX_EPOCH)),
             };
-            all.insert(report.connection.as_str().into(), entry);
+            all.insert(report.connection.as_str().into(), Box::new(entry));
         });
         configured.left.insert(place, report.connection.as_str().into());
         report
@@ -55,8 +55,8 @@ impl Looks {
     pub fn untended(&self) -> Vec<Report> {
         let configured = self.configured();
         let left = self.with(|all| {
-            let entries = configured.left.values().filter_map(|name| all.get(name));
-            entries.filter_map(|entry| entry.report.as_deref().and_then(read)).collect::<Vec<_>>()
+            let entries = configured.left.values().filter_map(|name| all.get(&**name));
+            entries.filter_map(|entry| entry.report.as_ref().and_then(Packed::read)).collect::<Vec<_>>()
         });
         configured.refused.iter().cloned().chain(left).collect()
     }

@@ -26,7 +26,7 @@ pub fn host(connections: usize) -> Host {
     };
     for number in 0..connections {
         let name = format!("tenant-{number:04}");
-        host.looks.expect(&name, [0; 32], host.started);
+        host.looks.expect(name.as_str(), [0; 32], host.started);
         host.looks.saw(&report(&name, TimeDelta::days(number as i64 + 1)));
     }
     host

@@ -55,6 +55,9 @@ pub enum GraphError {
     EmptyId(&'static str),
 }
 
+/// The object id behind an application id, once it has been looked up. Whoever makes the edge of a connection anew hands it on.
+pub type ObjectId = Arc<Mutex<Option<Uuid>>>;
+
 /// One provisioning job.
 pub struct Graph {
     options: GraphOptions,
@@ -62,8 +65,7 @@ pub struct Graph {
     http: Http,
     login: Arc<dyn Login>,
     clock: Arc<dyn Clock>,
-    /// The object id behind an application id, once it has been looked up.
-    resolved: Mutex<Option<Uuid>>,
+    resolved: ObjectId,
     /// The only job, once it has been looked up.
     found: Mutex<Option<String>>,
 }
@@ -143,7 +145,13 @@ impl Graph {
         }
         let own = || format!("{}/.default", options.url.origin().ascii_serialization());
         let scope = options.scope.clone().unwrap_or_else(own);
-        Ok(Self { options, scope, http, login, clock, resolved: Mutex::new(None), found: Mutex::new(None) })
+        Ok(Self { options, scope, http, login, clock, resolved: ObjectId::default(), found: Mutex::new(None) })
+    }
+
+    /// The same, which knows what others have looked up, as they know what it looks up.
+    #[must_use]
+    pub fn knowing(self, resolved: ObjectId) -> Self {
+        Self { resolved, ..self }
     }
 
     /// Everything of a service principal lies below this.

@@ -1,6 +1,6 @@
 //! The SDK's clients, one for each vault: connections whose secrets are in one vault share its challenge and its bearer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +17,8 @@ pub struct Clients {
     http: Http,
     login: Arc<dyn Login>,
     made: Mutex<BTreeMap<Url, Arc<SecretClient>>>,
+    /// Of which secrets it was told that nobody can look for them among the deleted ones.
+    told: Mutex<BTreeSet<(Url, String)>>,
 }
 
 impl fmt::Debug for Clients {
@@ -28,7 +30,7 @@ impl fmt::Debug for Clients {
 impl Clients {
     /// None yet.
     pub fn new(http: Http, login: Arc<dyn Login>) -> Self {
-        Self { http, login, made: Mutex::default() }
+        Self { http, login, made: Mutex::default(), told: Mutex::default() }
     }
 
     /// The client of a vault. One made now has no bearer yet.
@@ -61,6 +63,12 @@ impl Clients {
             self.login.renew();
             made.remove(vault);
         }
+    }
+
+    /// Whether it is to be told that nobody can look for this secret among the deleted ones: once is enough.
+    pub(super) fn is_news(&self, vault: &Url, secret: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert((vault.clone(), secret.to_owned()))
     }
 
     /// The limit of one request.

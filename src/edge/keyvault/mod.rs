@@ -11,7 +11,6 @@ mod wire;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -62,8 +61,6 @@ pub enum KeyVaultError {
 pub struct KeyVault {
     options: KeyVaultOptions,
     clients: Arc<Clients>,
-    /// Whether it was told that nobody can look among the deleted secrets: once is enough.
-    is_told: AtomicBool,
 }
 
 impl fmt::Debug for KeyVault {
@@ -81,7 +78,7 @@ impl KeyVault {
         if !is_name(&options.secret) {
             return Err(KeyVaultError::BadName(options.secret));
         }
-        Ok(Self { options, clients, is_told: AtomicBool::new(false) })
+        Ok(Self { options, clients })
     }
 
     /// Calls the SDK. After a 401 or 403, which did nothing, once more with everything anew: the SDK never drops a bearer
@@ -130,8 +127,8 @@ impl KeyVault {
     /// A 404 is an answer; any other refusal leaves it open.
     fn tell_of_no_look(&self, error: &azure_core::Error) {
         let status = error.http_status().map(u16::from).unwrap_or_default();
-        if status != 404 && !self.is_told.swap(true, Ordering::Relaxed) {
-            let KeyVaultOptions { url, secret } = &self.options;
+        let KeyVaultOptions { url, secret } = &self.options;
+        if status != 404 && self.clients.is_news(url, secret) {
             tracing::warn!(vault = %url, secret, status, "whether somebody has deleted the secret cannot be seen; there is none now");
         }
     }

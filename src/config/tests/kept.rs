@@ -1,0 +1,41 @@
+//! What is kept of a configuration is all of it, and of what many have in common one copy.
+
+use super::*;
+
+const OTHERS: &str = r#"
+[[connections]]
+name = "supplied"
+vault = { url = "https://contoso.vault.azure.net", secret = "brought" }
+entra = { app_id = "8f14e45f-ceea-467f-9c3b-0000000000a1", job_id = "scim.1", tenant_url = "https://sps.example.com/v1/scimproxy" }
+[connections.issuer]
+kind = "supplied"
+
+[[connections]]
+name = "legacy"
+vault = { url = "https://fabrikam.vault.azure.net", secret = "old" }
+entra = { service_principal_id = "8f14e45f-ceea-467f-9c3b-0000000000a2", tenant_url = "https://sps.example.com/v1/other?aadOptscim062020" }
+[connections.issuer]
+kind = "greenlake"
+url = "https://sps.example.com/v2"
+auth = { kind = "glcs-legacy", tenant_id = "t9", issuer = "https://client.example.com/api", client_id = "id9", client_secret_file = "/run/s9" }
+
+[[connections]]
+name = "pasted"
+vault = { url = "https://contoso.vault.azure.net", secret = "pasted" }
+entra = { service_principal_id = "8f14e45f-ceea-467f-9c3b-0000000000a3", tenant_url = "https://sps.example.com/v1/third" }
+[connections.issuer]
+kind = "greenlake"
+url = "https://sps.example.com/v3"
+auth = { kind = "file", bearer_file = "/run/bearer" }
+"#;
+
+#[test]
+fn a_configuration_comes_out_as_it_was_kept_and_what_many_have_in_common_is_kept_once() {
+    let config = config(&(plain() + &connection(2) + &connection(3) + OTHERS));
+    let mut common = Common::default();
+    let kept: Vec<_> = config.connections.iter().map(|one| common.keep(one.clone())).collect();
+    for (kept, one) in kept.iter().zip(&config.connections) {
+        assert_eq!(format!("{:?}", kept.config()), format!("{one:?}"));
+    }
+    assert_eq!((kept.len(), common.len()), (6, 4));
+}
