@@ -35,7 +35,7 @@ pub struct Common(BTreeMap<[u8; 32], Arc<ConnectionConfig>>);
 impl Common {
     /// How many kinds there are.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub fn kinds(&self) -> usize {
         self.0.len()
     }
 

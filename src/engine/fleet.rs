@@ -62,12 +62,15 @@ pub struct Parted {
     pub claims: Claims,
 }
 
+/// A loop that has come to its end, and what it leaves.
+type Ended = (Arc<str>, Option<Box<Connection>>);
+
 /// The connections of this process by name.
 pub struct Fleet {
     members: BTreeMap<Arc<str>, Member>,
     /// Those that have been told to end and have not yet.
     parting: BTreeMap<Arc<str>, Arc<Loop>>,
-    ended: FuturesUnordered<BoxFuture<'static, (Arc<str>, Option<Box<Connection>>)>>,
+    ended: FuturesUnordered<BoxFuture<'static, Ended>>,
     /// What the parting ones still have for themselves.
     held: BTreeSet<u64>,
     /// What those that have parted leave to who tends the same from now on.
@@ -212,7 +215,7 @@ impl Fleet {
             self.ended.push(Box::pin(std::future::ready((Arc::from(""), Some(connection)))));
         }
         // What is left came too late for an heir.
-        let store = async |(_, left): (Arc<str>, Option<Box<Connection>>)| {
+        let store = async |(_, left): Ended| {
             if let Some(mut connection) = left {
                 connection.store_at_the_end().await;
             }

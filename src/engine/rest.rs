@@ -73,11 +73,11 @@ impl Connection {
     }
 
     /// Takes that out, if it can rest. What is left is good for nothing any more.
-    pub fn rest(&mut self) -> Option<Resting> {
+    pub fn rest(&mut self) -> Option<Box<Resting>> {
         let means = self.means.clone().filter(|_| self.can_rest())?;
         let mut open = std::mem::take(&mut self.open);
         open.shrink_to_fit();
-        Some(Resting {
+        Some(Box::new(Resting {
             means,
             progress: Arc::clone(&self.progress),
             clock: Arc::clone(&self.ports.clock),
@@ -87,7 +87,7 @@ impl Connection {
             open,
             calm: self.calm,
             introduced: self.introduced,
-        })
+        }))
     }
 
     /// Whether there is time to rest until then.
