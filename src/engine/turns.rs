@@ -36,18 +36,29 @@ struct State {
     limits: Limits,
     running: usize,
     hosts: BTreeMap<Arc<str>, Host>,
+    /// Of each host that has room, who is the first in its line.
+    heads: BTreeSet<(InLine, Arc<str>)>,
     /// The calls of those who wait.
     calls: BTreeMap<u64, Arc<Notify>>,
     /// Tells places apart.
     next: u64,
 }
 
+/// Who waits: by the last safe moment of its token, then by who came first.
+type InLine = (Timestamp, u64);
+
 /// An issuer's host.
 #[derive(Debug, Default)]
 struct Host {
     running: usize,
-    /// Who waits, by the last safe moment of its token, then by who came first.
-    line: BTreeSet<(Timestamp, u64)>,
+    line: BTreeSet<InLine>,
+}
+
+impl Host {
+    /// Who is next, where there is room for it.
+    fn head(&self, limits: Limits) -> Option<InLine> {
+        self.line.first().copied().filter(|_| self.running < limits.at_once_per_host)
+    }
 }
 
 /// A connection's place: in line, or with a turn of its own. It is given back when it is dropped.
@@ -62,8 +73,8 @@ pub struct Place {
 
 impl Default for Turns {
     fn default() -> Self {
-        let (hosts, calls) = (BTreeMap::new(), BTreeMap::new());
-        Self(Mutex::new(State { limits: Limits::UNLIMITED, running: 0, hosts, calls, next: 0 }))
+        let (hosts, heads, calls) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self(Mutex::new(State { limits: Limits::UNLIMITED, running: 0, hosts, heads, calls, next: 0 }))
     }
 }
 
@@ -72,6 +83,8 @@ impl Turns {
     pub fn limit(&self, limits: Limits) {
         self.with(|state| {
             state.limits = limits;
+            let heads = state.hosts.iter().filter_map(|(name, host)| Some((host.head(limits)?, Arc::clone(name))));
+            state.heads = heads.collect();
             state.call();
         });
     }
@@ -83,7 +96,7 @@ impl Turns {
         let number = self.with(|state| {
             let number = state.next;
             state.next += 1;
-            state.hosts.entry(Arc::clone(host)).or_default().line.insert((last_safe, number));
+            state.change(host, |host| host.line.insert((last_safe, number)));
             state.calls.insert(number, Arc::clone(&call));
             state.call();
             number
@@ -100,38 +113,49 @@ impl State {
     /// Gives turns to those in line, as long as there is room for any of them.
     fn call(&mut self) {
         while self.running < self.limits.at_once {
-            let has_room = |host: &Host| host.running < self.limits.at_once_per_host;
-            let heads = self.hosts.iter().filter(|(_, host)| has_room(host));
-            let first = heads.filter_map(|(name, host)| Some((*host.line.first()?, Arc::clone(name)))).min();
-            let Some((place, host)) = first else { return };
+            let Some((place, host)) = self.heads.first().cloned() else { return };
             self.begin(&host, place);
         }
     }
 
     /// Turns a place in line into a turn, if it is one.
-    fn begin(&mut self, host: &str, (last_safe, number): (Timestamp, u64)) {
-        let Some(host) = self.hosts.get_mut(host) else { return };
-        if host.line.remove(&(last_safe, number)) {
-            host.running += 1;
+    fn begin(&mut self, host: &Arc<str>, place: InLine) {
+        let begins = self.change(host, |host| {
+            let was_in_line = host.line.remove(&place);
+            host.running += usize::from(was_in_line);
+            was_in_line
+        });
+        if begins {
             self.running += 1;
-            if let Some(call) = self.calls.remove(&number) {
-                call.notify_one();
-            }
+            self.calls.remove(&place.1).iter().for_each(|call| call.notify_one());
         }
     }
 
-    fn give_back(&mut self, name: &str, (last_safe, number): (Timestamp, u64)) {
-        let Some(host) = self.hosts.get_mut(name) else { return };
-        if host.line.remove(&(last_safe, number)) {
-            self.calls.remove(&number);
-        } else {
-            host.running -= 1;
-            self.running -= 1;
-        }
-        if host.running == 0 && host.line.is_empty() {
-            self.hosts.remove(name);
+    fn give_back(&mut self, host: &Arc<str>, place: InLine) {
+        let ended = self.change(host, |host| {
+            let was_in_line = host.line.remove(&place);
+            host.running -= usize::from(!was_in_line);
+            !was_in_line
+        });
+        match ended {
+            true => self.running -= 1,
+            false => drop(self.calls.remove(&place.1)),
         }
         self.call();
+    }
+
+    /// The only way in which a host changes: it is known who is at its head, and none is kept at which nobody is.
+    fn change<T>(&mut self, name: &Arc<str>, act: impl FnOnce(&mut Host) -> T) -> T {
+        let mut host = self.hosts.remove(name).unwrap_or_default();
+        if let Some(head) = host.head(self.limits) {
+            self.heads.remove(&(head, Arc::clone(name)));
+        }
+        let answer = act(&mut host);
+        self.heads.extend(host.head(self.limits).map(|head| (head, Arc::clone(name))));
+        if host.running > 0 || !host.line.is_empty() {
+            self.hosts.insert(Arc::clone(name), host);
+        }
+        answer
     }
 }
 
