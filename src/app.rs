@@ -178,7 +178,12 @@ impl App {
     /// What makes the connection, now and whenever its loop has to begin anew, and its edges at every look.
     pub fn maker(self: &Arc<Self>, config: ConnectionConfig, common: &mut Common) -> anyhow::Result<Make> {
         let name = config.name.clone();
+        let told = format!("{config:?}");
         let (app, object_id, kept) = (Arc::clone(self), ObjectId::default(), common.keep(config));
+        anyhow::ensure!(
+            format!("{:?}", kept.config()) == told,
+            "connection {name}: it was not kept as it is configured"
+        );
         let made = move || {
             let config = kept.config();
             let ports = app.ports_knowing(&config, &object_id)?;

@@ -18,6 +18,7 @@ use super::claims::Claims;
 use super::errands::Errands;
 use super::fleet::{Make, Watcher};
 use super::herd;
+use super::observe::NEVER_SEEN;
 use super::progress::Course;
 use super::pulse::Pulse;
 use super::report::Kind;
@@ -183,8 +184,9 @@ impl Loop {
                     clock = Some(Arc::clone(connection.clock()));
                     self.errands.go_by(connection.spec().policy.mode);
                     self.pulse.set(Some(Arc::clone(connection.progress())));
+                    let lived = AssertUnwindSafe(self.live(connection, after)).catch_unwind().await;
                     let end;
-                    (end, before) = self.live(connection, after).await;
+                    (end, before) = lived.unwrap_or((End::Fault, None));
                     before.iter_mut().for_each(|before| before.step_out_of_line());
                     end
                 }
@@ -214,7 +216,7 @@ impl Loop {
     }
 
     /// From when a connection is made until it is tended no more: at work, and at rest wherever it can be. None is left where
-    /// it could not be woken.
+    /// it could not be woken, or need not be: an heir sees by itself what is open.
     async fn live(&self, mut connection: Box<Connection>, after: Duration) -> (End, Option<Box<Connection>>) {
         let mut next = Next::After(after);
         loop {
@@ -230,6 +232,9 @@ impl Loop {
                     () = self.wake.notified() => Call::Look,
                     () = next.comes(resting.clock(), resting.progress()) => Call::Look,
                 });
+                if matches!(call, Some(Call::End)) && self.ends.can_hand_over() {
+                    return (End::Told { handed_over: true }, None);
+                }
                 let Ok(woken) = catch_unwind(AssertUnwindSafe(|| Box::new(resting.wake()))) else {
                     return (End::Fault, None);
                 };
@@ -369,7 +374,8 @@ impl Loop {
         if self.ends.after.onward.get().is_none() || self.ends.has_heir() {
             return;
         }
-        match connection.and_then(Connection::open) {
+        // Of one that could not be made nobody knows.
+        match connection.map_or_else(|| Some(NEVER_SEEN.to_owned()), Connection::open) {
             Some(open) => self.watcher.leaves(&self.name, &self.claims, &open),
             None => {
                 tracing::info!(connection = %self.name, "it is let go: as far as was seen, nothing of it is left open")

@@ -27,6 +27,8 @@ async fn who_has_nothing_to_do_rests_and_has_not_forgotten_that_it_has_introduce
     let (_face, mut connection) = drive.process(FaceOptions::default());
     let before = asked(&drive, Op::BearerMint);
     for _ in 0..3 {
+        // The bearer that it came with is over by the next look.
+        drive.world().advance(TimeDelta::minutes(20));
         assert_eq!(connection.look(Act::CarryOut).await.report.standing.reason, Reason::NotDue);
         connection = connection.rest().expect("it rests").wake();
     }
