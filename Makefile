@@ -40,10 +40,15 @@ SEEDS ?= 100000..225000
 soak: nextest
 	SIM_SEEDS=$(SEEDS) SIM_PAIRS=all $(CARGO) nextest run --cargo-profile soak --profile soak --no-fail-fast -E 'test(/^sim::(random|enumerate::two_crashes)/)'
 
-# Not part of `test`: a quarter of an hour for all of src/domain and an hour for src/engine, on two cores (see
-# tests/mutants/run.sh). What was found, and what was not run yet, stands in docs/reliability.md.
-FILES ?= src/domain/**/*.rs src/engine/**/*.rs
-mutants: nextest cargo-mutants
+# Not part of `test`: some two hours for all on two cores (see tests/mutants/run.sh). What was found stands in docs/reliability.md.
+FILES ?= src/domain/**/*.rs src/engine/**/*.rs src/sane_clock.rs
+BENDS := target/mutants/python
+mutants: cargo-mutants
+	@cmp -s tests/mutants/requirements.txt $(BENDS)/requirements.txt || { \
+	(python3 -c 'import ensurepip, venv' || $(APT) python3 python3-venv) && \
+	python3 -m venv --clear $(BENDS) && \
+	$(BENDS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement tests/mutants/requirements.txt && \
+	cp tests/mutants/requirements.txt $(BENDS)/requirements.txt; }
 	tests/mutants/run.sh $(foreach file,$(FILES),'$(file)')
 
 messages: nextest

@@ -1,83 +1,63 @@
 #!/bin/sh
-# Bends each line of the given files of src/domain and src/engine once, and asks the fast tests which of it they notice.
+# Bends each line of the given files of src/domain, src/engine and src/sane_clock.rs once, and asks the fast tests which of it they
+# notice: all of them but the pairs of crashes and the years at random, and a sample of the enumerated readings.
 #
-# To build the whole program for each of a thousand mutants would take a night. So a crate is made of what is asked alone:
-# of src/domain for its own files (a second each), and of src/domain, src/engine and the simulated world for the others
-# (a few seconds each). Both stand in target/mutants, with the lists of what was missed.
+# To build the program for each of two thousand mutants would take a night. So a crate is made of what is asked alone (the domain, the
+# engine and the simulated world), and all mutants are built into it at once (tests/mutants/bend.py). It stands in target/mutants,
+# with what became of each mutant in bent.json. RESUME=yes goes on with what a run that was broken off has not asked.
 #
 #   tests/mutants/run.sh src/domain/attempts.rs 'src/engine/*.rs'
 set -eu
 cd "$(dirname "$0")/../.."
 home=$(pwd)
 out=$home/target/mutants
+python=$out/python/bin/python
 
-# What a mutant is built with: nothing is looked at in a debugger, and to build takes longer than to run.
-export CARGO_TARGET_DIR="$home/target" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=0
-# A sample of the enumerated readings of the far side: a rotation in a gap, and one in the midst of a cycle.
-export SIM_READING="${SIM_READING:-1,205}" RUST_BACKTRACE=0
+# Nothing is looked at in a debugger. Two readings: a rotation in a gap between two cycles, and one in the midst of one.
+export CARGO_TARGET_DIR="$out/target" CARGO_PROFILE_DEV_DEBUG=0 RUST_BACKTRACE=0 SIM_READING="${SIM_READING:-1,205}"
+LEFT_OUT='two_crashes|^sim::random|face_tests'
 
-# A crate $1 of the modules named after it.
+# A crate of the modules named.
 crate() {
-    crate=$out/$1
-    shift
-    rm -rf "$crate"
-    mkdir -p "$crate/src"
-    # The manifest without its binary, test and example targets.
-    awk '/^\[/ { skip = /^\[\[/ } !skip' Cargo.toml >"$crate/Cargo.toml"
-    printf '\n[workspace]\n' >>"$crate/Cargo.toml"
-    cp Cargo.lock "$crate/"
+    rm -rf "$out/crate"
+    mkdir -p "$out/crate/src"
+    # The manifest without its binary, test and example targets, and without what it forbids: choices at run time are no good style.
+    awk '/^\[/ { skip = /^\[\[/ || /^\[lints/ } !skip' Cargo.toml >"$out/crate/Cargo.toml"
+    printf '\n[workspace]\n' >>"$out/crate/Cargo.toml"
+    cp Cargo.lock "$out/crate/"
     {
         echo '//! Parts of scim-rotator, to be bent.'
         echo 'extern crate self as scim_rotator;'
-    } >"$crate/src/lib.rs"
+    } >"$out/crate/src/lib.rs"
     for module in "$@"; do
         case $module in
         tests/*)
-            mkdir -p "$crate/tests"
-            cp -R "$module" "$crate/tests/"
+            mkdir -p "$out/crate/tests"
+            cp -R "$module" "$out/crate/tests/"
             printf '#[cfg(test)]\n#[path = "../%s/mod.rs"]\nmod %s;\n' "$module" "$(basename "$module")"
             ;;
         *)
-            cp -R "src/$module" "$crate/src/"
+            cp -R "src/$module" "$out/crate/src/"
             printf 'pub mod %s;\n' "$(basename "$module" .rs)"
             ;;
-        esac >>"$crate/src/lib.rs"
+        esac >>"$out/crate/src/lib.rs"
     done
 }
 
-# Bends the files $2 and on in the crate $1.
-bend() {
-    crate=$out/$1
-    shift
-    for file in "$@"; do
-        shift
-        set -- "$@" --file "$file"
-    done
-    # 2 is for mutants that were missed, 3 for those that ran for too long: both are findings, and no failure.
-    (cd "$crate" && cargo mutants --in-place --timeout "${TIMEOUT:-60}" --config "$home/tests/mutants/config.toml" --output "$crate" "$@") ||
-        [ $? -le 3 ]
-}
-
-domain=
-engine=
 for file in "$@"; do
+    shift
     case $file in
-    src/domain/*) domain="$domain $file" ;;
-    src/engine/*) engine="$engine $file" ;;
+    src/domain/* | src/engine/* | src/sane_clock.rs) set -- "$@" --file "$file" ;;
     *)
-        echo "$file: only src/domain and src/engine are bent" >&2
+        echo "$file: only src/domain, src/engine and src/sane_clock.rs are bent" >&2
         exit 1
         ;;
     esac
 done
-set -f
-if [ -n "$domain" ]; then
-    crate domain domain messages.rs
-    # shellcheck disable=SC2086
-    bend domain $domain
-fi
-if [ -n "$engine" ]; then
-    crate engine domain engine messages.rs ports.rs sane_clock.rs words.rs tests/world tests/sim
-    # shellcheck disable=SC2086
-    bend engine $engine
-fi
+mkdir -p "$out"
+[ "${RESUME:-}" = yes ] || rm -f "$out/bent.json"
+cargo mutants --list --json --config tests/mutants/config.toml "$@" >"$out/list.json"
+crate domain engine messages.rs ports.rs sane_clock.rs words.rs tests/world tests/sim
+"$python" tests/mutants/bend.py build "$out/crate" "$out/list.json"
+"$python" tests/mutants/bend.py trace "$out/crate" "$LEFT_OUT"
+"$python" tests/mutants/bend.py ask "$out/crate" "$out/bent.json"
