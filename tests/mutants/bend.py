@@ -7,7 +7,8 @@ beside a `let`, a constant) is told, and is for cargo-mutants itself to bend.
 
     bend.py build CRATE LIST     bends the files of CRATE in place, takes out what does not compile, builds the tests
     bend.py trace CRATE          runs each test once, unbent: which mutants it reaches, and how long it takes
-    bend.py ask CRATE RESULTS    runs the mutants that RESULTS does not know yet, and writes there what became of each
+    bend.py ask CRATE RESULTS    runs the mutants that RESULTS does not know yet, or that ran out of time, and writes
+                                 there what became of each
 """
 import collections
 import concurrent.futures
@@ -340,7 +341,9 @@ def ask(crate, result_file):
         for number in ids:
             by[number].append((took, test))
     results = json.load(open(result_file)) if os.path.exists(result_file) else {}
-    todo = [int(n) for n, name in bends["names"].items() if int(n) not in out and name not in results]
+    # A machine that was busy may be what ran out of time.
+    known = {name for name, became in results.items() if not became.startswith("out of time")}
+    todo = [int(n) for n, name in bends["names"].items() if int(n) not in out and name not in known]
     lock, count = threading.Lock(), [0]
 
     def one(number):
