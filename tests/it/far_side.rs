@@ -4,7 +4,6 @@
 use chrono::{NaiveDateTime, TimeDelta};
 use scim_rotator::domain::Timestamp;
 
-use super::batch::all_hold;
 use super::place::{OVERLAP, Place, REMOVE_CURRENT, SPEED, is_at_rest_with_newer, judge, only};
 use crate::sandbox::setup::worlds;
 use crate::world::{Begin, Fault, Op, Settings, World};
@@ -21,15 +20,11 @@ type Row = (&'static str, fn(&mut World), i32, &'static [&'static str]);
 const REQUEST: &str = "(request 00000000-0000-4000-8000-00000000feed)";
 
 async fn place(change: impl Fn(&mut Settings)) -> Place {
-    place_of_speed(SPEED, change).await
-}
-
-async fn place_of_speed(speed: f64, change: impl Fn(&mut Settings)) -> Place {
     let begin = |settings: &mut Settings| {
         settings.begin = Begin::AtEntraAndVault;
         change(settings);
     };
-    Place::new(worlds(begin), speed, |text| only(OVERLAP, &text)).await
+    Place::new(worlds(begin), SPEED, |text| only(OVERLAP, &text)).await
 }
 
 /// A command's exit code and all that it said.
@@ -450,32 +445,6 @@ async fn an_application_without_any_job_is_told_with_where_to_set_one_up() {
     let (code, text) = say(&place, &["check"]).await;
     assert_eq!(code, Some(HUMAN), "{text}");
     is_said("no job", &text, &["has no provisioning job", "Enterprise applications → the application → Provisioning"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_race_or_a_lag_of_the_directory_in_the_midst_of_a_rotation_is_waited_out() {
-    let table = [
-        (Op::SettingsPut, Fault::Status(404, None)),
-        (Op::SettingsPut, Fault::Status(409, None)),
-        (Op::SettingsPut, Fault::Status(429, Some(5))),
-        (Op::SettingsPut, Fault::Status(429, None)),
-        (Op::TestCandidate, Fault::Status(409, None)),
-        (Op::VaultStore, Fault::Status(409, None)),
-        (Op::VaultLabel, Fault::Status(429, Some(5))),
-        (Op::VaultLabel, Fault::Status(429, None)),
-    ];
-    let is_waited_out = |(op, fault)| async move {
-        // The two minutes that a step has patience for are to outlast the stall of a busy machine.
-        let place = place_of_speed(SPEED / 12.0, |_| ()).await;
-        place.sandbox.world(OVERLAP).faults.at_call(op, 1, fault);
-        let (code, text) = say(&place, &["once"]).await;
-        if code != Some(0) || text.contains("looking again") {
-            return Err(format!("{code:?}, not within one run\n{text}"));
-        }
-        let world = place.sandbox.world(OVERLAP);
-        judge(&world, 1).map(|()| world.saved_token() == Some(2)).map_err(|why| format!("{why}\n{text}"))
-    };
-    assert_eq!(all_hold(table.len(), table, is_waited_out).await, 100, "each comes to a new token");
 }
 
 #[tokio::test(flavor = "multi_thread")]

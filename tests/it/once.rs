@@ -48,6 +48,33 @@ async fn a_failure_in_the_middle_of_a_rotation_is_mended_before_once_ends() {
     assert_eq!(all_hold(failures.len(), failures, is_mended).await, 100, "each takes another look");
 }
 
+/// One failure that is over with the next try.
+async fn is_waited_out((op, fault): (Op, Fault)) -> Result<bool, String> {
+    let place = place().await;
+    place.sandbox.world(OVERLAP).faults.at_call(op, 1, fault);
+    let (code, said) = once(&place).await;
+    if code != Some(0) || said.contains("looking again") {
+        return Err(format!("{code:?}, not within one look\n{said}"));
+    }
+    let world = place.sandbox.world(OVERLAP);
+    judge(&world, 1).map(|()| world.saved_token() == Some(2)).map_err(|why| format!("{why}\n{said}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_race_or_a_lag_of_the_directory_in_the_midst_of_a_rotation_is_waited_out_by_the_same_look() {
+    let table = [
+        (Op::SettingsPut, Fault::Status(404, None)),
+        (Op::SettingsPut, Fault::Status(409, None)),
+        (Op::SettingsPut, Fault::Status(429, Some(5))),
+        (Op::SettingsPut, Fault::Status(429, None)),
+        (Op::TestCandidate, Fault::Status(409, None)),
+        (Op::VaultStore, Fault::Status(409, None)),
+        (Op::VaultLabel, Fault::Status(429, Some(5))),
+        (Op::VaultLabel, Fault::Status(429, None)),
+    ];
+    assert_eq!(all_hold(table.len(), table, is_waited_out).await, 100, "each comes to a new token");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_mended_within_minutes_fails_and_a_later_once_takes_it_up() {
     let place = place().await;
