@@ -138,7 +138,7 @@ check "it is nobody that has an account" says '^scim-rotator$' inside stat --for
 check "it signs with the name of its host" says '\(as scim-rotator-test/' inside scim-rotator doctor overlap
 order() { inside runuser -u "$1" -- scim-rotator hold overlap --for 1day; }
 check "whoever is in the group scim-rotator-admin may give orders" order admin
-check "and the log tells who it was" says "a command has come.*\"peer.uid\":$(inside id --user admin)," journal
+check "and the log tells who it was" until_so says "a command has come.*\"peer.uid\":$(inside id --user admin)," journal
 refused "whoever is not may give none" order other
 check "for he cannot open the socket" says 'control.sock cannot be opened' order other
 inside scim-rotator --quiet release overlap >/dev/null
@@ -158,7 +158,7 @@ check "a bad configuration is refused, and STATUS says so" \
 check "the same process goes on" is MainPID "$pid"
 inside systemctl restart $unit 2>/dev/null || true
 check "started with a bad one it ends with 78" until_so is ExecMainStatus 78
-check "and is not started again, nor about to be" is ActiveState failed
+check "and is not started again, nor about to be" until_so is ActiveState failed
 check "not once" is NRestarts 0
 inside cp /root/good.toml $etc/scim-rotator.toml
 check "a good one mends that" inside systemctl restart $unit
@@ -208,7 +208,7 @@ ended_before_the_rotation() {
     heard | awk '/"message":"ended"/ { exit } /ending; a rotation/ { told = NR } /"step":"promote/ { done = NR }
         END { exit !(told && told < done) }'
 }
-check "the old process brought it to its end after that" ended_before_the_rotation
+check "the old process brought it to its end after that" until_so ended_before_the_rotation
 check "in its time" not says 'timed out' journal $unit
 check "the new version runs" is ActiveState active
 check "the configuration is kept" inside cmp /root/good.toml $etc/scim-rotator.toml
@@ -230,7 +230,7 @@ inside systemctl disable --quiet $unit
 inside systemctl stop "$far_side"
 for name in overlap remove-current; do
     check "no provisioning cycle of $name has failed in all this" \
-        says "^$name +[0-9]+ tokens issued, [0-9]+ provisioning cycles succeeded, 0 failed" journal "$far_side"
+        until_so says "^$name +[0-9]+ tokens issued, [0-9]+ provisioning cycles succeeded, 0 failed" journal "$far_side"
 done
 
 ## By a timer, without a daemon
