@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use scim_rotator::domain::policy::{Before, Windows};
 use scim_rotator::domain::{Bootstrap, Fence, Mode, Policy, TakesEffect as Pinned, Timestamp};
 use scim_rotator::engine::{self, Act, Connection, Spec, Tenants, Turns};
+use scim_rotator::ports::Clock;
 use scim_rotator::sane_clock::SaneClock;
 use tokio_util::sync::CancellationToken;
 
@@ -86,25 +87,30 @@ impl Drive {
         // An adopted token tells nothing of its end; the configuration does.
         let assumed_lifetime = Some(self.world().settings.token_life);
         let face = Face::new(Arc::clone(&self.world), FaceOptions { assumed_lifetime, ..options });
-        let ports = face.ports();
-        let spec = Spec {
+        let spec = Arc::new(Spec {
             name: name.to_owned(),
             policy: self.policy.clone(),
             tenant_url: self.world().settings.tenant_url.clone(),
             holder: holder.to_owned(),
             issuer_host: "hpe".into(),
+        });
+        // What a process has once, for all its life.
+        let clock: Arc<dyn Clock> = Arc::new(SaneClock::over(face.ports().clock));
+        let edges = Arc::clone(&face);
+        let means = move || {
+            let face = edges.ports_anew();
+            let ports = engine::Ports {
+                issuer: face.issuer,
+                vault: face.vault,
+                provisioner: face.provisioner,
+                probe: face.probe,
+                clock: Arc::clone(&clock),
+                tenants: Arc::clone(&tenants),
+                turns: Arc::clone(&turns),
+            };
+            (Arc::clone(&spec), ports)
         };
-        let ports = engine::Ports {
-            issuer: ports.issuer,
-            vault: ports.vault,
-            provisioner: ports.provisioner,
-            probe: ports.probe,
-            clock: Arc::new(SaneClock::over(ports.clock)),
-            tenants,
-            turns,
-        };
-        let spec = Arc::new(spec);
-        (face, Connection::made_by(Arc::new(move || (Arc::clone(&spec), ports.clone())), stop))
+        (face, Connection::made_by(Arc::new(means), stop))
     }
 
     /// The same from here on, with a process that was killed as soon as the world looked like this.

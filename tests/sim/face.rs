@@ -65,6 +65,8 @@ pub struct FaceOptions {
     pub until: Option<Timestamp>,
     /// After each call others have their turn.
     pub yields: bool,
+    /// Its edges cannot be made this time, counted from 1: a fault in the program.
+    pub fails_to_be_made: Option<usize>,
     /// Somebody else moves the clock, by these. He polls whenever it has moved: nobody is woken otherwise.
     pub alarms: Option<Arc<Alarms>>,
 }
@@ -80,6 +82,7 @@ impl Default for FaceOptions {
             crash: None,
             until: None,
             yields: false,
+            fails_to_be_made: None,
             alarms: None,
         }
     }
@@ -90,6 +93,7 @@ pub struct Face {
     world: Arc<Mutex<World>>,
     options: FaceOptions,
     calls: AtomicUsize,
+    made: AtomicUsize,
     bearer: Mutex<Option<issuer::Bearer>>,
     parsed: Mutex<vault::Parsed>,
     skew: Mutex<TimeDelta>,
@@ -124,6 +128,7 @@ impl Face {
             world,
             options,
             calls: AtomicUsize::new(0),
+            made: AtomicUsize::new(0),
             bearer: Mutex::default(),
             parsed: Mutex::default(),
             skew,
@@ -132,6 +137,19 @@ impl Face {
             dead,
             over,
         })
+    }
+
+    /// The five ports as they are made anew: they have forgotten the bearer that they had at hand.
+    pub fn ports_anew(self: &Arc<Self>) -> Ports {
+        let made = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        assert!(self.options.fails_to_be_made != Some(made), "a fault in the program, as a test wants it");
+        lock(&self.bearer).take();
+        self.ports()
+    }
+
+    /// How often its edges were made.
+    pub fn made(&self) -> usize {
+        self.made.load(Ordering::Relaxed)
     }
 
     /// The five ports, all of them this face.

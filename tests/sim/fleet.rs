@@ -38,14 +38,21 @@ pub struct Place {
 impl Place {
     /// Time goes on for so long, and then stands still.
     pub async fn new(time: TimeDelta) -> Self {
-        let drive = Arc::new(Drive::new(World::new(settings()), policy(Mode::Overlap, Fence::Auto)));
+        let drive = Drive::new(World::new(settings()), policy(Mode::Overlap, Fence::Auto));
         let begin = drive.world().now() + TimeDelta::days(2);
         drive.live(&[], begin).await;
+        Self::of(drive, time, FaceOptions::default())
+    }
+
+    /// The same of any world; each process has these faces.
+    pub fn of(drive: Drive, time: TimeDelta, options: FaceOptions) -> Self {
+        let drive = Arc::new(drive);
+        let begin = drive.world().now();
         let faces = Arc::new(Mutex::new(Vec::new()));
         let (made, over) = (Arc::clone(&faces), Arc::clone(&drive));
         let make: Make = Arc::new(move |stop: CancellationToken| {
             let until = Some(begin + time);
-            let (face, connection) = over.host("one-host", FaceOptions { until, ..FaceOptions::default() }, stop);
+            let (face, connection) = over.host("one-host", FaceOptions { until, ..options.clone() }, stop);
             made.lock().expect("nobody panics with it").push(face);
             connection
         });
@@ -64,6 +71,11 @@ impl Place {
 
     pub fn made(&self) -> usize {
         self.faces.lock().expect("nobody panics with it").len()
+    }
+
+    /// How often the edges of each were.
+    pub fn edges_made(&self) -> Vec<usize> {
+        self.faces.lock().expect("nobody panics with it").iter().map(|face| face.made()).collect()
     }
 
     pub async fn report(&mut self) -> Report {

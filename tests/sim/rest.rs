@@ -1,12 +1,16 @@
 //! Between two looks a connection rests where it may. Every simulated life does (`drive::tend`); these tell when, and when not.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
-use scim_rotator::engine::Act;
+use scim_rotator::engine::{Act, Claims};
 
 use super::FaceOptions;
 use super::accidents::settings;
 use super::drive::{Drive, policy};
+use super::fleet::Place;
 use crate::world::{Fault, Op, Service, World};
 
 /// A world in which nothing is due and nothing is left to do.
@@ -52,4 +56,44 @@ async fn who_waits_out_a_failure_or_has_written_something_that_a_list_may_lack_d
     drive.world().advance_to(later);
     assert!(connection.look(Act::CarryOut).await.report.standing.error.is_none());
     assert!(connection.rest().is_some());
+}
+
+/// How often the edges of a fleet's only connection are made within two looks, of which the second is asked for; so long before
+/// a rotation is due.
+async fn made_within_two_looks(before: TimeDelta) -> usize {
+    let drive = settled().await;
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let report = connection.look(Act::DecideOnly).await.report;
+    let due = report.token.and_then(|token| token.due).expect("a moment");
+    drive.world().advance_to(due - before);
+    let mut place = Place::of(drive, TimeDelta::seconds(1), FaceOptions::default());
+    let mut fleet = place.fleet();
+    let wake = fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    assert_eq!(place.settle().await, 1);
+    wake.notify_one();
+    assert_eq!(place.settle().await, 1);
+    place.edges_made()[0]
+}
+
+#[tokio::test]
+async fn edges_are_made_anew_for_a_look_unless_it_is_known_to_come_within_a_quarter_of_an_hour() {
+    // Once when it is configured, and once after it has waited for its first look.
+    assert_eq!(made_within_two_looks(TimeDelta::minutes(14)).await, 2);
+    assert_eq!(made_within_two_looks(TimeDelta::minutes(16)).await, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_be_woken_for_a_fault_in_the_program_begins_anew_after_a_minute() {
+    let drive = settled().await;
+    // The third time is that of the second look.
+    let options = FaceOptions { fails_to_be_made: Some(3), ..FaceOptions::default() };
+    let mut place = Place::of(drive, TimeDelta::seconds(1), options);
+    let mut fleet = place.fleet();
+    let wake = fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    assert_eq!(place.report().await.standing.reason, Reason::NotDue);
+    let begin = tokio::time::Instant::now();
+    wake.notify_one();
+    assert_eq!((place.report().await.standing.reason, begin.elapsed().as_secs()), (Reason::StepFailed, 0));
+    assert_eq!((place.report().await.standing.reason, begin.elapsed().as_secs()), (Reason::NotDue, 60));
+    assert_eq!(place.edges_made(), [3, 2]);
 }
