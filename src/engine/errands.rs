@@ -54,7 +54,7 @@ struct Line {
 
 /// What one loop takes up, one after the other.
 #[derive(Debug, Default)]
-pub(super) struct Errands {
+pub struct Errands {
     /// None where nobody asks for anything, as nearly always.
     line: Mutex<Option<Box<Line>>>,
     come: Notify,

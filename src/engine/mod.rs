@@ -39,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 pub use self::claims::Claims;
+pub use self::errands::Errands;
 pub use self::experiment::PutSeen;
 use self::failure::Failure;
 pub use self::fleet::{Fleet, Member};

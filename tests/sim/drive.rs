@@ -38,6 +38,39 @@ pub fn policy(mode: Mode, fence: Fence) -> Policy {
     }
 }
 
+/// What a process has once, and all connections that it makes of one configuration, one after the other, have in common.
+#[derive(Clone)]
+pub struct Seat {
+    /// How it sees the world.
+    pub face: Arc<Face>,
+    /// What is configured.
+    pub spec: Spec,
+    clock: Arc<dyn Clock>,
+    tenants: Arc<Tenants>,
+    turns: Arc<Turns>,
+}
+
+impl Seat {
+    /// A connection as it is made at the start, and anew whenever it is configured otherwise.
+    pub fn connection(&self, stop: CancellationToken) -> Connection {
+        let (seat, spec) = (self.clone(), Arc::new(self.spec.clone()));
+        let means = move || {
+            let face = seat.face.ports_anew();
+            let ports = engine::Ports {
+                issuer: face.issuer,
+                vault: face.vault,
+                provisioner: face.provisioner,
+                probe: face.probe,
+                clock: Arc::clone(&seat.clock),
+                tenants: Arc::clone(&seat.tenants),
+                turns: Arc::clone(&seat.turns),
+            };
+            (Arc::clone(&spec), ports)
+        };
+        Connection::made_by(Arc::new(means), stop)
+    }
+}
+
 /// One connection's processes over one world.
 pub struct Drive {
     /// The far side.
@@ -79,38 +112,35 @@ impl Drive {
 
     fn connect(
         &self,
-        (name, holder): (&str, &str),
-        (tenants, turns): (Arc<Tenants>, Arc<Turns>),
+        names: (&str, &str),
+        shared: (Arc<Tenants>, Arc<Turns>),
         options: FaceOptions,
         stop: CancellationToken,
     ) -> (Arc<Face>, Connection) {
+        let seat = self.seat(names, shared, options);
+        let connection = seat.connection(stop);
+        (seat.face, connection)
+    }
+
+    /// What a new process makes its connection of.
+    pub fn seat(
+        &self,
+        (name, holder): (&str, &str),
+        (tenants, turns): (Arc<Tenants>, Arc<Turns>),
+        options: FaceOptions,
+    ) -> Seat {
         // An adopted token tells nothing of its end; the configuration does.
         let assumed_lifetime = Some(self.world().settings.token_life);
         let face = Face::new(Arc::clone(&self.world), FaceOptions { assumed_lifetime, ..options });
-        let spec = Arc::new(Spec {
+        let spec = Spec {
             name: name.to_owned(),
             policy: self.policy.clone(),
             tenant_url: self.world().settings.tenant_url.clone(),
             holder: holder.to_owned(),
             issuer_host: "hpe".into(),
-        });
-        // What a process has once, for all its life.
-        let clock: Arc<dyn Clock> = Arc::new(SaneClock::over(face.ports().clock));
-        let edges = Arc::clone(&face);
-        let means = move || {
-            let face = edges.ports_anew();
-            let ports = engine::Ports {
-                issuer: face.issuer,
-                vault: face.vault,
-                provisioner: face.provisioner,
-                probe: face.probe,
-                clock: Arc::clone(&clock),
-                tenants: Arc::clone(&tenants),
-                turns: Arc::clone(&turns),
-            };
-            (Arc::clone(&spec), ports)
         };
-        (face, Connection::made_by(Arc::new(means), stop))
+        let clock = Arc::new(SaneClock::over(face.ports().clock));
+        Seat { face, spec, clock, tenants, turns }
     }
 
     /// The same from here on, with a process that was killed as soon as the world looked like this.

@@ -186,7 +186,12 @@ impl Face {
     /// The host sleeps for so long: the far side goes on, and so does the wall clock.
     pub fn suspend(&self, time: TimeDelta) {
         self.world().advance(time);
-        *lock(&self.slept) += time;
+        self.wakes(time);
+    }
+
+    /// The host has slept for so long.
+    pub fn wakes(&self, slept: TimeDelta) {
+        *lock(&self.slept) += slept;
     }
 
     /// Returns when the crash point has been reached: drop the engine then.

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use scim_rotator::domain::Policy;
 
+use super::asked::Asked;
 use super::dice::Dice;
 use super::people::{Deed, Edit, Pasted};
 use super::plan::{Accident, Level, What, When};
@@ -33,6 +34,15 @@ pub fn draw(dice: &mut Dice, level: Level, settings: &Settings, policy: &Policy,
         let end = (pause + dice.span(TimeDelta::minutes(3), TimeDelta::days(2))).min(eventful);
         all.push(Accident { when: When::At(end), what: What::Person(Deed::EndsHisPause) });
     }
+    // Some hosts sleep.
+    if dice.percent(20) {
+        all.push(Accident { when: moment(dice, eventful), what: What::Sleep { lasts: length(dice, policy) } });
+    }
+    // And some operators are at their desk.
+    if dice.percent(50) {
+        let count = 1 + dice.below(4);
+        all.extend((0..count).map(|_| Accident { when: moment(dice, eventful), what: operator(dice, level, policy) }));
+    }
     all.sort_by_key(|accident| begins(accident.when));
     all
 }
@@ -45,11 +55,7 @@ pub fn begins(when: When) -> TimeDelta {
 }
 
 fn accident(dice: &mut Dice, level: Level, settings: &Settings, policy: &Policy, eventful: TimeDelta) -> Accident {
-    let after = dice.span(TimeDelta::hours(1), eventful);
-    let when = match dice.percent(60) {
-        true => When::Amid { after, op: dice.pick(&OF_A_ROTATION), calls: dice.below(14) },
-        false => When::At(after),
-    };
+    let when = moment(dice, eventful);
     let what = match (level, dice.small(100)) {
         (Level::Malice, 0..60) => What::Person(wild(dice)),
         (_, 0..30) => outage(dice, policy),
@@ -63,6 +69,21 @@ fn accident(dice: &mut Dice, level: Level, settings: &Settings, policy: &Policy,
         _ => What::Person(harmless(dice)),
     };
     Accident { when, what }
+}
+
+fn moment(dice: &mut Dice, eventful: TimeDelta) -> When {
+    let after = dice.span(TimeDelta::hours(1), eventful);
+    match dice.percent(60) {
+        true => When::Amid { after, op: dice.pick(&OF_A_ROTATION), calls: dice.below(14) },
+        false => When::At(after),
+    }
+}
+
+fn operator(dice: &mut Dice, level: Level, policy: &Policy) -> What {
+    match dice.percent(30) {
+        true => What::Reload { retire_after: TimeDelta::hours(dice.pick(&[1, 12, 168])) },
+        false => What::Asks(Asked::draw(dice, level, policy)),
+    }
 }
 
 /// Many are short, some are long, and none is longer than what the policy says must be ridden out.

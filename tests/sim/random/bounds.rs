@@ -15,6 +15,8 @@ const DAY: TimeDelta = TimeDelta::hours(24);
 pub struct Bounds {
     /// How often the process went away, or a second one came.
     pub crashes: u32,
+    /// Tokens that a person has asked for.
+    pub ordered: u32,
     /// Tokens that HPE spoilt.
     pub refused: u32,
     /// The most that the daemon's clock was ever wrong.
@@ -40,6 +42,7 @@ impl Bounds {
         let age = (life - before).min(plan.policy.max_age.unwrap_or(life));
         Self {
             crashes: 0,
+            ordered: 0,
             refused: 0,
             skew: TimeDelta::zero(),
             lost: 0,
@@ -89,16 +92,16 @@ impl Bounds {
         }
     }
 
-    /// Issued ≤ due rotations + crashes + lost answers + refused tokens (and one for each step of the clock).
+    /// Issued ≤ due rotations + orders + crashes + lost answers + refused tokens (and one for each step of the clock).
     pub fn at_the_end(&self, world: &World, start: Timestamp) -> Result<(), String> {
         let lived = world.now() - start + self.skew;
         let due = lived.num_seconds() / (self.age - self.skew).num_seconds().max(1);
         let refused = self.refused.max(u32::try_from(self.rejected.len()).unwrap_or(u32::MAX));
-        let most = due + i64::from(self.crashes + self.lost + refused + self.steps);
+        let most = due + i64::from(self.ordered + self.crashes + self.lost + refused + self.steps);
         match i64::from(world.ledger.issued) > most {
             true => Err(format!(
-                "(4) {} issues, where {due} were due, {} crashes, {} lost answers, {refused} refused tokens and {} steps of the clock",
-                world.ledger.issued, self.crashes, self.lost, self.steps
+                "(4) {} issues, where {due} were due and {} asked for, {} crashes, {} lost answers, {refused} refused tokens and {} steps of the clock",
+                world.ledger.issued, self.ordered, self.crashes, self.lost, self.steps
             )),
             false => Ok(()),
         }

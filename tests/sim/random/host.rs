@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Waker};
 
 use chrono::TimeDelta;
 use scim_rotator::domain::{Order, Timestamp};
-use scim_rotator::engine::{Act, Connection, Report};
+use scim_rotator::engine::{Act, Errands, Report};
 use tokio_util::sync::CancellationToken;
 
-use crate::sim::drive::Drive;
+use crate::sim::drive::{Drive, Seat};
 use crate::sim::face::Alarms;
 use crate::sim::{Face, FaceOptions};
 
@@ -22,12 +22,14 @@ pub const CHECK: TimeDelta = TimeDelta::hours(1);
 /// How long the service manager waits for a process that is to stop.
 const PATIENCE: TimeDelta = TimeDelta::seconds(300);
 
-/// What the last look came to, whether another one is under way, and what a person asks for.
+/// Whoever looks again this soon does not rest: `engine/rest.rs`.
+const SOON: TimeDelta = TimeDelta::minutes(15);
+
+/// What the last look came to, and whether another one is under way.
 #[derive(Debug, Default)]
 pub struct Desk {
     pub report: Option<Report>,
     pub looking: bool,
-    pub order: Option<Order>,
 }
 
 /// Where a process of the daemon runs, dies, and is started again.
@@ -36,6 +38,10 @@ pub struct Host {
     skew: TimeDelta,
     process: Option<Process>,
     back: Option<Timestamp>,
+    /// Since when it is suspended, and until when.
+    asleep: Option<(Timestamp, Timestamp)>,
+    /// What was configured since.
+    retire_after: Option<TimeDelta>,
     pub desk: Arc<Mutex<Desk>>,
 }
 
@@ -43,14 +49,23 @@ struct Process {
     face: Arc<Face>,
     task: Pin<Box<dyn Future<Output = ()>>>,
     stop: CancellationToken,
+    inbox: Arc<Inbox>,
     /// Once it was asked to stop: when it is killed, and for how long it stays away.
     stopping: Option<(Timestamp, TimeDelta)>,
+}
+
+/// What reaches a process from without.
+#[derive(Default)]
+struct Inbox {
+    errands: Errands,
+    /// The configuration as it is to be from now on, and what ends the connection that goes by the one before.
+    reload: Mutex<(Option<TimeDelta>, CancellationToken)>,
 }
 
 impl Host {
     /// A host whose process is started at `back`.
     pub fn new(holder: &'static str, skew: TimeDelta, back: Timestamp) -> Self {
-        Self { holder, skew, process: None, back: Some(back), desk: Arc::default() }
+        Self { holder, skew, process: None, back: Some(back), asleep: None, retire_after: None, desk: Arc::default() }
     }
 
     /// The process is gone at once, and is started again so much later.
@@ -66,6 +81,29 @@ impl Host {
         if let Some(process) = &mut self.process {
             process.stop.cancel();
             process.stopping = Some((now + PATIENCE, away));
+        }
+    }
+
+    /// It is suspended for so long, with all that runs on it.
+    pub fn sleep(&mut self, time: TimeDelta, now: Timestamp) {
+        let (since, until) = self.asleep.unwrap_or((now, now));
+        self.asleep = Some((since, until.max(now + time)));
+    }
+
+    /// A person gives an order, which nobody takes where no process is.
+    pub fn order(&self, order: Order) {
+        if let Some(process) = self.process.as_ref().filter(|process| process.stopping.is_none()) {
+            process.inbox.errands.add(order);
+        }
+    }
+
+    /// The configuration is changed, and read again.
+    pub fn reload(&mut self, retire_after: TimeDelta) {
+        self.retire_after = Some(retire_after);
+        if let Some(process) = &self.process {
+            let mut reload = lock(&process.inbox.reload);
+            reload.0 = Some(retire_after);
+            reload.1.cancel();
         }
     }
 
@@ -85,11 +123,22 @@ impl Host {
     /// When it does something that no alarm tells of.
     pub fn next(&self) -> Option<Timestamp> {
         let stopping = self.process.as_ref().and_then(|process| process.stopping.map(|(until, _)| until));
-        [self.back, stopping].into_iter().flatten().min()
+        match self.asleep {
+            Some((_, until)) => Some(until),
+            None => [self.back, stopping].into_iter().flatten().min(),
+        }
     }
 
     /// Lets the process do what it can do now. The error is a panic's words.
     pub fn turn(&mut self, drive: &Drive, alarms: &Arc<Alarms>, now: Timestamp) -> Result<(), String> {
+        match self.asleep {
+            Some((_, until)) if now < until => return Ok(()),
+            Some((since, until)) => {
+                self.asleep = None;
+                self.process.iter().for_each(|process| process.face.wakes(until - since));
+            }
+            None => (),
+        }
         if self.process.is_none() && self.back.is_some_and(|back| back <= now) {
             self.back = None;
             self.process = Some(self.begin(drive, alarms));
@@ -109,9 +158,11 @@ impl Host {
     fn begin(&self, drive: &Drive, alarms: &Arc<Alarms>) -> Process {
         let stop = CancellationToken::new();
         let options = FaceOptions { skew: self.skew, alarms: Some(Arc::clone(alarms)), ..FaceOptions::default() };
-        let (face, connection) = drive.host(self.holder, options, stop.clone());
-        let task = tend(connection, Arc::clone(&face), Arc::clone(alarms), Arc::clone(&self.desk), stop.clone());
-        Process { face, task: Box::pin(task), stop, stopping: None }
+        let mut seat = drive.seat(("sim", self.holder), Default::default(), options);
+        self.retire_after.into_iter().for_each(|time| seat.spec.policy.retire_after = time);
+        let (face, inbox) = (Arc::clone(&seat.face), Arc::<Inbox>::default());
+        let task = tend(seat, Arc::clone(&inbox), Arc::clone(alarms), Arc::clone(&self.desk), stop.clone());
+        Process { face, task: Box::pin(task), stop, inbox, stopping: None }
     }
 }
 
@@ -120,51 +171,72 @@ fn words(cause: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or("without words").to_owned()
 }
 
-/// What is written on the desk.
-pub fn read(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The loop of a process, until it is to stop: look, and look again when it is time, or at the next check.
-async fn tend(
-    connection: Connection,
-    face: Arc<Face>,
-    alarms: Arc<Alarms>,
-    desk: Arc<Mutex<Desk>>,
-    stop: CancellationToken,
-) {
-    let mut connection = connection.calm();
-    let clock = Arc::clone(connection.clock());
+/// What is written on the desk.
+pub fn read(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
+    lock(desk)
+}
+
+/// The loop of a process, until it is to stop: look, and look again when it is time, or at the next check. Between two looks it
+/// rests where it can, and another one goes on in its place where it is configured otherwise: as `engine/tend.rs` has it.
+async fn tend(mut seat: Seat, inbox: Arc<Inbox>, alarms: Arc<Alarms>, desk: Arc<Mutex<Desk>>, stop: CancellationToken) {
+    let face = Arc::clone(&seat.face);
+    let begin = |seat: &Seat| {
+        let ends = stop.child_token();
+        lock(&inbox.reload).1 = ends.clone();
+        (seat.connection(ends.clone()).calm(), ends)
+    };
+    let (mut connection, mut ends) = begin(&seat);
+    let mut order = None;
     loop {
-        let order = {
-            let mut desk = read(&desk);
-            desk.looking = true;
-            desk.order.take()
+        read(&desk).looking = true;
+        let progress = Arc::clone(connection.progress());
+        let look = match order.take() {
+            Some(order) => inbox.errands.beside(&progress, connection.obey(order)).await,
+            None => inbox.errands.beside(&progress, connection.look(Act::CarryOut)).await,
         };
-        let look = match order {
-            Some(order) => connection.obey(order).await,
-            None => connection.look(Act::CarryOut).await,
-        };
+        inbox.errands.ended(&look.report);
         {
             let mut desk = read(&desk);
             (desk.report, desk.looking) = (Some(look.report), false);
         }
+        let clock = Arc::clone(connection.clock());
+        let has_time = look.next - clock.now() >= SOON && !ends.is_cancelled();
+        let resting = has_time.then(|| connection.rest()).flatten();
         let looked = face.world().now();
         let (soonest, check) = (looked + TimeDelta::seconds(1), looked + CHECK);
-        std::future::poll_fn(|_| {
+        let comes = std::future::poll_fn(|_| {
             let now = face.world().now();
             let wake = (now + (look.next - clock.now()).clamp(TimeDelta::zero(), CHECK)).clamp(soonest, check);
             alarms.set(wake);
-            if stop.is_cancelled() || now >= wake || read(&desk).order.is_some() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+            if now >= wake { Poll::Ready(()) } else { Poll::Pending }
+        });
+        tokio::select! {
+            biased;
+            () = ends.cancelled() => (),
+            next = inbox.errands.next() => order = Some(next),
+            () = comes => (),
+        }
         if stop.is_cancelled() {
-            break;
+            if resting.is_none() {
+                connection.store_unsaved().await;
+            }
+            return;
+        }
+        if !ends.is_cancelled() {
+            resting.into_iter().for_each(|resting| connection = resting.wake());
+            continue;
+        }
+        // Whoever waits is turned away, and whoever rests leaves nothing.
+        inbox.errands.turn_away();
+        lock(&inbox.reload).0.take().into_iter().for_each(|time| seat.spec.policy.retire_after = time);
+        let before = connection;
+        (connection, ends) = begin(&seat);
+        if resting.is_none() {
+            connection.inherit(before);
         }
     }
-    connection.store_unsaved().await;
 }

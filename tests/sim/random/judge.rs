@@ -114,7 +114,7 @@ impl<'a> Judge<'a> {
         let lasts = match what {
             What::Outage { lasts, .. } => *lasts,
             What::Kill { away } | What::Stop { away } => *away + TimeDelta::minutes(6),
-            What::Second { lasts } => *lasts,
+            What::Second { lasts } | What::Sleep { lasts } => *lasts,
             What::Step(by) => by.abs(),
             _ => TimeDelta::zero(),
         };
@@ -122,6 +122,7 @@ impl<'a> Judge<'a> {
             What::Step(_) => self.bounds.clock_stepped(now),
             What::Kill { .. } | What::Stop { .. } | What::Second { .. } => self.bounds.crashes += 1,
             What::Spoil => self.bounds.refused += 1,
+            What::Asks(asked) => self.bounds.ordered += u32::from(asked.issues()),
             _ => {}
         }
         if let What::Second { lasts } = what {

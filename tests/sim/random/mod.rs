@@ -4,6 +4,7 @@
 //! that it needs, and is replayed by `SIM_SEED=… cargo nextest run sim::random`.
 
 mod accidents;
+mod asked;
 mod bounds;
 mod dice;
 mod draw;

@@ -129,7 +129,8 @@ impl Deed {
 }
 
 impl Pasted {
-    fn value(self, world: &World) -> String {
+    /// As it is by now.
+    pub fn value(self, world: &World) -> String {
         match self {
             Self::Garbage => "this-was-never-a-token-0123456789".to_owned(),
             Self::Prose => "see the wiki for the token".to_owned(),

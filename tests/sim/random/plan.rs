@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::TimeDelta;
 use scim_rotator::domain::Policy;
 
+use super::asked::Asked;
 use super::people::Deed;
 use crate::world::{Fault, Op, Service, Settings};
 
@@ -60,6 +61,8 @@ pub enum What {
     Kill { away: TimeDelta },
     /// The first host's process is asked to stop, and is away for so long.
     Stop { away: TimeDelta },
+    /// The first host is suspended for so long.
+    Sleep { lasts: TimeDelta },
     /// The first host's clock is stepped.
     Step(TimeDelta),
     /// Lists of the vault lag behind from now on.
@@ -70,6 +73,10 @@ pub enum What {
     Spoil,
     /// A person does something.
     Person(Deed),
+    /// A person asks the first host's daemon for something.
+    Asks(Asked),
+    /// The first host's configuration is changed: old versions are retired after so long.
+    Reload { retire_after: TimeDelta },
 }
 
 impl Plan {
@@ -142,11 +149,14 @@ impl fmt::Display for What {
             Self::Calls { op, count, fault } => write!(f, "the next {count} of {op:?} fail ({fault:?})"),
             Self::Kill { away } => write!(f, "the process is killed and away for {}", Span(*away)),
             Self::Stop { away } => write!(f, "the process is stopped and away for {}", Span(*away)),
+            Self::Sleep { lasts } => write!(f, "the host is suspended for {}", Span(*lasts)),
             Self::Step(by) => write!(f, "the daemon's clock is stepped by {}", Span(*by)),
             Self::Lag(by) => write!(f, "lists of the vault lag behind by {}", Span(*by)),
             Self::Second { lasts } => write!(f, "a second host runs the daemon for {}", Span(*lasts)),
             Self::Spoil => write!(f, "the next token that HPE makes is never accepted"),
             Self::Person(deed) => write!(f, "a person: {deed:?}"),
+            Self::Asks(asked) => write!(f, "a person asks the daemon: {asked:?}"),
+            Self::Reload { retire_after } => write!(f, "a reload: retire_after is {}", Span(*retire_after)),
         }
     }
 }

@@ -137,11 +137,12 @@ impl Play<'_> {
         if !self.quiet || self.plan.level != Level::Malice || asked {
             return;
         }
-        let mut desk = read(&self.first.desk);
+        let desk = read(&self.first.desk);
         let Some(standing) = desk.report.as_ref().map(|report| &report.standing) else { return };
         let rotates = standing.remedy.as_ref().is_some_and(|remedy| remedy.contains("scim-rotator rotate "));
         if standing.kind == Kind::NeedsHuman && rotates && !desk.looking {
-            desk.order = Some(Order::Rotate { mode: None, compromised: false });
+            drop(desk);
+            self.first.order(Order::Rotate { mode: None, compromised: false });
             self.remedied = Some(now);
             self.drive.world().ledger.note(now, "-- a person has a new token made, as he was told to");
         }
@@ -209,6 +210,7 @@ impl Play<'_> {
             What::Calls { op, count, fault } => self.drive.world().faults.at_calls(*op, 1, *count, *fault),
             What::Kill { away } => self.first.kill(*away, now),
             What::Stop { away } => self.first.stop(*away, now),
+            What::Sleep { lasts } => self.first.sleep(*lasts, now),
             What::Step(by) => self.first.step_clock(*by),
             What::Lag(lag) => self.drive.world().settings.list_lag = *lag,
             What::Second { lasts } => {
@@ -216,6 +218,11 @@ impl Play<'_> {
             }
             What::Spoil => self.drive.world().spoil_next_token(),
             What::Person(deed) => deed.carry_out(&mut self.drive.world()),
+            What::Asks(asked) => {
+                let order = asked.order(&self.drive.world(), now + self.first.skew());
+                order.into_iter().for_each(|order| self.first.order(order));
+            }
+            What::Reload { retire_after } => self.first.reload(*retire_after),
         }
     }
 
