@@ -404,7 +404,6 @@ impl Connection {
         let mut place = self.place.take();
         run.unless_undated()?;
         let seen = run.observe().await?;
-        let settled = run.now() + LIST_LAG - (run.elapsed() - began);
         let stirred = self.others.look(&seen.journal, &self.spec.holder, run.elapsed());
         let mut answers = Answers::default();
         loop {
@@ -419,7 +418,8 @@ impl Connection {
                 job: &seen.job,
                 attempts: &self.attempts,
                 own_pause: self.memory.pause(),
-                settled,
+                // Dated anew for each question: one takes a minute, in which somebody may set the clock.
+                settled: run.now() + LIST_LAG - (run.elapsed() - began),
                 hurried: !self.calm,
                 order: self.order.as_ref(),
                 tenant_shared: self.ports.tenants.rival_of(&self.spec.name).is_some(),

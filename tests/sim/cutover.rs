@@ -202,3 +202,13 @@ async fn after_a_refused_token_the_last_good_one_is_given_to_entra_in_the_same_r
     let world = drive.world();
     assert_eq!((world.saved_token(), world.ledger.issued), (Some(1), 1), "{}", world.ledger.trace());
 }
+
+#[tokio::test]
+async fn entra_is_given_a_token_once_where_it_takes_minutes_to_accept_what_it_has_saved() {
+    let slow = Settings { verification_delay: TimeDelta::minutes(5), ..own_expiry() };
+    let drive = prepared(Mode::Overlap, slow).await;
+    let before = calls(&drive, Op::SettingsPut);
+    live(&drive, TimeDelta::minutes(70)).await;
+    judge(&drive, 0).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(calls(&drive, Op::SettingsPut), before + 1);
+}

@@ -201,6 +201,28 @@ async fn a_job_that_a_person_starts_under_our_pause_is_not_taken_for_a_paused_on
     }
 }
 
+#[tokio::test]
+async fn a_job_that_was_started_before_its_pause_ever_showed_is_watched_only_for_as_long_as_a_pause_may_show_late() {
+    // No cycle ends for an hour, which would tell it too.
+    let seldom = Settings { cycle_length: TimeDelta::minutes(4), start_delay: TimeDelta::hours(1), ..busy() };
+    let (drive, due) = just_due(seldom, policy(Mode::RemoveCurrent, Fence::Auto)).await;
+    let before = drive.world().faults.calls(Op::Pause);
+    let (_face, mut connection) = drive.process(FaceOptions { yields: true, ..FaceOptions::default() });
+    let person = async {
+        while drive.world().faults.calls(Op::Pause) == before {
+            tokio::task::yield_now().await;
+        }
+        drive.world().person_starts();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! { biased; () = person => (), _ = connection.look(Act::CarryOut) => () }
+    let paused = after(&drive, due, |event| matches!(event, Event::Paused { by: Who::Daemon })).expect("a pause");
+    let world = drive.world();
+    let watched = world.now() - due - paused;
+    assert_eq!(world.ledger.issued, 0, "{}", world.ledger.trace());
+    assert!(watched > TimeDelta::minutes(10) && watched < TimeDelta::minutes(12), "{watched}");
+}
+
 /// A token that has been made may end the old one any minute: to wait on then harms more than it spares.
 #[tokio::test]
 async fn beside_a_pending_token_a_cycle_is_waited_for_only_as_long_as_the_old_token_lives() {

@@ -6,31 +6,45 @@ use scim_rotator::domain::{Fence, Mode};
 use super::Face;
 use super::accidents::{about_to_rotate, judge, settings};
 use super::drive::{Drive, once, policy};
+use super::edited::is_pending;
 use crate::world::{Settings, TakesEffect};
 
-/// At each call of a rotation in turn, `strike` befalls the process; some hours later all is well.
-async fn at_each_call(mode: Mode, takes_effect: TakesEffect, strike: impl Fn(&Face)) {
-    let prepared = about_to_rotate(Settings { takes_effect, ..settings() }, policy(mode, Fence::Auto)).await;
+/// At each call of what follows in turn, `strike` befalls the process; so much later all is well, as `judge` has it.
+async fn at_each_call(
+    prepared: &Drive,
+    time: TimeDelta,
+    judge: fn(&Drive) -> Result<(), String>,
+    strike: impl Fn(&Face),
+) {
+    let mode = prepared.policy.mode;
     let begin = prepared.world().clone();
     let fresh = || Drive::new(begin.clone(), prepared.policy.clone());
     let calls = fresh().live(&[], begin.now() + TimeDelta::hours(3)).await;
     assert!(calls > 20, "a rotation takes more than {calls} calls");
     for call in 1..=calls {
         let (drive, strike) = (fresh(), &strike);
-        let end = begin.now() + TimeDelta::days(8);
+        let end = begin.now() + time;
         drive
             .live_through(end, |face| async move {
                 once(|| face.calls() >= call).await;
                 strike(&face);
             })
             .await;
-        judge(&drive, 1).unwrap_or_else(|why| panic!("{mode}, struck at call {call}\n{why}"));
+        judge(&drive).unwrap_or_else(|why| panic!("{mode}, struck at call {call}\n{why}"));
     }
 }
 
 async fn in_both_modes(strike: impl Fn(&Face)) {
-    at_each_call(Mode::Overlap, TakesEffect::FirstUse, &strike).await;
-    at_each_call(Mode::RemoveCurrent, TakesEffect::FirstUse, &strike).await;
+    for mode in [Mode::Overlap, Mode::RemoveCurrent] {
+        let settings = Settings { takes_effect: TakesEffect::FirstUse, ..settings() };
+        at_each_call(
+            &about_to_rotate(settings, policy(mode, Fence::Auto)).await,
+            TimeDelta::days(8),
+            |drive| judge(drive, 1),
+            &strike,
+        )
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -46,4 +60,26 @@ async fn a_clock_that_is_set_forward_by_an_hour_at_any_call_does_no_harm() {
 #[tokio::test]
 async fn a_clock_that_is_set_back_by_an_hour_at_any_call_does_no_harm() {
     in_both_modes(|face| face.step_clock(TimeDelta::hours(-1))).await;
+}
+
+#[tokio::test]
+async fn no_clock_makes_a_new_process_issue_a_token_that_a_killed_one_has_stored_and_that_is_not_listed_yet() {
+    // Under a person's pause no cycle proves a token, so that each look asks how Entra's fares.
+    let lags = Settings { list_lag: TimeDelta::minutes(2), ..settings() };
+    let begin = about_to_rotate(lags, policy(Mode::RemoveCurrent, Fence::Never)).await;
+    let rotated = begin.killed_when(|world| world.saved_token() == Some(2)).await;
+    rotated.world().person_pauses();
+    let until = rotated.world().now() + TimeDelta::days(70) - TimeDelta::minutes(47);
+    rotated.live(&[], until).await;
+    let killed = rotated.killed_when(is_pending).await;
+    let judge = |drive: &Drive| {
+        let world = drive.world();
+        match (world.ledger.issued, world.saved_token(), world.entra_holds_a_working_token()) {
+            (2, Some(3), true) => Ok(()),
+            _ => Err(world.ledger.trace()),
+        }
+    };
+    for hours in [6, -6] {
+        at_each_call(&killed, TimeDelta::hours(12), judge, |face| face.step_clock(TimeDelta::hours(hours))).await;
+    }
 }
