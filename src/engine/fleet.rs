@@ -223,3 +223,26 @@ impl Fleet {
         std::mem::take(&mut self.ended).for_each_concurrent(None, store).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+
+    impl Watcher for Nobody {
+        fn saw(&self, _: &Report, _: &Course) {}
+    }
+
+    #[tokio::test]
+    async fn a_fleet_knows_of_each_loop_whether_it_turns_and_what_it_has_for_itself() {
+        let mut fleet = Fleet::new(Arc::new(Nobody));
+        let claims = Claims { ward: 7, secret: 8, all: [7, 8].into() };
+        fleet.add("a", [0; 32], claims.clone(), Arc::new(|_| unreachable!("it is not begun")), Duration::ZERO);
+        let member = &fleet.members()["a"];
+        assert_eq!(member.claims(), &claims);
+        assert!(fleet.pulses().all_beat());
+        member.tended.pulse.set(Some(Arc::new(Progress::default().stood_still(Duration::from_secs(400)))));
+        assert!(!fleet.pulses().all_beat());
+    }
+}

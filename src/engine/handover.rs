@@ -62,3 +62,25 @@ pub(super) const fn begins_anew(decision: &Decision) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::VersionId;
+
+    fn version() -> VersionId {
+        VersionId("v".to_owned())
+    }
+
+    #[test]
+    fn disabling_an_old_version_leaves_nothing_open_and_whatever_gives_entra_a_token_may() {
+        assert!(!may_leave_open(&Decision::Retire(vec![version()])));
+        assert!(may_leave_open(&Decision::Resume { version: version(), reason: Reason::PendingToken }));
+    }
+
+    #[test]
+    fn who_ends_what_was_begun_takes_no_token_over_and_resumes_one() {
+        assert!(begins_anew(&Decision::Adopt { version: version(), reason: Reason::BootstrapAdopt }));
+        assert!(!begins_anew(&Decision::Resume { version: version(), reason: Reason::PendingToken }));
+    }
+}

@@ -1,12 +1,16 @@
 //! Tables of what a report says of what was seen and decided.
 
+#[path = "report/earlier_tests.rs"]
+mod earlier;
+
 use chrono::TimeDelta;
 
 use super::*;
 use crate::domain::journal::{HoldNote, Intent, IntentEnd, Label, Labels, PauseNote, Proof, Stage};
 use crate::domain::policy::{Before, Window, Windows};
 use crate::domain::{
-    Bootstrap, Decision, Fence, Job, Journal, Mode, Policy, Quarantine, TakesEffect, Token, Version, VersionId,
+    Bootstrap, Decision, Execution, Fence, Job, Journal, Mode, Policy, Quarantine, TakesEffect, Token, Version,
+    VersionId,
 };
 use crate::engine::observe::Observed;
 use crate::engine::progress::Progress;
@@ -128,14 +132,39 @@ fn every_decision_is_told_by_a_verb_of_its_own_its_reason_and_when_it_comes() {
 #[test]
 fn a_line_names_the_connection_the_reason_the_error_and_what_to_do() {
     let mut told = report(&spec(), &seen(labels(), day(1)), day(1));
-    assert!(told.line().starts_with("prod: waiting: ") && told.line().ends_with(" [NotDue]"), "{}", told.line());
-    told.standing.error = Some("it is so".into());
-    told.standing.remedy = Some("do this".into());
-    assert!(
-        told.line().ends_with(" [NotDue]: it is so; to do: do this; more: scim-rotator explain NotDue"),
-        "{}",
-        told.line()
-    );
+    assert!(told.line().starts_with("prod: waiting: "), "{}", told.line());
+    for (error, remedy, end) in [
+        (None, None, ""),
+        (Some("it is so"), None, ": it is so; more: scim-rotator explain NotDue"),
+        (None, Some("do this"), "; to do: do this; more: scim-rotator explain NotDue"),
+        (Some("it is so"), Some("do this"), ": it is so; to do: do this; more: scim-rotator explain NotDue"),
+    ] {
+        (told.standing.error, told.standing.remedy) = (error.map(str::to_owned), remedy.map(str::to_owned));
+        assert!(told.line().ends_with(&format!(" [NotDue]{end}")), "{}", told.line());
+    }
+}
+
+#[test]
+fn a_kind_is_named_for_scripts_and_metrics_as_it_is_in_a_report() {
+    for (kind, name) in [
+        (Kind::Idle, "idle"),
+        (Kind::Due, "due"),
+        (Kind::Unfinished, "unfinished"),
+        (Kind::NeedsHuman, "needs-human"),
+        (Kind::Unknown, "unknown"),
+    ] {
+        assert_eq!(kind.name(), name);
+        assert_eq!(serde_json::to_value(kind).unwrap(), name);
+    }
+}
+
+#[test]
+fn a_connection_whose_configuration_is_refused_needs_a_person_and_says_why() {
+    let Report { connection, standing, token, .. } = Report::refused("prod", "it is so".into());
+    let Standing { kind, action, reason, next, error, remedy } = standing;
+    assert_eq!((kind, &*action, reason), (Kind::NeedsHuman, "needs-human", Reason::ConfigRefused));
+    assert_eq!((connection.as_str(), error.as_deref(), next), ("prod", Some("it is so"), None));
+    assert_eq!((remedy, token.is_some()), (Reason::ConfigRefused.remedy_for("prod"), false));
 }
 
 #[test]
@@ -159,6 +188,21 @@ fn of_a_token_it_is_told_when_it_is_due_and_how_much_time_is_left_until_the_last
     assert_eq!((token.issued, token.expires, token.due), (day(0), Some(day(100)), Some(day(70))));
     assert_eq!((token.last_safe_moment, token.slack_seconds), (Some(day(93)), Some(3 * 86_400)));
     assert_eq!(told(day(94)).slack_seconds, Some(-86_400));
+}
+
+#[test]
+fn slack_is_low_in_the_last_third_of_the_time_from_when_it_is_due_to_the_last_safe_moment() {
+    let token = report(&spec(), &seen(labels(), day(1)), day(1)).token.expect("a token");
+    for (due, safe, low) in [
+        (Some(64), Some(94), Some(84)),
+        (Some(94), Some(94), Some(94)),
+        (Some(97), Some(94), Some(94)),
+        (None, Some(94), None),
+        (Some(64), None, None),
+    ] {
+        let token = TokenReport { due: due.map(day), last_safe_moment: safe.map(day), ..token.clone() };
+        assert_eq!(token.slack_low(), low.map(day), "{due:?} {safe:?}");
+    }
 }
 
 #[test]
@@ -193,7 +237,6 @@ fn a_token_is_called_by_how_far_it_has_come() {
 
 #[test]
 fn of_the_job_it_is_told_how_it_stands_and_how_its_last_cycle_ended() {
-    use crate::domain::{Execution, ExecutionState};
     let mut seen = seen(labels(), day(1));
     seen.job.last_execution = Some(Execution { began: day(0), ended: day(1), state: ExecutionState::Failed });
     let job = report(&spec(), &seen, day(1)).job.expect("a job");
@@ -263,6 +306,18 @@ fn a_pause_that_is_ours_or_may_be_is_told_wherever_nothing_else_tells_of_it() {
     assert_eq!(under(labels(), None, paused, Reason::NotDue), None, "a person has paused it");
     for reason in [Reason::PauseToEnd, Reason::PauseEnded, Reason::PauseToRecord, Reason::PauseOfUnknownOrigin] {
         assert_eq!(under(ours(), damaged(), paused, reason), None, "{reason}");
+    }
+}
+
+#[test]
+fn an_edited_version_hides_no_pause_of_ours_once_a_cycle_began_more_than_a_minute_after_it_was_stored() {
+    let first = version("v1", day(0), Label::Ours(Box::new(labels())));
+    let mut seen = seen_with(vec![first, version("v2", day(9), Label::Damaged("stage".into()))], day(10));
+    seen.job.state = JobState::Paused;
+    for (seconds, may_be_ours) in [(-86_400, true), (0, true), (60, true), (61, false), (3_600, false)] {
+        let began = day(9) + TimeDelta::seconds(seconds);
+        seen.job.last_execution = Some(Execution { began, ended: day(10), state: ExecutionState::Succeeded });
+        assert_eq!(warned(&seen, &spec(), day(10), "it may be by us"), may_be_ours, "{seconds} seconds after it");
     }
 }
 

@@ -181,11 +181,13 @@ async fn a_job_that_a_person_starts_under_our_pause_is_not_taken_for_a_paused_on
         let (drive, _) = just_due(Settings { cycle_length, ..busy() }, policy(Mode::RemoveCurrent, Fence::Auto)).await;
         let before = drive.world().faults.calls(Op::Pause);
         let (_face, mut connection) = drive.process(FaceOptions::default());
+        let started = std::cell::Cell::new(None);
         let person = async {
             while drive.world().faults.calls(Op::Pause) == before {
                 tokio::task::yield_now().await;
             }
             drive.world().person_starts();
+            started.set(Some(drive.world().now()));
             std::future::pending::<()>().await;
         };
         tokio::select! {
@@ -194,6 +196,8 @@ async fn a_job_that_a_person_starts_under_our_pause_is_not_taken_for_a_paused_on
             _ = connection.look(Act::CarryOut) => (),
         }
         assert_eq!(drive.world().ledger.issued, 0, "nothing is issued beside a job that runs");
+        let noticed = drive.world().now() - started.get().expect("he starts it");
+        assert!(noticed < TimeDelta::seconds(90), "{noticed}");
         live(&drive, TimeDelta::hours(5)).await;
         let world = drive.world();
         assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(2), 0), "{}", world.ledger.trace());
@@ -326,4 +330,18 @@ async fn a_pause_whose_answer_never_came_is_taken_for_made_and_is_ended() {
     drive.world().faults.at_calls(Op::Pause, 1, 10, Fault::LoseAnswer);
     live(&drive, TimeDelta::hours(30)).await;
     judge(&drive, 0).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[tokio::test]
+async fn where_no_token_is_made_and_the_old_one_is_dead_the_pause_stands() {
+    let quiet = Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() };
+    let (drive, _) = just_due(quiet, policy(Mode::Overlap, Fence::Auto)).await;
+    drive.world().person_deletes_tokens();
+    drive.world().faults.at_calls(Op::Issue, 1, 10, Fault::Status(409, None));
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let look = connection.obey(Order::Rotate { mode: None, compromised: true }).await;
+    let world = drive.world();
+    assert!(look.report.standing.error.is_some() && world.ledger.issued == 0);
+    let job = &world.jobs()[0];
+    assert_eq!((job.schedule, job.paused_by), (Schedule::Paused, Some(Who::Daemon)), "{}", world.ledger.trace());
 }

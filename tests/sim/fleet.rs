@@ -16,6 +16,36 @@ use super::drive::{Drive, policy};
 use super::{Face, FaceOptions};
 use crate::world::{Event, Fault, Op, Who, World};
 
+/// Counts what is left open.
+#[derive(Default)]
+struct Leaves(AtomicUsize);
+
+impl Watcher for Leaves {
+    fn saw(&self, _: &Report, _: &Course) {}
+
+    fn leaves(&self, _: &str, _: &Claims, _: &str) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn of_who_rests_with_nothing_open_nothing_is_said_to_be_left_whether_it_is_let_go_or_the_process_ends() {
+    for ends in [false, true] {
+        let mut place = Place::new(TimeDelta::seconds(1)).await;
+        let watcher = Arc::<Leaves>::default();
+        let mut fleet = Fleet::new(Arc::clone(&watcher) as Arc<dyn Watcher>);
+        fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+        place.settle().await;
+        if ends {
+            fleet.stop().await;
+        } else {
+            fleet.part("sim", false);
+            fleet.parted().await;
+        }
+        assert_eq!(watcher.0.load(Ordering::Relaxed), 0, "{ends}");
+    }
+}
+
 /// Tells each report on.
 struct Told<F>(F);
 
@@ -183,9 +213,14 @@ async fn a_loop_that_a_fault_has_ended_begins_anew_after_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_that_a_fault_has_ended_while_it_was_being_stopped_begins_no_more() {
-    let place = Place::new(TimeDelta::seconds(1)).await;
+    let quiet = Place::new(TimeDelta::seconds(1)).await;
+    let drive = Drive::new(quiet.drive.world().clone(), quiet.drive.policy.clone());
+    let place = Place::of(drive, TimeDelta::hours(1), FaceOptions { yields: true, ..FaceOptions::default() });
     let mut fleet = failing(&place, |n| n == 0);
     fleet.add("sim".to_owned(), [0; 32], Claims::default(), Arc::clone(&place.make), Duration::ZERO);
+    while place.faces.lock().expect("nobody panics with it").first().is_none_or(|face| face.calls() < 2) {
+        tokio::task::yield_now().await;
+    }
     fleet.stop().await;
     assert_eq!(place.made(), 1);
 }

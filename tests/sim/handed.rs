@@ -244,7 +244,7 @@ async fn what_a_connection_has_begun_that_is_let_go_is_brought_to_its_end_by_its
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_brought_to_its_end_is_tried_for_an_hour_and_then_left_with_what_is_open() {
-    let place = Place::new(TimeDelta::hours(12)).await;
+    let mut place = Place::new(TimeDelta::hours(12)).await;
     let left: Arc<Mutex<Option<String>>> = Arc::default();
     let mut fleet = Fleet::new(Arc::new(Left(Arc::clone(&left), place.tell.clone())));
     let_go_under_its_pause(&place, &mut fleet).await;
@@ -259,6 +259,8 @@ async fn what_cannot_be_brought_to_its_end_is_tried_for_an_hour_and_then_left_wi
     fleet.parted().await;
     let minutes = (place.drive.world().now() - begin).num_minutes();
     assert!((55..90).contains(&minutes), "{minutes}");
+    let looks = place.settle().await;
+    assert!(looks < 100, "{looks}");
     let open = left.lock().expect("nobody panics with it").clone().expect("it is told");
     assert_eq!(open.matches("the provisioning job is paused by us").count(), 1, "{open}");
 }

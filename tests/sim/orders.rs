@@ -181,3 +181,21 @@ async fn a_good_token_that_a_bad_one_was_brought_above_before_it_could_be_tried_
     assert_eq!(saved_and_issued(&drive), (Some(2), 0), "{}", drive.world().ledger.trace());
     is_well(&drive);
 }
+
+#[tokio::test]
+async fn a_cycle_that_outlives_a_persons_pause_is_waited_for_before_a_token_is_tried_that_he_brings() {
+    let busy =
+        Settings { takes_effect: TakesEffect::FirstUse, cycle_length: TimeDelta::minutes(39), ..Settings::default() };
+    let drive = Drive::new(World::new(busy), policy(Mode::Overlap, Fence::Auto));
+    let until = drive.world().now() + TimeDelta::days(5);
+    drive.live(&[], until).await;
+    let begins = drive.world().jobs()[0].last.as_ref().expect("a cycle has ended").began + TimeDelta::minutes(80);
+    drive.world().advance_to(begins + TimeDelta::minutes(2));
+    drive.world().person_pauses();
+    let token = Token::parse(&drive.world().person_rotates(false)).expect("a token");
+    obey(&drive, Order::Adopt { token, expires: None }).await;
+    let until = drive.world().now() + TimeDelta::hours(2);
+    drive.live(&[], until).await;
+    let world = drive.world();
+    assert_eq!((world.saved_token(), world.ledger.cycles_failed), (Some(2), 0), "{}", world.ledger.trace());
+}

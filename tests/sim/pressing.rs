@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
-use scim_rotator::engine::fleet::{Make, Watcher};
+use scim_rotator::engine::fleet::{InLine, Make, Watcher};
 use scim_rotator::engine::{Claims, Course, Fleet, Listener, Progress, Report};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +36,17 @@ impl Watcher for Waits {
 /// A rotation by policy that waits in this step, and an order that is given `later` into it. Answers with the world some hours later, how
 /// long it took until the issuer was asked, and what came of the order.
 async fn ordered_in(step: &'static str, later: TimeDelta, order: Order) -> (Arc<Drive>, Option<TimeDelta>, Report) {
+    ordered_beside(None, step, later, order).await
+}
+
+/// The same beside a rotation that a person has asked for before.
+async fn ordered_beside(
+    first: Option<Order>,
+    step: &'static str,
+    later: TimeDelta,
+    order: Order,
+) -> (Arc<Drive>, Option<TimeDelta>, Report) {
+    let is_by_policy = first.is_none();
     // Cycles follow one another at once, so that no gap comes.
     let cycles = Settings { cycle_length: TimeDelta::minutes(39), takes_effect: TakesEffect::OwnExpiry, ..settings() };
     let drive = Arc::new(about_to_rotate(cycles, policy(Mode::RemoveCurrent, Fence::Auto)).await);
@@ -47,6 +58,7 @@ async fn ordered_in(step: &'static str, later: TimeDelta, order: Order) -> (Arc<
     let heard = Arc::<AtomicBool>::default();
     let mut fleet = Fleet::new(Arc::new(Waits(step, Arc::clone(&heard))));
     fleet.add("sim".to_owned(), [0; 32], Claims::default(), make, Duration::ZERO);
+    let _outcome = first.map(|first| fleet.order("sim", first));
     while !heard.load(Ordering::Relaxed) {
         tokio::task::yield_now().await;
     }
@@ -54,7 +66,8 @@ async fn ordered_in(step: &'static str, later: TimeDelta, order: Order) -> (Arc<
     while drive.world().now() < told {
         tokio::task::yield_now().await;
     }
-    let (_, outcome) = fleet.order("sim", order).expect("it is tended");
+    let (line, outcome) = fleet.order("sim", order).expect("it is tended");
+    assert!(line == InLine::Behind || !is_by_policy, "{line:?}: something else is done before it");
     let report = outcome.await.expect("an answer");
     for _ in 0..100_000 {
         tokio::task::yield_now().await;
@@ -103,4 +116,20 @@ async fn what_is_to_be_held_is_not_rotated_first_although_it_waits_to_be() {
         assert_eq!((issued, world.jobs()[0].schedule), (None, Schedule::Active), "{step}\n{}", world.ledger.trace());
         assert_eq!(super::rivals::calls(&world, Op::Issue), 0);
     }
+}
+
+#[tokio::test]
+async fn a_hold_that_is_over_holds_nothing_up_any_more() {
+    let until = settings().start + TimeDelta::days(70) + TimeDelta::hours(2);
+    let (drive, issued, _) = ordered_in(GAP, TimeDelta::zero(), Order::Hold { until }).await;
+    assert!(issued.is_some(), "{}", drive.world().ledger.trace());
+}
+
+#[tokio::test]
+async fn the_rotation_of_a_compromised_token_gives_way_to_no_order() {
+    let until = chrono::DateTime::UNIX_EPOCH + TimeDelta::days(365 * 60);
+    let compromised = Order::Rotate { mode: None, compromised: true };
+    let hold = Order::Hold { until };
+    let (drive, issued, _) = ordered_beside(Some(compromised), DRAIN, TimeDelta::zero(), hold).await;
+    assert_eq!((issued.is_some(), drive.world().saved_token()), (true, Some(2)), "{}", drive.world().ledger.trace());
 }

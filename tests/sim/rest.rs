@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
 use scim_rotator::engine::{Act, Claims};
+use tokio_util::sync::CancellationToken;
 
 use super::FaceOptions;
 use super::accidents::settings;
@@ -96,4 +97,41 @@ async fn who_cannot_be_woken_for_a_fault_in_the_program_begins_anew_after_a_minu
     assert_eq!((place.report().await.standing.reason, begin.elapsed().as_secs()), (Reason::StepFailed, 0));
     assert_eq!((place.report().await.standing.reason, begin.elapsed().as_secs()), (Reason::NotDue, 60));
     assert_eq!(place.edges_made(), [3, 2]);
+}
+
+#[tokio::test]
+async fn who_is_woken_is_watched_as_before_and_as_calm() {
+    let drive = settled().await;
+    // A cycle begins in half a minute.
+    let begins = drive.world().jobs()[0].last.as_ref().expect("a cycle has ended").began + TimeDelta::minutes(80);
+    drive.world().advance_to(begins - TimeDelta::seconds(30));
+    let (_face, connection) = drive.process(FaceOptions::default());
+    let mut connection = connection.calm();
+    connection.look(Act::CarryOut).await;
+    let watched = Arc::clone(connection.progress());
+    let resting = connection.rest().expect("it rests");
+    assert!(Arc::ptr_eq(&watched, resting.progress()));
+    let mut connection = resting.wake();
+    assert!(Arc::ptr_eq(&watched, connection.progress()));
+    // Within the first minutes of a process, in which it issues nothing.
+    drive.world().person_deletes_tokens();
+    drive.world().advance(TimeDelta::minutes(1));
+    assert_eq!(connection.look(Act::CarryOut).await.report.standing.reason, Reason::JustBegun);
+    assert_eq!(drive.world().ledger.issued, 0);
+}
+
+#[tokio::test]
+async fn who_is_woken_knows_whom_it_has_seen_at_work_whatever_the_other_s_clock_says() {
+    let drive = settled().await;
+    let (_face, connection) = drive.process(FaceOptions::default());
+    let mut connection = connection.calm();
+    connection.look(Act::CarryOut).await;
+    let mut connection = connection.rest().expect("it rests").wake();
+    drive.world().advance(TimeDelta::minutes(10));
+    let slow = FaceOptions { skew: TimeDelta::hours(-1), ..FaceOptions::default() };
+    let (_face, mut other) = drive.host("other-host", slow, CancellationToken::new());
+    let until = drive.world().now() + TimeDelta::hours(3);
+    other.obey(Order::Hold { until }).await;
+    drive.world().person_deletes_tokens();
+    assert_eq!(connection.look(Act::CarryOut).await.report.standing.reason, Reason::AnotherHolder);
 }

@@ -154,3 +154,26 @@ async fn one_refusal_of_what_is_saved_may_be_chance_and_ends_no_wait_for_a_cycle
     let saved = first(|event| matches!(event, Event::Saved { .. }));
     assert!(saved - paused > TimeDelta::minutes(8), "{}", world.ledger.trace());
 }
+
+#[tokio::test]
+async fn a_resumed_rotation_that_never_hears_of_its_pause_takes_it_for_made_and_ends_it() {
+    let drive = started_by_a_person().await;
+    drive.world().faults.at_calls(Op::Pause, 1, 10, Fault::LoseAnswer);
+    let until = drive.world().now() + TimeDelta::hours(30);
+    drive.live(&[], until).await;
+    let world = drive.world();
+    let came = (world.jobs()[0].schedule, world.saved_token(), world.ledger.started_a_persons_pause);
+    assert_eq!(came, (Schedule::Active, Some(2), 0), "{}", world.ledger.trace());
+}
+
+#[tokio::test]
+async fn under_a_persons_pause_a_token_that_was_issued_under_it_is_not_waited_for_once_more() {
+    let begin = about_to_rotate(brief(), policy(Mode::Overlap, Fence::Auto)).await;
+    begin.world().person_pauses();
+    let drive = begin.killed_when(is_pending).await;
+    // A process that has just begun takes nothing up for three minutes.
+    let until = drive.world().now() + TimeDelta::minutes(5);
+    drive.live(&[], until).await;
+    let world = drive.world();
+    assert_eq!(world.saved_token(), Some(2), "{}", world.ledger.trace());
+}

@@ -2,7 +2,7 @@
 
 use super::warnings::{unconfirmed_since, warnings};
 use super::{JobReport, Kind, QuarantineReport, Recent, Report, Standing, TokenReport};
-use crate::domain::history::{Deed, What, deeds};
+use crate::domain::history::{self, Deed, What, deeds};
 use crate::domain::journal::{Proof, Stage, TokenNote};
 use crate::domain::{Decision, ExecutionState, Mode, Reason, Timestamp};
 use crate::engine::Spec;
@@ -94,17 +94,16 @@ fn token_report(spec: &Spec, seen: &Observed, now: Timestamp) -> Option<TokenRep
     })
 }
 
-/// The end of the token that `note` has taken the place of, if that may live beside it.
+/// The end of the token that `note` has taken the place of, if that may live beside it: no rotation since has removed it. A
+/// token that was rejected in between took nobody's place.
 fn previous_expires(seen: &Observed, note: &TokenNote) -> Option<Timestamp> {
-    let removed = |mode| mode == Some(Mode::RemoveCurrent);
-    let mut deeds = deeds(&seen.journal).into_iter().skip_while(|deed| deed.token.as_ref() != Some(&note.id));
-    if removed(deeds.next()?.mode) {
-        return None;
-    }
-    deeds
-        .find(|deed| deed.token.as_ref().is_some_and(|token| *token != note.id))?
-        .expires
-        .filter(|end| *end > note.issued)
+    let is_own = |deed: &Deed| deed.token.as_ref() == Some(&note.id);
+    let with_token =
+        deeds(&seen.journal).into_iter().skip_while(|deed| !is_own(deed)).filter(|deed| deed.token.is_some());
+    let deeds: Vec<_> = with_token.collect();
+    let before = deeds.iter().position(|deed| !is_own(deed) && deed.standing != Some(history::Standing::Rejected))?;
+    let is_removed = deeds[..before].iter().any(|deed| deed.mode == Some(Mode::RemoveCurrent));
+    deeds[before].expires.filter(|end| !is_removed && *end > note.issued)
 }
 
 fn stage(seen: &Observed, proof: Proof) -> &'static str {
