@@ -23,6 +23,9 @@ pub(super) const PATIENCE: TimeDelta = TimeDelta::minutes(2);
 pub(super) const LAST_CHANCE: TimeDelta = TimeDelta::seconds(240);
 /// How often a run signs in a long wait: well within the grace that others give it.
 const SIGN_AGAIN: TimeDelta = TimeDelta::minutes(1);
+/// Whoever has not signed a version for so long, by the wall clock, may have slept with its host, and looks who has the say before
+/// it writes onto that again.
+const SILENT: TimeDelta = TimeDelta::minutes(2);
 /// No sleep is longer: the wall clock is compared at least so often.
 pub(super) const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
 
@@ -197,8 +200,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes labels onto a version, and remembers them once they are written.
+    /// Writes labels onto a version, and remembers them once they are written. What another process has written there while this
+    /// one slept is left alone.
     pub async fn write(&self, record: &mut Record, change: impl FnOnce(&mut Labels)) -> Result<(), Halt> {
+        let is_silent = |sign: &Sign| sign.holder == self.spec.holder && (self.now() - sign.at).abs() > SILENT;
+        // A vault that is away tells of nobody, and takes nothing either.
+        if record.labels.sign.as_ref().is_some_and(is_silent)
+            && self.ports.vault.list().await.is_ok_and(|versions| self.is_kept_by_another(versions))
+        {
+            return Err(self.taken_over());
+        }
         let mut labels = record.labels.clone();
         change(&mut labels);
         labels.sign = self.sign();

@@ -294,3 +294,37 @@ async fn a_sign_from_the_future_that_a_container_with_a_wrong_clock_left_holds_u
     // The first had the token for due, and rotated as well.
     assert_eq!(world.saved_token(), Some(3));
 }
+
+#[tokio::test]
+async fn who_slept_under_its_pause_writes_nothing_over_the_pause_that_another_has_made_since() {
+    let drive = prepared(Mode::RemoveCurrent, Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }).await;
+    let pauses = || calls(&drive.world(), Op::Pause);
+    let before = pauses();
+    let (face, mut connection) = drive.process(FaceOptions::default());
+    let mut look = std::pin::pin!(connection.obey(ROTATE));
+    freeze(&drive, &mut look, |world| calls(world, Op::Pause) > before).await;
+    let asleep = drive.world().now();
+    let (_face, mut other) = drive.host("other-host", FaceOptions::default(), CancellationToken::new());
+    let mut other = std::pin::pin!(tend(&mut other));
+    let again = async {
+        while pauses() < before + 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! { biased; () = again => (), () = &mut other => () }
+    let slept = drive.world().now() - asleep;
+    face.wakes(slept);
+    let other_wrote = writes(&drive);
+    look.await;
+    assert_eq!(writes(&drive), other_wrote, "{WRITES:?}");
+    let until = drive.world().now() + TimeDelta::hours(2);
+    let later = async {
+        while drive.world().now() < until {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! { biased; () = later => (), () = &mut other => () }
+    let world = drive.world();
+    assert_eq!(world.jobs()[0].schedule, Schedule::Active, "{}", world.ledger.trace());
+    assert!(world.entra_holds_a_working_token() && world.ledger.cycles_failed == 0, "{}", world.ledger.trace());
+}

@@ -50,8 +50,8 @@ struct Process {
     task: Pin<Box<dyn Future<Output = ()>>>,
     stop: CancellationToken,
     inbox: Arc<Inbox>,
-    /// Once it was asked to stop: when it is killed, and for how long it stays away.
-    stopping: Option<(Timestamp, TimeDelta)>,
+    /// Once it was asked to stop: when it is killed, and when it is back.
+    stopping: Option<(Timestamp, Timestamp)>,
 }
 
 /// What reaches a process from without.
@@ -80,7 +80,7 @@ impl Host {
     pub fn stop(&mut self, away: TimeDelta, now: Timestamp) {
         if let Some(process) = &mut self.process {
             process.stop.cancel();
-            process.stopping = Some((now + PATIENCE, away));
+            process.stopping = Some((now + PATIENCE, now + away));
         }
     }
 
@@ -149,7 +149,7 @@ impl Host {
         let ended = polled.map_err(|cause| format!("a panic: {}", words(cause.as_ref())))? == Poll::Ready(());
         let late = process.stopping.is_some_and(|(until, _)| until <= now);
         if ended || late {
-            let away = process.stopping.map_or(TimeDelta::zero(), |(_, away)| away);
+            let away = process.stopping.map_or(TimeDelta::zero(), |(_, back)| back - now);
             self.kill(away, now);
         }
         Ok(())
