@@ -172,7 +172,7 @@ impl Run<'_> {
     /// on, and must not have his pause taken for ours.
     async fn note_pause(&self, record: &mut Record, ended: PauseNote) -> Result<(), Halt> {
         let written = self.write(record, |labels| labels.pause = Some(ended)).await;
-        if written.is_err() {
+        if written.as_ref().is_err_and(|halt| halt.reason != Reason::TakenOver) {
             record.labels.pause = Some(ended);
             let labels = Labels { sign: self.sign(), ..record.labels.clone() };
             self.memory.owed(&record.id, &labels, self.elapsed());

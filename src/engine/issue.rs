@@ -102,7 +102,7 @@ impl Run<'_> {
                 };
                 let expires = labels.token.as_ref().and_then(|t| t.expiry).map(|e| e.at).filter(|at| *at > now);
                 let id = self.store_version(token, &labels, expires, PATIENCE).await?;
-                Record { id, labels }
+                Record { id, labels: Labels { sign: self.sign(), ..labels } }
             }
         };
         if let Err(halt) = self.still_ours(&record.labels).await {
@@ -262,6 +262,7 @@ impl Run<'_> {
         self.progress.enter("store the new token in the vault");
         let expires = held.expiry().map(|expiry| expiry.at);
         held.version = Some(self.store_version(Some(held.token.clone()), &held.labels, expires, patience).await?);
+        held.labels.sign = self.sign();
         self.progress.holds_in_memory_only(false);
         Ok(())
     }

@@ -194,6 +194,11 @@ impl Run<'_> {
                     tracing::warn!(version = %id, error, "what was done could not be written down and never will be");
                     self.memory.forgive();
                 }
+                // Whoever has the say now goes by what he sees.
+                Err(halt) if halt.reason == Reason::TakenOver => {
+                    self.memory.forgive();
+                    return Err(halt);
+                }
                 written => written?,
             }
         }
@@ -201,20 +206,21 @@ impl Run<'_> {
     }
 
     /// Writes labels onto a version, and remembers them once they are written. What another process has written there while this
-    /// one slept is left alone.
+    /// one slept is left alone: before each try whoever has been silent looks who has the say.
     pub async fn write(&self, record: &mut Record, change: impl FnOnce(&mut Labels)) -> Result<(), Halt> {
-        let is_silent = |sign: &Sign| sign.holder == self.spec.holder && (self.now() - sign.at).abs() > SILENT;
-        // A vault that is away tells of nobody, and takes nothing either.
-        if record.labels.sign.as_ref().is_some_and(is_silent)
-            && self.ports.vault.list().await.is_ok_and(|versions| self.is_kept_by_another(versions))
-        {
-            return Err(self.taken_over());
-        }
+        let before = record.labels.sign.clone().filter(|sign| sign.holder == self.spec.holder);
         let mut labels = record.labels.clone();
         change(&mut labels);
         labels.sign = self.sign();
         let tags = labels.to_tags();
-        self.insist(PATIENCE, || self.ports.vault.label(&record.id, &tags, None)).await?;
+        self.insist(PATIENCE, || async {
+            let is_silent = before.as_ref().is_some_and(|sign| (self.now() - sign.at).abs() > SILENT);
+            if is_silent && self.is_kept_by_another(self.ports.vault.list().await?) {
+                return Err(self.taken_over());
+            }
+            Ok(self.ports.vault.label(&record.id, &tags, None).await?)
+        })
+        .await?;
         self.memory.labelled(&record.id, &labels, None, self.elapsed());
         record.labels = labels;
         Ok(())

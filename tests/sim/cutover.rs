@@ -212,3 +212,13 @@ async fn entra_is_given_a_token_once_where_it_takes_minutes_to_accept_what_it_ha
     judge(&drive, 0).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(calls(&drive, Op::SettingsPut), before + 1);
 }
+
+#[tokio::test]
+async fn what_entra_takes_at_last_is_waited_for_where_it_drops_what_is_not_complete_and_verifies_late() {
+    let (put, verification_delay) = (PutReading::DropsUnlessComplete, TimeDelta::minutes(5));
+    let drive = prepared(Mode::Overlap, Settings { put, verification_delay, ..own_expiry() }).await;
+    let (_face, mut connection) = drive.process(FaceOptions::default());
+    let look = connection.obey(Order::Rotate { mode: None, compromised: false }).await;
+    assert!(look.report.standing.error.is_none(), "{:?}", look.report.standing);
+    assert_eq!(drive.world().saved_token(), Some(2));
+}

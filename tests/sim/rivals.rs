@@ -297,6 +297,14 @@ async fn a_sign_from_the_future_that_a_container_with_a_wrong_clock_left_holds_u
 
 #[tokio::test]
 async fn who_slept_under_its_pause_writes_nothing_over_the_pause_that_another_has_made_since() {
+    // Also where the vault does not answer at once when it wakes.
+    for faults in 0..4 {
+        wakes_under_another_pause(faults).await;
+    }
+}
+
+/// A host sleeps under its pause, another ends that and makes one of its own; so many of the first listings at waking fail.
+async fn wakes_under_another_pause(faults: u32) {
     let drive = prepared(Mode::RemoveCurrent, Settings { takes_effect: TakesEffect::OwnExpiry, ..settings() }).await;
     let pauses = || calls(&drive.world(), Op::Pause);
     let before = pauses();
@@ -315,6 +323,7 @@ async fn who_slept_under_its_pause_writes_nothing_over_the_pause_that_another_ha
     let slept = drive.world().now() - asleep;
     face.wakes(slept);
     let other_wrote = writes(&drive);
+    drive.world().faults.at_calls(Op::VaultList, 1, faults, Fault::Status(503, None));
     look.await;
     assert_eq!(writes(&drive), other_wrote, "{WRITES:?}");
     let until = drive.world().now() + TimeDelta::hours(2);
