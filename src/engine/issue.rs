@@ -1,7 +1,5 @@
 //! From the intent to the stored token: the stretch in which an answer can be lost, and nothing else may be.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 
 use super::Run;
@@ -14,10 +12,7 @@ use crate::domain::journal::{
     Entry, Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, RetryNote, Stage, TokenNote,
 };
 use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, Version, VersionId};
-use crate::ports::{CallError, Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
-
-/// How long a rotation of another process is left alone once it has shown itself.
-const TAKEN_OVER_WAIT: Duration = Duration::from_secs(120);
+use crate::ports::{Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
 
 /// A newly issued, or pending, token on its way to Entra.
 #[derive(Debug)]
@@ -315,12 +310,5 @@ impl Run<'_> {
                 Err(_) => (),
             }
         }
-    }
-
-    /// Another process has written a newer version: this token must not reach Entra any more.
-    pub fn taken_over(&self) -> Halt {
-        let what = "another process has written a newer version; what this run holds is dropped";
-        let class = Class::Retry { after: Some(TAKEN_OVER_WAIT) };
-        Halt::from(CallError::new("Key Vault", class, what)).during(Reason::TakenOver)
     }
 }

@@ -25,6 +25,7 @@ pub mod report;
 mod rest;
 mod rotate;
 mod run;
+mod say;
 mod tenants;
 mod tend;
 pub mod ticker;

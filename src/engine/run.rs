@@ -21,8 +21,6 @@ pub(super) const PATIENCE: TimeDelta = TimeDelta::minutes(2);
 /// How long a process that is told to end goes on trying to store a token that is in memory only, from then on. The service
 /// manager gives it 300 seconds.
 pub(super) const LAST_CHANCE: TimeDelta = TimeDelta::seconds(240);
-/// How often a run signs in a long wait: well within the grace that others give it.
-const SIGN_AGAIN: TimeDelta = TimeDelta::minutes(1);
 /// Whoever has not signed a version for so long, by the wall clock, may have slept with its host, and looks who has the say before
 /// it writes onto that again.
 const SILENT: TimeDelta = TimeDelta::minutes(2);
@@ -150,37 +148,6 @@ impl Run<'_> {
         Some(Sign { holder: self.spec.holder.clone(), at: self.now() })
     }
 
-    /// In a wait that others would take for silence: signs the newest version once more, if anything was written last a
-    /// minute ago. Fails when another process has taken over meanwhile; a vault that is away tells of nobody.
-    pub async fn keep_signed(&self) -> Result<(), Halt> {
-        if self.memory.last().is_none_or(|at| self.elapsed() - at < SIGN_AGAIN) {
-            return Ok(());
-        }
-        let Ok(versions) = self.ports.vault.list().await else { return Ok(()) };
-        if self.is_kept_by_another(versions.clone()) {
-            return Err(self.taken_over());
-        }
-        let journal = self.journal(versions);
-        let Some(newest) = journal.ours().next() else { return Ok(()) };
-        let labels = Labels { sign: self.sign(), ..newest.labels.clone() };
-        if self.ports.vault.label(&newest.version.id, &labels.to_tags(), None).await.is_ok() {
-            self.memory.labelled(&newest.version.id, &labels, None, self.elapsed());
-        }
-        Ok(())
-    }
-
-    /// Whether another process has the say, in a list as the vault shows it.
-    pub fn is_kept_by_another(&self, versions: Vec<Version>) -> bool {
-        Journal::new(versions).is_kept_by_another(&self.spec.holder)
-    }
-
-    /// Whether a list, as the vault shows it, lets this run go on: nobody has written past the place that `labels` took, nor
-    /// claimed the say.
-    pub fn is_taken_over(&self, versions: Vec<Version>, labels: &Labels) -> bool {
-        let journal = Journal::new(versions);
-        journal.is_overtaken(&labels.rotation, labels.seq) || journal.is_kept_by_another(&self.spec.holder)
-    }
-
     /// Writes what could not be written when it was done, as long as there is something to write it onto.
     pub async fn settle_debts(&self, journal: &Journal) -> Result<(), Halt> {
         while let Some((id, labels)) = self.memory.debt() {
@@ -234,15 +201,5 @@ impl Run<'_> {
     /// What the vault listed, with what we know that it may not show yet.
     pub fn journal(&self, versions: Vec<Version>) -> Journal {
         Journal::new(self.memory.complete(versions, self.elapsed()))
-    }
-
-    /// Lists once more and makes sure that nobody has written past the place that these labels took.
-    pub async fn still_ours(&self, labels: &Labels) -> Result<Journal, Halt> {
-        // As the vault shows it: what we know on top of it is ours in any case.
-        let versions = self.insist(PATIENCE, || self.ports.vault.list()).await?;
-        match self.is_taken_over(versions.clone(), labels) {
-            true => Err(self.taken_over()),
-            false => Ok(self.journal(versions)),
-        }
     }
 }
