@@ -39,7 +39,7 @@ messages! {
         /// Another process was quicker.
         TakenOver {
             shows: "… ended",
-            means: "another process has taken over; what this one held is dropped",
+            means: "another process has taken over; this one changes nothing any more",
             remedy: "nothing, if a second replica is meant to be",
         }
         /// A bearer, early.
@@ -393,7 +393,7 @@ messages! {
         }
         /// Overtaken.
         Dropped {
-            shows: "another process has written a newer version; what this run holds is dropped",
+            shows: "another process has taken over: it has signed the newest version, or written a newer one",
             means: "another process has taken over",
             remedy: "nothing, if a second replica is meant to be; otherwise end one of the two",
         }

@@ -84,6 +84,7 @@ impl Run<'_> {
         let seq = seen.journal.next_seq();
         let expires = note.expiry.map(|expiry| expiry.at);
         let labels = self.supplied_labels(Stage::Pending, seq, Some(note)).because(Reason::Ordered);
+        self.takes_from(seen.journal.keeper());
         self.store_version(Some(token.clone()), &labels, expires, PATIENCE).await.map(drop)
     }
 

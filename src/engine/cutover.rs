@@ -182,23 +182,27 @@ impl Run<'_> {
         lost: Option<&Settings>,
     ) -> Result<(Settings, Timestamp), Halt> {
         self.insist(PATIENCE, || async move {
-            let settings = async {
+            let read = || async {
                 match lost {
                     Some(settings) => Ok(settings.clone()),
                     None => self.check_settings().await,
                 }
             };
-            let began = self.elapsed();
-            let (versions, settings) = futures::join!(self.ports.vault.list(), settings);
-            // A vault that is away tells of nobody else; provisioning lives on without it.
-            if versions.is_ok_and(|versions| self.is_taken_over(versions, place)) {
-                return Err(self.taken_over());
-            }
+            let began = self.moment();
+            let (listed, settings) = futures::join!(self.list_ours(place), read());
+            self.or_away(listed)?;
+            self.or_away(self.unless_replaced().await)?;
             // Beside a vault that hangs they grow old.
-            let settings = match self.elapsed() - began < FRESH || lost.is_some() {
-                true => settings?,
-                false => self.check_settings().await?,
+            let (settings, began) = match self.age(began) < FRESH {
+                true => (settings?, began),
+                false => {
+                    let began = self.moment();
+                    (read().await?, began)
+                }
             };
+            if self.is_long_ago(began) {
+                return Err(self.too_long_ago());
+            }
             let update = SecretsUpdate::new(&settings, &self.spec.tenant_url, token.clone(), complete);
             let put = self.ports.provisioner.provision(&update).await?;
             Ok((settings, put))

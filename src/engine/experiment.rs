@@ -5,6 +5,7 @@
 
 use super::observe::Values;
 use super::run::{PATIENCE, Run};
+use super::say::Say;
 use super::{Connection, Halt, Reason};
 use crate::domain::Verdict;
 use crate::domain::settings::SecretsUpdate;
@@ -32,6 +33,7 @@ impl Connection {
             shutdown: &self.shutdown,
             memory: &self.memory,
             values: &Values::default(),
+            say: &Say::default(),
         };
         run.put_without_default().await
     }
@@ -50,6 +52,7 @@ impl Run<'_> {
         let current = seen.journal.current().ok_or_else(|| unfit("there is no current token"))?;
         let token = self.token_of(Some(current)).await?.ok_or_else(|| unfit("the current token cannot be read"))?;
         let place = &current.labels;
+        let read = self.moment();
         let before = self.check_settings().await?;
         let Some(key) = before.at_default() else { return Ok(None) };
         // What does not pass before can show nothing behind.
@@ -57,6 +60,10 @@ impl Run<'_> {
             return Err(Halt::because(Reason::NoVerdict));
         }
         self.still_ours(place).await?;
+        self.unless_replaced().await?;
+        if self.is_long_ago(read) {
+            return Err(self.too_long_ago());
+        }
         let update = SecretsUpdate::new(&before, &self.spec.tenant_url, token.clone(), false).without(key);
         let put = self.ports.provisioner.provision(&update).await;
         let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await;

@@ -48,6 +48,7 @@ impl Run<'_> {
     pub async fn raise_fence(&self, record: &mut Record, falling: Option<&Token>) -> Result<(), Halt> {
         self.progress.enter("pause the provisioning job");
         // Read just before: a pause that a person has made meanwhile is his, and no cycle runs under it either.
+        let read = self.moment();
         let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
         let plan = match record.labels.pause {
             // One planned so long ago may have been overtaken by a cycle, and would not be known for ours after a crash.
@@ -71,7 +72,15 @@ impl Run<'_> {
         if record.labels.pause != Some(plan) {
             self.write(record, |labels| labels.pause = Some(plan)).await?;
         }
-        let at = self.insist(PATIENCE, || self.ports.provisioner.pause()).await?;
+        let pause = || async {
+            self.unless_replaced().await?;
+            // A person may have paused it meanwhile.
+            if self.is_long_ago(read) && self.ports.provisioner.job().await?.state != JobState::Active {
+                return Err(self.too_long_ago());
+            }
+            Ok(self.ports.provisioner.pause().await?)
+        };
+        let at = self.insist(PATIENCE, pause).await?;
         // Graph's dates have whole seconds, and a pause as old as its plan would be taken for one that was only guessed.
         let at = at.max(plan.planned + TimeDelta::seconds(1));
         let held = Some(PauseNote { at: Some(at), ..plan });
@@ -96,10 +105,8 @@ impl Run<'_> {
             if was_paused && job.state == JobState::Active {
                 return Err(somebody_started_it());
             }
-            if job.state == JobState::Paused {
-                was_paused = true;
-                self.memory.pause_has_shown();
-            }
+            was_paused |= job.state == JobState::Paused;
+            self.memory.saw(&job);
             let last = job.last_execution.as_ref();
             let length = job.cycle_length();
             let length = length.map_or(BLIND_DRAIN, |length| (length * 2).clamp(SHORTEST_DRAIN, LONGEST_DRAIN));
@@ -185,14 +192,16 @@ impl Run<'_> {
     /// overtaken starts nothing. None where a pause that this process has just made may not show yet.
     pub async fn start_if(&self, state: JobState, pause: Option<PauseNote>) -> Result<Option<Timestamp>, Halt> {
         self.insist(PATIENCE, || async {
-            // A vault that is away tells of nobody else; provisioning lives on without it.
-            if self.ports.vault.list().await.is_ok_and(|versions| self.is_kept_by_another(versions)) {
-                return Err(self.taken_over());
-            }
+            self.or_away(self.list_once().await)?;
+            self.or_away(self.unless_replaced().await)?;
+            let read = self.moment();
             let job = self.ports.provisioner.job().await?;
             let overrun = pause.is_some_and(|pause| pause.is_overrun(job.last_execution.as_ref()));
             let unseen = pause.filter(|_| job.state == JobState::Active && !overrun && self.memory.is_pause_unseen());
             let unseen = unseen.and_then(|pause| pause.at).is_some_and(|at| job.seen_at - at < PAUSE_LAG);
+            if self.is_long_ago(read) {
+                return Err(self.too_long_ago());
+            }
             match job.state == state && !overrun {
                 true => Ok(Some(self.ports.provisioner.start().await?)),
                 false => Ok(Some(job.seen_at).filter(|_| !unseen)),

@@ -11,8 +11,8 @@ use crate::domain::attempts::{ISSUE_PERIOD, Tier, ask_again, written_ahead};
 use crate::domain::journal::{
     Entry, Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, RetryNote, Stage, TokenNote,
 };
-use crate::domain::{Expiry, Plan, Reason, Timestamp, Token, Version, VersionId};
-use crate::ports::{Class, IssueHow, Issued, IssuerError, NewVersion, VaultError};
+use crate::domain::{Expiry, Mode, Plan, Reason, Timestamp, Token, Version, VersionId};
+use crate::ports::{Class, IssueHow, IssuerError, NewVersion, VaultError};
 
 /// A newly issued, or pending, token on its way to Entra.
 #[derive(Debug)]
@@ -153,18 +153,26 @@ impl Run<'_> {
         self.unless_stopping()
     }
 
-    /// Asks the issuer, once, and stores the answer. Not interrupted by a shutdown: a token in memory is a token to lose.
+    /// Asks the issuer, once. From here on nothing is interrupted by a shutdown: a token in memory is a token to lose.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "issue"))]
-    pub async fn issue_and_store(&self, plan: &Plan, intent: &mut Record) -> Result<Held, Halt> {
+    pub async fn issue(&self, plan: &Plan, intent: &mut Record) -> Result<Held, Halt> {
         self.progress.enter("ask the issuer for a new token");
-        let issued = match self.ask_issuer(plan).await {
-            Ok(issued) => issued,
-            Err(error @ IssuerError::Ambiguous(_)) => return Err(error.into()),
-            Err(error) => {
-                let halt = Halt::from(error);
-                self.give_up_intent(plan, intent, &halt).await;
-                return Err(halt);
-            }
+        let mut how = IssueHow::Rotate { remove_current: plan.mode == Mode::RemoveCurrent };
+        let issued = loop {
+            let refused = match self.insist(PATIENCE, || self.unless_replaced()).await {
+                Ok(()) => match self.ports.issuer.issue(how).await {
+                    Ok(issued) => break issued,
+                    Err(error @ IssuerError::Ambiguous(_)) => return Err(error.into()),
+                    Err(IssuerError::NothingToRotate(_)) if plan.may_create && how != IssueHow::Create => {
+                        how = IssueHow::Create;
+                        continue;
+                    }
+                    Err(error) => error.into(),
+                },
+                Err(halt) => halt,
+            };
+            self.give_up_intent(plan, intent, &refused).await;
+            return Err(refused);
         };
         let now = self.now();
         let (expires, source) = (issued.expiry.map(|e| e.at), issued.expiry.map(|e| e.source));
@@ -180,9 +188,13 @@ impl Run<'_> {
             tracing::warn!("the new token lives shorter than the policy thinks; it is rotated by its own life");
         }
         let labels = Labels::new(Stage::Pending, intent.labels.seq + 1, intent.labels.rotation.clone(), Some(note));
-        let mut held = Held { token: issued.token, labels, version: None };
         self.progress.holds_in_memory_only(true);
-        self.store_held(&mut held, PATIENCE).await?;
+        Ok(Held { token: issued.token, labels, version: None })
+    }
+
+    /// Stores what was issued, and looks whether it still counts.
+    pub async fn store_issued(&self, held: &mut Held) -> Result<(), Halt> {
+        self.store_held(held, PATIENCE).await?;
         // A process that slept through a takeover must not bring home what nobody expects of it any more. A vault that has gone
         // away with the token tells of nobody; Entra is to have it now.
         if held.version.is_some()
@@ -193,15 +205,7 @@ impl Run<'_> {
             }
             tracing::warn!(error = %super::halt::chain(&halt), "whether another process has taken over cannot be seen; going on");
         }
-        Ok(held)
-    }
-
-    async fn ask_issuer(&self, plan: &Plan) -> Result<Issued, IssuerError> {
-        let rotate = IssueHow::Rotate { remove_current: plan.mode == crate::domain::Mode::RemoveCurrent };
-        match self.ports.issuer.issue(rotate).await {
-            Err(IssuerError::NothingToRotate(_)) if plan.may_create => self.ports.issuer.issue(IssueHow::Create).await,
-            other => other,
-        }
+        Ok(())
     }
 
     /// The issuer certainly made no token: say so in the journal, so that the next look need not assume one.
@@ -270,14 +274,24 @@ impl Run<'_> {
         expires: Option<Timestamp>,
         patience: TimeDelta,
     ) -> Result<VersionId, Halt> {
-        let labels = &Labels { sign: self.sign(), ..labels.clone() };
+        let (at, labels) = (self.moment(), &Labels { sign: self.sign(), ..labels.clone() });
         let mut new = NewVersion { token, tags: labels.to_tags(), expires };
         let until = self.elapsed() + patience;
         let mut delay = TimeDelta::seconds(1);
         loop {
             self.progress.beat();
-            let error = match self.ports.vault.store(&new).await {
-                Ok(id) => {
+            let is_ours = match self.unless_replaced().await {
+                // What is in memory only is to be stored although nobody can tell who has the say.
+                seen if self.progress.is_in_memory_only() => self.or_away(seen),
+                seen => seen,
+            };
+            let tried = match is_ours {
+                Ok(()) => Ok(self.ports.vault.store(&new).await),
+                Err(halt) if halt.reason == Reason::TakenOver => return Err(halt),
+                Err(halt) => Err(halt),
+            };
+            let failed: Halt = match tried {
+                Ok(Ok(id)) => {
                     let version = Version {
                         id: id.clone(),
                         created: self.now(),
@@ -286,16 +300,18 @@ impl Run<'_> {
                         label: Label::Ours(Box::new(labels.clone())),
                     };
                     self.memory.stored(version, self.elapsed());
+                    self.signed(at);
                     return Ok(id);
                 }
-                Err(error) => error,
+                Ok(Err(error @ VaultError::VersionRefused(_))) if new.expires.take().is_some() => {
+                    tracing::warn!(error = %super::halt::chain(&error), "the vault refused the version with its expiry; storing it without");
+                    continue;
+                }
+                Ok(Err(error)) => error.into(),
+                Err(halt) => halt,
             };
-            if matches!(error, VaultError::VersionRefused(_)) && new.expires.take().is_some() {
-                tracing::warn!(error = %super::halt::chain(&error), "the vault refused the version with its expiry; storing it without");
-                continue;
-            }
             if self.elapsed() + delay > self.last_chance(until) {
-                return Err(error.into());
+                return Err(failed);
             }
             self.wait(delay).await;
             delay = (delay * 2).min(TimeDelta::seconds(30));
@@ -306,7 +322,7 @@ impl Run<'_> {
                     }
                 }
                 Err(halt) if halt.reason == Reason::TakenOver => return Err(halt),
-                Err(_) if self.elapsed() > self.last_chance(until) => return Err(error.into()),
+                Err(_) if self.elapsed() > self.last_chance(until) => return Err(failed),
                 Err(_) => (),
             }
         }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::TimeDelta;
 
 use crate::domain::journal::{Label, Labels, PauseNote, Sign};
-use crate::domain::{Timestamp, Version, VersionId};
+use crate::domain::{Job, JobState, Timestamp, Version, VersionId};
 
 /// How long a list may lag behind.
 const LAG: TimeDelta = TimeDelta::minutes(5);
@@ -88,11 +88,14 @@ impl Memory {
         self.made().map(|made| made.pause)
     }
 
-    /// The job is read as paused.
-    pub fn pause_has_shown(&self) {
-        if let Some(made) = self.made().as_mut() {
-            made.shown = true;
-        }
+    /// The job has been read. A pause that has shown does not go away by itself, and none lets a cycle run.
+    pub fn saw(&self, job: &Job) {
+        let mut made = self.made();
+        let ended = made.as_mut().is_some_and(|it| {
+            it.shown |= job.state == JobState::Paused;
+            it.shown && job.state == JobState::Active || it.pause.is_overrun(job.last_execution.as_ref())
+        });
+        made.take_if(|_| ended);
     }
 
     /// Whether this process has made a pause that nobody has read of the job yet.
@@ -176,9 +179,22 @@ fn is_anothers(listed: &Label, written: &Label) -> bool {
 mod tests {
     use super::*;
     use crate::domain::journal::Stage;
+    use crate::domain::{Execution, ExecutionState};
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_timestamp(1_800_000_000 + minutes * 60, 0).unwrap()
+    }
+
+    fn job() -> Job {
+        Job {
+            id: "j".into(),
+            state: JobState::Active,
+            quarantine: None,
+            last_success: None,
+            last_execution: None,
+            interval: None,
+            seen_at: at(0),
+        }
     }
 
     fn signed(holder: &str, minutes: i64) -> Labels {
@@ -222,6 +238,29 @@ mod tests {
         let shown: Vec<_> = all.iter().map(|v| (v.id.0.as_str(), v.created)).collect();
         assert_eq!(shown, [("v1", at(9)), ("v2", at(9))], "whatever our clock says");
         assert_eq!(memory.complete(vec![], LAG).len(), 0, "it is forgotten after minutes");
+    }
+
+    #[test]
+    fn a_pause_is_forgotten_once_the_job_is_seen_to_run_after_it_has_shown_or_to_have_run_a_cycle_since() {
+        let pause = PauseNote { at: Some(at(1)), ..PauseNote::planned(at(0)) };
+        let ran =
+            |minutes| Some(Execution { began: at(minutes), ended: at(minutes + 1), state: ExecutionState::Succeeded });
+        for (reads, kept) in [
+            (vec![(JobState::Active, None)], true),
+            (vec![(JobState::Paused, None)], true),
+            (vec![(JobState::Paused, None), (JobState::Quarantine, None)], true),
+            (vec![(JobState::Paused, None), (JobState::Active, None)], false),
+            (vec![(JobState::Paused, ran(-5))], true),
+            (vec![(JobState::Paused, ran(5))], false),
+            (vec![(JobState::Active, ran(5))], false),
+        ] {
+            let memory = Memory::default();
+            memory.paused(Some(pause));
+            for (state, last_execution) in reads.clone() {
+                memory.saw(&Job { state, last_execution, ..job() });
+            }
+            assert_eq!(memory.pause(), Some(pause).filter(|_| kept), "{reads:?}");
+        }
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub use self::progress::{Course, LastAction, Listener, Progress};
 pub use self::report::{Report, Standing};
 pub use self::rest::{Means, Resting};
 use self::run::{Record, Run};
+use self::say::Say;
 pub use self::tenants::Tenants;
 pub use self::turns::{Limits, Turns};
 use self::turns::{Place, Turn};
@@ -279,7 +280,7 @@ impl Connection {
     async fn look_inside(&mut self, act: Act) -> Look {
         let (spec, ports) = (Arc::clone(&self.spec), self.ports.clone());
         let (progress, shutdown) = (Arc::clone(&self.progress), self.shutdown.clone());
-        let (memory, values) = (Arc::clone(&self.memory), Values::default());
+        let (memory, values, say) = (Arc::clone(&self.memory), Values::default(), Say::default());
         let run = Run {
             spec: &spec,
             ports: &ports,
@@ -287,6 +288,7 @@ impl Connection {
             shutdown: &shutdown,
             memory: &memory,
             values: &values,
+            say: &say,
         };
         let mut report = Report::unseen(&spec);
         if act.acts() && !self.introduced {
@@ -309,9 +311,12 @@ impl Connection {
             let has_say =
                 decision.reason() != Some(Reason::AnotherHolder) && !seen.journal.is_kept_by_another(&spec.holder);
             self.open = if has_say { seen.open() } else { Vec::new() };
+            if seen.has_forgotten(run.memory.pause()) {
+                self.open.push(observe::PAUSED);
+            }
+            self.review_unsaved(&run, &seen);
             if !has_say {
                 run.memory.forgive();
-                self.give_way(&run, &seen);
             } else if act.acts()
                 && let Err(halt) = run.settle_debts(&seen.journal).await
             {
@@ -382,7 +387,7 @@ impl Connection {
                     let result = self.carry_out(&run, decision, &seen).await;
                     if let Err(halt) = result {
                         if halt.reason == Reason::PreflightFailed {
-                            self.open = seen.open();
+                            self.open.retain(|what| *what != observe::UNSEEN);
                         }
                         return self.failed(report, Some(&seen), name, halt);
                     }
@@ -455,10 +460,9 @@ impl Connection {
             Decision::Retire(versions) => run.retire(versions, seen).await,
             Decision::Note { version, labels, reason } => {
                 let mut record = Record { id: version.clone(), labels: (**labels).clone() };
-                run.write(&mut record, |_| ()).await?;
                 match reason {
-                    Reason::Claimed => run.wait_unless_stopping(decide::SETTLE).await,
-                    _ => Ok(()),
+                    Reason::Claimed => run.claim(&mut record).await,
+                    _ => run.write(&mut record, |_| ()).await,
                 }
             }
             Decision::Ask(_) | Decision::Wait { .. } | Decision::StandBy { .. } | Decision::NeedsHuman { .. } => Ok(()),

@@ -5,12 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use chrono::TimeDelta;
 
 use super::halt::Halt;
-use super::run::Run;
+use super::run::{Moment, Run};
 use super::turns::Place;
-use crate::domain::journal::{Entry, Journal};
-use crate::domain::{
-    Answers, CurrentHealth, Job, JobState, ProbeVerdict, Question, Reason, Timestamp, Token, Verdict, VersionId,
-};
+use crate::domain::journal::{Entry, Journal, PauseNote};
+use crate::domain::{Answers, CurrentHealth, Job, JobState, ProbeVerdict, Question, Reason, Token, Verdict, VersionId};
 use crate::ports::VaultError;
 
 /// A token counts as refused by the endpoint only when it says so twice, so far apart.
@@ -51,8 +49,8 @@ pub(super) const PAUSED: &str = "the provisioning job is paused by us";
 pub(super) struct Observed {
     pub journal: Journal,
     pub job: Job,
-    /// When it was asked for, by what the wall clock shows and by the one that nobody sets.
-    pub at: (Timestamp, TimeDelta),
+    /// When it was asked for.
+    pub at: Moment,
 }
 
 impl Observed {
@@ -60,6 +58,11 @@ impl Observed {
     pub fn is_unfinished(&self) -> bool {
         let journal = &self.journal;
         journal.pending().is_some() || journal.open_intent().is_some() || journal.held_pause().is_some()
+    }
+
+    /// Whether a pause that this process has made stands, and another one has written over what told of it.
+    pub fn has_forgotten(&self, pause: Option<PauseNote>) -> bool {
+        self.job.state == JobState::Paused && pause.is_some_and(|pause| !self.journal.tells_of(&pause))
     }
 
     /// What has been begun and has not come to its end.
@@ -79,14 +82,15 @@ impl Observed {
 impl Run<'_> {
     /// One vault listing and one job read, side by side. What both have to complain of is told at once.
     pub async fn observe(&self) -> Result<Observed, Halt> {
-        let at = (self.ports.clock.shown(), self.elapsed());
+        let at = self.moment();
         let seen = self.list_and_read(at).await?;
-        self.ports.clock.told(seen.job.seen_at, at.0);
+        self.memory.saw(&seen.job);
+        self.ports.clock.told(seen.job.seen_at, at.shown);
         Ok(seen)
     }
 
-    async fn list_and_read(&self, at: (Timestamp, TimeDelta)) -> Result<Observed, Halt> {
-        match futures::join!(self.ports.vault.list(), self.ports.provisioner.job()) {
+    async fn list_and_read(&self, at: Moment) -> Result<Observed, Halt> {
+        match futures::join!(self.list_to_decide(), self.ports.provisioner.job()) {
             (Ok(versions), Ok(job)) => Ok(Observed { journal: self.journal(versions), job, at }),
             (Err(vault), Ok(_)) => Err(Halt::from(vault).during(Reason::CannotObserve)),
             (Ok(_), Err(job)) => Err(Halt::from(job).during(Reason::CannotObserve)),
@@ -94,10 +98,9 @@ impl Run<'_> {
         }
     }
 
-    /// Whether what was seen can be taken for how things are now. The clock that nobody sets may have slept with the host.
+    /// Whether what was seen can be taken for how things are now.
     pub fn is_fresh(&self, seen: &Observed) -> bool {
-        let (at, elapsed) = seen.at;
-        self.elapsed() - elapsed < FRESH && (self.ports.clock.shown() - at).abs() < FRESH
+        self.age(seen.at) < FRESH
     }
 
     /// Answers one question of a decision.

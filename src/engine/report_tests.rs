@@ -14,6 +14,7 @@ use crate::domain::{
 };
 use crate::engine::observe::Observed;
 use crate::engine::progress::Progress;
+use crate::engine::run::Moment;
 
 fn day(days: i64) -> Timestamp {
     Timestamp::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(days)
@@ -79,7 +80,7 @@ fn seen_with(versions: Vec<Version>, now: Timestamp) -> Observed {
         interval: None,
         seen_at: now,
     };
-    Observed { journal: Journal::new(versions), job, at: (now, TimeDelta::zero()) }
+    Observed { journal: Journal::new(versions), job, at: Moment { shown: now, elapsed: TimeDelta::zero() } }
 }
 
 fn seen(labels: Labels, now: Timestamp) -> Observed {
@@ -383,7 +384,7 @@ fn a_quarantine_is_told_with_the_days_that_are_left() {
     let reason = "EncounteredQuarantineException".to_owned();
     seen.job.quarantine = Some(Quarantine { reason, began: Some(day(7)), next_attempt: None });
     assert!(warned(&seen, &spec(), day(10), "for good in 25 days"));
-    (seen.job.seen_at, seen.at.0) = (day(35), day(35));
+    (seen.job.seen_at, seen.at.shown) = (day(35), day(35));
     assert!(warned(&seen, &spec(), day(35), "has disabled it on 2027-02-19"));
 }
 

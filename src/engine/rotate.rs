@@ -56,9 +56,7 @@ impl Run<'_> {
         let is_written_onto = seen.journal.current().is_some_and(|current| self.is_reusable(current, seen));
         if is_written_onto || !self.is_fresh(seen) {
             self.values.forget();
-            let versions = self.insist(super::run::PATIENCE, || self.ports.vault.list()).await?;
-            let is_kept = self.is_kept_by_another(versions.clone());
-            if is_kept || !self.journal(versions).says_the_same_as(&seen.journal) {
+            if !self.list().await?.says_the_same_as(&seen.journal) {
                 return Err(self.taken_over());
             }
         }
@@ -66,16 +64,19 @@ impl Run<'_> {
         if let Err(halt) = self.secure(fence, seen, &job, known_dead, wants_fence, &mut intent).await {
             return Err(self.back_out(plan, &mut intent, fence, older_answer, halt).await);
         }
-        let mut held = match self.issue_and_store(plan, &mut intent).await {
+        let mut held = match self.issue(plan, &mut intent).await {
             Ok(held) => held,
             Err(halt) if older_answer => return Err(halt),
             Err(halt) => return Err(self.unfence_after(&mut intent, &old, halt).await),
         };
         old.dead |= plan.mode == Mode::RemoveCurrent;
-        let result = self.cut_over(&mut held, &old, Some(&mut intent)).await;
-        let dropped =
-            matches!(&result, Err(halt) if matches!(halt.reason, Reason::TakenOver | Reason::NewTokenRefused));
-        *unsaved = (result.is_err() && held.version.is_none() && !dropped).then_some(held);
+        let result = match self.store_issued(&mut held).await {
+            Ok(()) => self.cut_over(&mut held, &old, Some(&mut intent)).await,
+            taken_over => taken_over,
+        };
+        // Whether somebody who has taken over has written past it shows at the next look.
+        let is_refused = matches!(&result, Err(halt) if halt.reason == Reason::NewTokenRefused);
+        *unsaved = (result.is_err() && held.version.is_none() && !is_refused).then_some(held);
         result
     }
 
@@ -163,9 +164,6 @@ impl Run<'_> {
 
     /// A token that the vault could not take goes on from memory.
     pub async fn resume_unsaved(&self, held: &mut Held, seen: &Observed) -> Result<(), Halt> {
-        if self.has_come_home(held, &seen.journal)? {
-            return Ok(());
-        }
         // The vault has just been listed, so it may well take the token now; from then on it is a pending one like any other.
         let stored = self.store_now(held, super::run::PATIENCE).await;
         if let Err(halt) = stored {
@@ -193,12 +191,13 @@ impl Run<'_> {
     /// A token that the vault could not take is stored, whatever else cannot be seen: the vault is listed alone, once, and
     /// asked once.
     pub async fn store_unseen(&self, held: &mut Held) -> Result<(), Halt> {
-        let versions = self.ports.vault.list().await?;
-        if self.has_come_home(held, &self.journal(versions.clone()))? {
+        let versions = self.list_to_decide().await?;
+        let is_anothers = Journal::new(versions.clone()).is_kept_by_another(&self.spec.holder);
+        if self.has_come_home(held, &self.journal(versions))? {
             return Ok(());
         }
         // Whoever has claimed the say may do nothing with it: the token is kept until he does.
-        if self.is_kept_by_another(versions) {
+        if is_anothers {
             return Err(Halt::because(Reason::AnotherHolder));
         }
         self.store_now(held, TimeDelta::zero()).await
@@ -292,10 +291,7 @@ impl Run<'_> {
     pub async fn retire(&self, versions: &[VersionId], seen: &Observed) -> Result<(), Halt> {
         self.progress.enter("disable old versions");
         for version in versions.iter().rev() {
-            let labels = &Labels { sign: self.sign(), ..labels_of(seen, version)?.clone() };
-            let tags = labels.to_tags();
-            self.insist(super::run::PATIENCE, || self.ports.vault.label(version, &tags, Some(false))).await?;
-            self.memory.labelled(version, labels, Some(false), self.elapsed());
+            self.label(version, labels_of(seen, version)?.clone(), Some(false)).await?;
         }
         Ok(())
     }

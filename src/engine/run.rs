@@ -10,6 +10,7 @@ use super::halt::Halt;
 use super::memory::Memory;
 use super::observe::Values;
 use super::progress::Progress;
+use super::say::Say;
 use super::{Ports, Spec};
 use crate::domain::journal::{Journal, Labels, Sign};
 use crate::domain::{Reason, Timestamp, Version, VersionId};
@@ -21,11 +22,16 @@ pub(super) const PATIENCE: TimeDelta = TimeDelta::minutes(2);
 /// How long a process that is told to end goes on trying to store a token that is in memory only, from then on. The service
 /// manager gives it 300 seconds.
 pub(super) const LAST_CHANCE: TimeDelta = TimeDelta::seconds(240);
-/// Whoever has not signed a version for so long, by the wall clock, may have slept with its host, and looks who has the say before
-/// it writes onto that again.
-const SILENT: TimeDelta = TimeDelta::minutes(2);
 /// No sleep is longer: the wall clock is compared at least so often.
 pub(super) const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
+
+/// A moment by two clocks: what the one on the wall shows, which somebody may set, and the one that nobody sets, which may
+/// sleep with the host.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub shown: Timestamp,
+    pub elapsed: TimeDelta,
+}
 
 /// A version of ours whose labels this run writes.
 #[derive(Clone, Debug)]
@@ -43,6 +49,8 @@ pub(super) struct Run<'a> {
     pub memory: &'a Memory,
     /// What this look has read of the vault.
     pub values: &'a Values,
+    /// When it listed the vault last.
+    pub say: &'a Say,
 }
 
 impl Run<'_> {
@@ -53,6 +61,16 @@ impl Run<'_> {
     /// The time by the clock that nobody sets: what every patience is measured by.
     pub fn elapsed(&self) -> TimeDelta {
         self.ports.clock.elapsed()
+    }
+
+    /// Now, to be compared later.
+    pub fn moment(&self) -> Moment {
+        Moment { shown: self.ports.clock.shown(), elapsed: self.elapsed() }
+    }
+
+    /// How long ago that was, by whichever clock says longer.
+    pub fn age(&self, at: Moment) -> TimeDelta {
+        (self.elapsed() - at.elapsed).max((self.ports.clock.shown() - at.shown).abs())
     }
 
     /// A name for a rotation that no other process and no other moment gives.
@@ -172,30 +190,32 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes labels onto a version, and remembers them once they are written. What another process has written there while this
-    /// one slept is left alone: before each try whoever has been silent looks who has the say.
+    /// Changes what is written on a version of ours.
     pub async fn write(&self, record: &mut Record, change: impl FnOnce(&mut Labels)) -> Result<(), Halt> {
-        let before = record.labels.sign.clone().filter(|sign| sign.holder == self.spec.holder);
         let mut labels = record.labels.clone();
         change(&mut labels);
-        labels.sign = self.sign();
+        record.labels = self.label(&record.id, labels, None).await?;
+        Ok(())
+    }
+
+    /// Writes labels onto a version, and whether it is enabled, and remembers that once it is done. Answers with what was
+    /// written. What another process has written while this one slept is left alone.
+    pub async fn label(&self, id: &VersionId, labels: Labels, enabled: Option<bool>) -> Result<Labels, Halt> {
+        let (at, labels) = (self.moment(), Labels { sign: self.sign(), ..labels });
         let tags = labels.to_tags();
         self.insist(PATIENCE, || async {
-            let is_silent = before.as_ref().is_some_and(|sign| (self.now() - sign.at).abs() > SILENT);
-            if is_silent && self.is_kept_by_another(self.ports.vault.list().await?) {
-                return Err(self.taken_over());
-            }
-            Ok(self.ports.vault.label(&record.id, &tags, None).await?)
+            self.unless_replaced().await?;
+            Ok::<_, Halt>(self.ports.vault.label(id, &tags, enabled).await?)
         })
         .await?;
-        self.memory.labelled(&record.id, &labels, None, self.elapsed());
-        record.labels = labels;
-        Ok(())
+        self.memory.labelled(id, &labels, enabled, self.elapsed());
+        self.signed(at);
+        Ok(labels)
     }
 
     /// The journal as it is now.
     pub async fn list(&self) -> Result<Journal, Halt> {
-        self.insist(PATIENCE, || self.ports.vault.list()).await.map(|versions| self.journal(versions))
+        self.insist(PATIENCE, || self.list_once()).await.map(|versions| self.journal(versions))
     }
 
     /// What the vault listed, with what we know that it may not show yet.

@@ -24,7 +24,7 @@ use super::pulse::Pulse;
 use super::report::Kind;
 use super::run::{LAST_CHANCE, LONGEST_NAP};
 use super::{Act, Connection, Progress, Report};
-use crate::domain::{Order, Timestamp};
+use crate::domain::{Order, Reason, Timestamp};
 use crate::ports::Clock;
 
 /// After a panic, a connection is begun anew so much later.
@@ -440,7 +440,12 @@ impl Connection {
                 connection = %self.spec().name,
                 "the end is put off: a token that the vault does not have yet is in memory only"
             );
-            last = Some(self.look(Act::CarryOut).await.report);
+            let report = self.look(Act::CarryOut).await.report;
+            let is_anothers = matches!(report.standing.reason, Reason::AnotherHolder | Reason::StandingBy);
+            last = Some(report);
+            if is_anothers {
+                break; // Nothing of ours is stored before another one has been silent for long.
+            }
             clock.sleep(Duration::from_secs(5)).await;
         }
         if self.holds_unsaved_token() {

@@ -21,13 +21,13 @@ impl Connection {
         // Where it is: a fault in the program must not lose it.
         let Some(held) = self.unsaved.as_mut() else { return Ok(()) };
         let result = run.resume_unsaved(held, seen).await;
-        let dropped = matches!(&result, Err(h) if matches!(h.reason, Reason::TakenOver | Reason::NewTokenRefused));
-        self.unsaved.take_if(|held| result.is_ok() || held.version.is_some() || dropped);
+        let is_refused = matches!(&result, Err(halt) if halt.reason == Reason::NewTokenRefused);
+        self.unsaved.take_if(|held| result.is_ok() || held.version.is_some() || is_refused);
         result
     }
 
-    /// Another process has the say: a token in memory only is kept, unless it has come home or somebody has written past it.
-    pub(super) fn give_way(&mut self, run: &Run<'_>, seen: &Observed) {
+    /// A token in memory only is kept, whoever has the say, unless it has come home or somebody has written past it.
+    pub(super) fn review_unsaved(&mut self, run: &Run<'_>, seen: &Observed) {
         let Some(mut held) = self.unsaved.take() else { return };
         match run.has_come_home(&mut held, &seen.journal) {
             Ok(true) => (),

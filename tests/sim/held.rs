@@ -111,7 +111,7 @@ async fn a_token_that_the_vault_took_without_an_answer_is_found_there_again_and_
 }
 
 #[tokio::test]
-async fn whoever_finds_the_say_claimed_while_it_stores_what_it_holds_drops_it_untested() {
+async fn whoever_finds_the_say_claimed_while_it_stores_what_it_holds_keeps_it_untested_until_it_has_the_say_again() {
     let (drive, mut connection) = unsaved(false).await;
     let stored = calls(&drive.world(), Op::VaultStore);
     let before = {
@@ -128,7 +128,28 @@ async fn whoever_finds_the_say_claimed_while_it_stores_what_it_holds_drops_it_un
     };
     assert_eq!(writes(&drive), before.0, "{}", drive.world().ledger.trace());
     assert_eq!(calls(&drive.world(), Op::TestCandidate), before.1);
+    assert!(connection.holds_unsaved_token(), "whoever has claimed the say may do nothing with it");
+    drive.world().faults.clear();
+    for _ in 0..30 {
+        drive.world().advance(TimeDelta::minutes(1));
+        connection.look(Act::CarryOut).await;
+    }
     assert!(!connection.holds_unsaved_token());
+    let world = drive.world();
+    assert_eq!((world.saved_token(), world.ledger.issued), (Some(2), 1), "{}", world.ledger.trace());
+}
+
+#[tokio::test]
+async fn who_is_told_to_end_with_a_token_that_another_host_lets_nobody_store_waits_for_nothing() {
+    let (drive, mut connection) = unsaved(false).await;
+    drive.world().advance(TimeDelta::minutes(10));
+    let (_face, mut other) = drive.host("other-host", FaceOptions::default(), CancellationToken::new());
+    let until = drive.world().now() + TimeDelta::seconds(1);
+    other.obey(Order::Hold { until }).await;
+    let asked = drive.world().now();
+    connection.store_unsaved().await;
+    let waited = drive.world().now() - asked;
+    assert!(connection.holds_unsaved_token() && waited < TimeDelta::seconds(10), "{waited}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The one PUT that leaves a setting out: whatever goes wrong with it, Entra keeps its token, and nothing stays lost that counts.
 
+use chrono::TimeDelta;
 use scim_rotator::domain::{Fence, Mode, Order, Reason};
 use scim_rotator::engine::PutSeen;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,42 @@ async fn whatever_goes_wrong_once_with_it_nothing_stays_lost() {
                     }
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_person_changes_while_the_host_sleeps_in_the_midst_of_it_stays_as_he_wants_it() {
+    for put in ALL {
+        let world = at_rest(put).await;
+        for nth in 1.. {
+            let drive = drive(&world);
+            let (face, mut connection) = drive.process(FaceOptions { yields: true, ..FaceOptions::default() });
+            let mut writes = std::pin::pin!(connection.put_without_default());
+            let puts = || drive.world().faults.calls(Op::SettingsPut);
+            let (before, asleep) = (puts(), async {
+                while face.calls() < nth {
+                    tokio::task::yield_now().await;
+                }
+            });
+            tokio::select! {
+                biased;
+                () = asleep => (),
+                _ = &mut writes => {
+                    assert!(nth > 8, "{nth}");
+                    break;
+                }
+            }
+            // What is written already and lost by it is put back whatever else was changed.
+            if puts() > before {
+                continue;
+            }
+            drive.world().person_sets("SyncAll", "true");
+            let time = TimeDelta::hours(5);
+            drive.world().advance(time);
+            face.wakes(time);
+            let _came = writes.await;
+            nothing_is_lost(&drive.world(), world.saved_token());
         }
     }
 }

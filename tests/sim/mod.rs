@@ -39,6 +39,7 @@ mod rivals;
 mod scenes;
 mod set_back;
 mod shows_late;
+mod slept;
 mod tenants;
 mod told;
 mod turns;

@@ -1,13 +1,16 @@
 //! Every other way to a new token than a rotation that has come due: killed at every call, before and after the far side has
-//! done as asked. (The rotation itself stands in `enumerate`.)
+//! done as asked, and asleep after it. (The rotation itself stands in `enumerate`.)
 
 use std::fmt::Write as _;
+use std::pin::Pin;
 
 use chrono::TimeDelta;
 use scim_rotator::domain::{Bootstrap, Fence, Mode, Order, Policy, Timestamp, Token};
 
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy, tend};
+use super::rivals::{other_host, writes};
+use super::slept::keeper;
 use super::{Crash, FaceOptions, Side};
 use crate::world::{Begin, PutReading, Schedule, Settings, TakesEffect, World};
 
@@ -80,6 +83,42 @@ impl Scene {
         face.calls()
     }
 
+    /// A process obeys, and its host sleeps after one of its calls, with the clock that nobody sets. Another host tends the
+    /// connection meanwhile, and is gone when the first one wakes. Answers whether it had taken the say.
+    async fn sleep(&self, drive: &Drive, at_call: usize, until: Timestamp) -> Result<bool, String> {
+        let options = FaceOptions { yields: true, until: Some(until), ..FaceOptions::default() };
+        let (face, connection) = drive.process(options);
+        let mut connection = connection.calm();
+        let mut work = std::pin::pin!(async {
+            if let Some(order) = self.order.clone() {
+                connection.obey(order).await;
+            }
+            tend(&mut connection).await;
+        });
+        let go_on_while = async |what: &dyn Fn() -> bool, work: &mut Pin<&mut _>| {
+            let what = async {
+                while what() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! { biased; () = what => (), () = face.over() => (), () = work => () }
+        };
+        go_on_while(&|| face.calls() < at_call, &mut work).await;
+        let asleep = drive.world().now();
+        other_host(drive, if at_call.is_multiple_of(2) { TimeDelta::minutes(25) } else { TimeDelta::hours(5) }).await;
+        let woken = drive.world().now();
+        face.wakes(woken - asleep);
+        let has_lost_say = keeper(&drive.world()).as_deref() == Some("other-host");
+        let before = writes(drive);
+        go_on_while(&|| drive.world().now() < woken + TimeDelta::minutes(3), &mut work).await;
+        // What a person has asked for is done at once.
+        if has_lost_say && self.order.is_none() && writes(drive) != before {
+            return Err(format!("* whoever has lost the say writes nothing\n{}", drive.world().ledger.trace()));
+        }
+        go_on_while(&|| true, &mut work).await;
+        self.judge(drive, 1).map(|()| has_lost_say)
+    }
+
     /// What must hold at the end; `spare` is how many issues a crash excuses.
     fn judge(&self, drive: &Drive, spare: u32) -> Result<(), String> {
         let world = drive.world();
@@ -128,7 +167,16 @@ async fn all_end_well(scenes: Vec<Scene>) {
                 bad.extend(scene.judge(&drive, 1).err().map(|why| format!("crash {side:?} call {at_call}: {why}")));
             }
         }
-        println!("{told}: {} bad of {}", bad.len(), calls * 2);
+        let mut taken = 0;
+        for at_call in 1..=calls {
+            schedules += 1;
+            match scene.sleep(&scene.fresh(), at_call, until).await {
+                Ok(is_taken) => taken += usize::from(is_taken),
+                Err(why) => bad.push(format!("asleep after call {at_call}: {why}")),
+            }
+        }
+        println!("{told}: {} bad of {}, another took over {taken} times", bad.len(), calls * 3);
+        assert!(taken * 4 > calls, "{told}: another took over {taken} times of {calls}");
         for why in &bad {
             let head = why.lines().take_while(|line| !line.starts_with(char::is_numeric));
             println!("    {}", head.collect::<Vec<_>>().join(" "));

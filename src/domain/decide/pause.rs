@@ -41,7 +41,7 @@ pub(super) fn unrecorded_pause(f: &Facts<'_>) -> Option<Decision> {
 /// Another host may have written over what told of it, in the moment at which both believed to have the say.
 pub(super) fn forgotten_pause(f: &Facts<'_>) -> Option<Decision> {
     let pause = f.own_pause.filter(|pause| !pause.is_overrun(f.job.last_execution.as_ref()))?;
-    let told = f.journal.ours().filter_map(|e| e.labels.pause).any(|told| told.at == pause.at);
+    let told = f.journal.tells_of(&pause);
     let idle = f.journal.pending().is_none() && f.journal.open_intent().is_none();
     let newest = f.journal.ours().next().filter(|_| f.job.state == JobState::Paused && idle && !told)?;
     Some(note(newest, Reason::PauseToRecord, |labels| labels.pause = Some(pause)))

@@ -226,10 +226,14 @@ impl Journal {
         })
     }
 
-    /// Whether another than `holder` has the first say: whoever signed the newest version of ours.
+    /// The sign of who has the first say: whoever signed the newest version of ours.
+    pub fn keeper(&self) -> Option<&Sign> {
+        self.ours().next().and_then(|e| e.labels.sign.as_ref())
+    }
+
+    /// Whether another than `holder` has the first say.
     pub fn is_kept_by_another(&self, holder: &str) -> bool {
-        let newest = self.ours().next().and_then(|e| e.labels.sign.as_ref());
-        newest.is_some_and(|sign| sign.holder != holder)
+        self.keeper().is_some_and(|sign| sign.holder != holder)
     }
 
     /// The signs that anybody but `holder` has given.
@@ -240,6 +244,11 @@ impl Journal {
     /// When the last of them was given, until `latest`: a later one was given by a clock that was wrong.
     pub fn sign_of_another(&self, holder: &str, latest: Timestamp) -> Option<Timestamp> {
         self.signs_of_others(holder).map(|sign| sign.at).filter(|at| *at <= latest).max()
+    }
+
+    /// Whether any version tells of this very pause, be it over.
+    pub fn tells_of(&self, pause: &PauseNote) -> bool {
+        self.ours().filter_map(|e| e.labels.pause).any(|told| told.at == pause.at)
     }
 
     /// The next free place in our order.

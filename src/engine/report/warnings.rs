@@ -60,9 +60,9 @@ pub(super) fn warnings(
     now: Timestamp,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    let skew = (seen.at.0 - seen.job.seen_at).num_seconds();
+    let skew = (seen.at.shown - seen.job.seen_at).num_seconds();
     if skew.abs() > 300 {
-        let believed = if is_astray(seen.at.0, seen.job.seen_at) { ", which is believed" } else { "" };
+        let believed = if is_astray(seen.at.shown, seen.job.seen_at) { ", which is believed" } else { "" };
         warnings.push(format!(
             "this host's clock differs from Microsoft Graph's by {skew} seconds{believed}: mend its time service"
         ));

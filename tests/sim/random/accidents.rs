@@ -6,7 +6,7 @@ use scim_rotator::domain::Policy;
 use super::asked::Asked;
 use super::dice::Dice;
 use super::people::{Deed, Edit, Pasted};
-use super::plan::{Accident, Level, What, When};
+use super::plan::{Accident, Level, What, When, Whose};
 use crate::world::{Fault, Op, Service, Settings};
 
 /// What a rotation calls, in its order.
@@ -36,7 +36,8 @@ pub fn draw(dice: &mut Dice, level: Level, settings: &Settings, policy: &Policy,
     }
     // Some hosts sleep.
     if dice.percent(20) {
-        all.push(Accident { when: moment(dice, eventful), what: What::Sleep { lasts: length(dice, policy) } });
+        let are_two = all.iter().any(|accident| matches!(accident.what, What::Second { .. }));
+        all.push(Accident { when: moment(dice, eventful), what: sleep(dice, policy, are_two) });
     }
     // And some operators are at their desk.
     if dice.percent(50) {
@@ -76,6 +77,15 @@ fn moment(dice: &mut Dice, eventful: TimeDelta) -> When {
     match dice.percent(60) {
         true => When::Amid { after, op: dice.pick(&OF_A_ROTATION), calls: dice.below(14) },
         false => When::At(after),
+    }
+}
+
+fn sleep(dice: &mut Dice, policy: &Policy, are_two: bool) -> What {
+    What::Sleep {
+        whose: if are_two && dice.percent(40) { Whose::Second } else { Whose::First },
+        lasts: length(dice, policy),
+        deaf: TimeDelta::seconds(dice.pick(&[0, 0, 5, 60, 180])),
+        fault: dice.pick(&[Fault::Down, Fault::Hang, Fault::LoseRequest, Fault::LoseAnswer]),
     }
 }
 

@@ -41,11 +41,6 @@ impl Asked {
         }
     }
 
-    /// Whether a new token comes of it, if all goes well.
-    pub fn issues(self) -> bool {
-        matches!(self, Self::Rotates { .. })
-    }
-
     /// The order that the command makes of it, by the clock of its host; none where the command refuses it itself.
     pub fn order(self, world: &World, clock: Timestamp) -> Option<Order> {
         Some(match self {

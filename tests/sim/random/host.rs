@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use chrono::TimeDelta;
 use scim_rotator::domain::{Order, Timestamp};
+use scim_rotator::engine::fleet::InLine;
 use scim_rotator::engine::{Act, Errands, Report};
+use tokio::sync::oneshot::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::sim::drive::{Drive, Seat};
@@ -84,17 +86,19 @@ impl Host {
         }
     }
 
-    /// It is suspended for so long, with all that runs on it.
-    pub fn sleep(&mut self, time: TimeDelta, now: Timestamp) {
+    /// It is suspended for so long, with all that runs on it. Answers when it wakes.
+    pub fn sleep(&mut self, time: TimeDelta, now: Timestamp) -> Timestamp {
         let (since, until) = self.asleep.unwrap_or((now, now));
-        self.asleep = Some((since, until.max(now + time)));
+        let until = until.max(now + time);
+        self.asleep = Some((since, until));
+        until
     }
 
-    /// A person gives an order, which nobody takes where no process is.
-    pub fn order(&self, order: Order) {
-        if let Some(process) = self.process.as_ref().filter(|process| process.stopping.is_none()) {
-            process.inbox.errands.add(order);
-        }
+    /// A person gives an order, which nobody takes where no process is, or the host is suspended. Answers with what will come
+    /// of it, and whether it joins one that was given before.
+    pub fn order(&self, order: Order) -> Option<(InLine, Receiver<Report>)> {
+        let process = self.process.as_ref().filter(|process| process.stopping.is_none() && self.asleep.is_none())?;
+        Some(process.inbox.errands.add(order))
     }
 
     /// The configuration is changed, and read again.

@@ -5,6 +5,7 @@
 
 mod events;
 mod excuses;
+mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +14,11 @@ use scim_rotator::domain::journal::Tags;
 use scim_rotator::domain::{Reason, Timestamp};
 use scim_rotator::engine::report::Kind;
 
+use self::orders::Asked;
 use super::bounds::Bounds;
 use super::host::{CHECK, Desk};
 use super::people::{Deed, Edit};
-use super::plan::{Level, Plan, What};
+use super::plan::{Level, Plan, What, Whose};
 pub use super::summary::Tally;
 use crate::world::{PutReading, Schedule, TakesEffect, Who, World};
 
@@ -43,9 +45,8 @@ pub struct Judge<'a> {
     /// Time taken away by accidents, in which nothing could be rotated.
     taken: TimeDelta,
     last_deed: Option<Timestamp>,
-    /// When a pause of ours failed, and when a person started the job, last.
+    /// When a pause of ours failed last.
     pause_failed: Option<Timestamp>,
-    person_started: Option<Timestamp>,
     /// When a person paused the job, and when a process was killed, last.
     person_paused: Option<Timestamp>,
     killed: Option<Timestamp>,
@@ -71,6 +72,10 @@ pub struct Judge<'a> {
     made: BTreeMap<u32, Timestamp>,
     /// An hour's beginning, and the calls that had been made until then.
     hour: (Timestamp, u64),
+    /// What it was asked for, and has not answered yet.
+    asked: Vec<Asked>,
+    /// Until when nothing is to be rotated, as it was answered.
+    held: Option<Timestamp>,
     tally: Tally,
 }
 
@@ -88,7 +93,6 @@ impl<'a> Judge<'a> {
             taken: TimeDelta::zero(),
             last_deed: None,
             pause_failed: None,
-            person_started: None,
             person_paused: None,
             killed: None,
             exposed: false,
@@ -104,6 +108,8 @@ impl<'a> Judge<'a> {
             expired: BTreeSet::new(),
             made: BTreeMap::new(),
             hour: (start, 0),
+            asked: Vec::new(),
+            held: None,
             tally: Tally::default(),
         }
     }
@@ -114,7 +120,9 @@ impl<'a> Judge<'a> {
         let lasts = match what {
             What::Outage { lasts, .. } => *lasts,
             What::Kill { away } | What::Stop { away } => *away + TimeDelta::minutes(6),
-            What::Second { lasts } | What::Sleep { lasts } => *lasts,
+            What::Second { lasts } => *lasts,
+            What::Sleep { whose: Whose::First, lasts, deaf, .. } => *lasts + *deaf,
+            What::Sleep { deaf, .. } => *deaf,
             What::Step(by) => by.abs(),
             _ => TimeDelta::zero(),
         };
@@ -122,7 +130,8 @@ impl<'a> Judge<'a> {
             What::Step(_) => self.bounds.clock_stepped(now),
             What::Kill { .. } | What::Stop { .. } | What::Second { .. } => self.bounds.crashes += 1,
             What::Spoil => self.bounds.refused += 1,
-            What::Asks(asked) => self.bounds.ordered += u32::from(asked.issues()),
+            // Whoever takes over what it was about to do has a token made once more.
+            What::Sleep { .. } if self.is_second_there(now) => self.bounds.crashes += 1,
             _ => {}
         }
         if let What::Second { lasts } = what {
@@ -137,6 +146,10 @@ impl<'a> Judge<'a> {
             self.unknown_pause |= matches!(deed, Deed::Edits(_, Edit::None)) && self.paused.is_some();
         }
         self.taken += lasts;
+        // What the daemon is asked for is no accident.
+        if matches!(what, What::Asks(_) | What::Reload { .. }) {
+            return;
+        }
         self.disturbed(match what {
             What::Step(_) => now,
             _ => now + lasts,
@@ -181,6 +194,7 @@ impl<'a> Judge<'a> {
     pub fn step(&mut self, world: &World, desk: &Desk, skew: TimeDelta, calls: u64) -> Result<(), String> {
         let now = world.now();
         self.events(world, now)?;
+        self.answers(world, now)?;
         self.hot_loop(now, calls)?;
         self.counters(world, now)?;
         self.bounds.skew = self.bounds.skew.max(skew.abs());
@@ -254,10 +268,15 @@ impl<'a> Judge<'a> {
         self.plan.level == Level::Accidents
     }
 
+    /// When what Entra holds is to be replaced at the latest.
+    fn last_safe(&self, world: &World) -> Option<Timestamp> {
+        let made = self.made.get(&world.saved_token()?)?;
+        Some(*made + self.plan.settings.token_life - self.plan.policy.min_slack)
+    }
+
     /// (9): the policy is never late.
     fn late(&self, world: &World, desk: &Desk, now: Timestamp) -> Result<(), String> {
-        let Some(made) = world.saved_token().and_then(|token| self.made.get(&token)) else { return Ok(()) };
-        let last_safe = *made + self.plan.settings.token_life - self.plan.policy.min_slack;
+        let Some(last_safe) = self.last_safe(world) else { return Ok(()) };
         // That a PUT was ignored shows after an hour, where the old token lives on.
         let unseen = match self.plan.settings.put {
             PutReading::IgnoresFirst => TimeDelta::minutes(65),

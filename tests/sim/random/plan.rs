@@ -61,8 +61,8 @@ pub enum What {
     Kill { away: TimeDelta },
     /// The first host's process is asked to stop, and is away for so long.
     Stop { away: TimeDelta },
-    /// The first host is suspended for so long.
-    Sleep { lasts: TimeDelta },
+    /// A host is suspended for so long; when it wakes, every service fails it for a while.
+    Sleep { whose: Whose, lasts: TimeDelta, deaf: TimeDelta, fault: Fault },
     /// The first host's clock is stepped.
     Step(TimeDelta),
     /// Lists of the vault lag behind from now on.
@@ -77,6 +77,14 @@ pub enum What {
     Asks(Asked),
     /// The first host's configuration is changed: old versions are retired after so long.
     Reload { retire_after: TimeDelta },
+}
+
+/// Of two hosts, one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    First,
+    /// Where there is one.
+    Second,
 }
 
 impl Plan {
@@ -149,7 +157,10 @@ impl fmt::Display for What {
             Self::Calls { op, count, fault } => write!(f, "the next {count} of {op:?} fail ({fault:?})"),
             Self::Kill { away } => write!(f, "the process is killed and away for {}", Span(*away)),
             Self::Stop { away } => write!(f, "the process is stopped and away for {}", Span(*away)),
-            Self::Sleep { lasts } => write!(f, "the host is suspended for {}", Span(*lasts)),
+            Self::Sleep { whose, lasts, deaf, fault } => {
+                let (lasts, deaf) = (Span(*lasts), Span(*deaf));
+                write!(f, "the {whose:?} host is suspended for {lasts}, and all fails it ({fault:?}) for {deaf} then")
+            }
             Self::Step(by) => write!(f, "the daemon's clock is stepped by {}", Span(*by)),
             Self::Lag(by) => write!(f, "lists of the vault lag behind by {}", Span(*by)),
             Self::Second { lasts } => write!(f, "a second host runs the daemon for {}", Span(*lasts)),

@@ -10,7 +10,7 @@ use super::accidents::begins;
 use super::host::{Host, read};
 use super::judge::{Judge, Tally};
 use super::people::Deed;
-use super::plan::{Level, Plan, What, When};
+use super::plan::{Level, Plan, What, When, Whose};
 use crate::sim::drive::Drive;
 use crate::sim::face::Alarms;
 use crate::world::{Op, Service, World};
@@ -142,9 +142,16 @@ impl Play<'_> {
         let rotates = standing.remedy.as_ref().is_some_and(|remedy| remedy.contains("scim-rotator rotate "));
         if standing.kind == Kind::NeedsHuman && rotates && !desk.looking {
             drop(desk);
-            self.first.order(Order::Rotate { mode: None, compromised: false });
+            self.order(Order::Rotate { mode: None, compromised: false });
             self.remedied = Some(now);
             self.drive.world().ledger.note(now, "-- a person has a new token made, as he was told to");
+        }
+    }
+
+    /// A person gives an order to the first host's daemon.
+    fn order(&mut self, order: Order) {
+        if let Some((place, heard)) = self.first.order(order.clone()) {
+            self.judge.asked(order, place, heard, &self.drive.world());
         }
     }
 
@@ -210,7 +217,16 @@ impl Play<'_> {
             What::Calls { op, count, fault } => self.drive.world().faults.at_calls(*op, 1, *count, *fault),
             What::Kill { away } => self.first.kill(*away, now),
             What::Stop { away } => self.first.stop(*away, now),
-            What::Sleep { lasts } => self.first.sleep(*lasts, now),
+            What::Sleep { whose, lasts, deaf, fault } => {
+                let host = match whose {
+                    Whose::First => Some(&mut self.first),
+                    Whose::Second => self.second.as_mut().map(|(host, _)| host),
+                };
+                let Some(woken) = host.map(|host| host.sleep(*lasts, now)) else { return };
+                for service in [Service::Hpe, Service::HpeAuth, Service::Vault, Service::Graph, Service::Scim] {
+                    self.drive.world().faults.during(service, woken, woken + *deaf, *fault);
+                }
+            }
             What::Step(by) => self.first.step_clock(*by),
             What::Lag(lag) => self.drive.world().settings.list_lag = *lag,
             What::Second { lasts } => {
@@ -220,7 +236,7 @@ impl Play<'_> {
             What::Person(deed) => deed.carry_out(&mut self.drive.world()),
             What::Asks(asked) => {
                 let order = asked.order(&self.drive.world(), now + self.first.skew());
-                order.into_iter().for_each(|order| self.first.order(order));
+                order.into_iter().for_each(|order| self.order(order));
             }
             What::Reload { retire_after } => self.first.reload(*retire_after),
         }

@@ -17,6 +17,8 @@ pub struct Tally {
     pub saved: BTreeSet<u32>,
     pub rotations: usize,
     pub issued: u32,
+    /// What people asked for, and was done.
+    pub obeyed: u32,
     pub failed: u32,
     pub unreachable: u32,
     pub lived: TimeDelta,
@@ -49,6 +51,7 @@ impl Tally {
         self.accidents += other.accidents;
         self.rotations += other.rotations;
         self.issued += other.issued;
+        self.obeyed += other.obeyed;
         self.failed += other.failed;
         self.unreachable += other.unreachable;
         self.lived += other.lived;
@@ -66,7 +69,7 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let years = self.lived.num_days() / 365;
         writeln!(f, "{} lives, {years} virtual years, {} accidents", self.lives, self.accidents)?;
-        writeln!(f, "{} rotations, {} tokens issued", self.rotations, self.issued)?;
+        writeln!(f, "{} rotations, {} tokens issued, {} orders carried out", self.rotations, self.issued, self.obeyed)?;
         writeln!(f, "{} cycles refused, {} could not reach the endpoint", self.failed, self.unreachable)?;
         writeln!(
             f,

@@ -21,6 +21,7 @@ impl Judge<'_> {
                     self.rotating = true;
                     if *by == Who::Daemon {
                         self.bounds.issued(*at)?;
+                        self.issued_in_spite_of_a_hold(world, *at)?;
                     }
                 }
                 Event::SiblingLost { .. } if self.last_deed.is_some_and(|deed| *at - deed <= RACE) => {
@@ -59,7 +60,9 @@ impl Judge<'_> {
                     self.pause_lost = *by == Who::Person && self.ours;
                     self.ours = false;
                     if *by == Who::Person {
-                        (self.person_started, self.started_exposed) = (Some(*at), self.exposed || self.rotating);
+                        // Who starts a job that he has paused himself, while we cannot see it or a rotation is under way,
+                        // starts it with whatever Entra holds.
+                        self.started_exposed = self.exposed || self.rotating || self.calm > *at;
                     }
                 }
                 Event::Quarantined { .. } => self.pause_lost |= std::mem::take(&mut self.ours),
@@ -102,10 +105,7 @@ impl Judge<'_> {
         // A token that dies of old age has had its slack: it is excused only if accidents have used that up.
         let slack_used = token.is_some_and(|token| self.expired.contains(&token))
             && self.taken + self.bounds.skew >= self.plan.policy.min_slack;
-        // Who starts a job that he has paused himself, while we cannot see it or a rotation is under way, starts it with
-        // whatever Entra holds.
-        let unseen = self.started_exposed || self.person_started.is_some_and(|started| self.calm > started);
-        match self.is_strict() && promised && !slack_used && !unseen {
+        match self.is_strict() && promised && !slack_used && !self.started_exposed {
             true => Err(format!("(2) a provisioning cycle fails with token {token:?}")),
             false => Ok(()),
         }
