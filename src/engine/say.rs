@@ -134,8 +134,9 @@ impl Run<'_> {
         self.wait_unless_stopping(SETTLE).await
     }
 
-    /// In a wait that others would take for silence: signs the newest version once more, if anything was written last a
-    /// minute ago, or the host may have slept since. Fails when another process has taken over meanwhile; a vault that is away tells of nobody.
+    /// In a wait that others would take for silence: signs the newest version once more, if anything was written last a minute
+    /// ago, or the host may have slept since. Fails when another process has taken over meanwhile; a vault that is away tells
+    /// of nobody.
     pub async fn keep_signed(&self) -> Result<(), Halt> {
         let is_silent =
             |at| self.elapsed() - at >= SIGN_AGAIN || self.say.seen().at.is_none_or(|at| self.is_long_ago(at));

@@ -23,12 +23,14 @@ fn rotated(mode: Mode, on: i64) -> Vec<Version> {
     vec![stored(0, labels()), stored(on, asked), stored(on, made)]
 }
 
+/// The end of the token before the current one, as it is told on day 110.
+fn told(versions: Vec<Version>) -> Option<Timestamp> {
+    let report = report(&spec(), &seen_with(versions, day(110)), day(110));
+    report.token.expect("a token").previous_expires
+}
+
 #[test]
 fn the_token_before_the_current_one_is_told_to_live_beside_it_until_its_end_unless_it_was_removed() {
-    let told = |versions| {
-        let report = report(&spec(), &seen_with(versions, day(110)), day(110));
-        report.token.expect("a token").previous_expires
-    };
     for (mode, on, previous) in [
         (Mode::Overlap, 70, Some(day(100))),
         (Mode::Overlap, 99, Some(day(100))),
@@ -40,16 +42,12 @@ fn the_token_before_the_current_one_is_told_to_live_beside_it_until_its_end_unle
     }
     assert_eq!(told(vec![stored(0, labels())]), None, "there is none before it");
     let pending = stored(80, fresh(Stage::Pending, 4, 80));
-    let told = told([rotated(Mode::Overlap, 70), vec![pending]].concat());
-    assert_eq!(told, Some(day(100)), "what is pending has not taken its place yet");
+    let versions = [rotated(Mode::Overlap, 70), vec![pending]].concat();
+    assert_eq!(told(versions), Some(day(100)), "what is pending has not taken its place yet");
 }
 
 #[test]
 fn what_was_stored_again_or_rejected_since_makes_no_other_token_the_one_before() {
-    let told = |versions| {
-        let report = report(&spec(), &seen_with(versions, day(110)), day(110));
-        report.token.expect("a token").previous_expires
-    };
     let again = || Labels { seq: 4, ..fresh(Stage::Current, 3, 70) }.because(Reason::LatestIsAnother);
     let again = || stored(75, Labels { rotation: "r4".into(), ..again() });
     for (mode, previous) in [(Mode::Overlap, Some(day(100))), (Mode::RemoveCurrent, None)] {
@@ -58,6 +56,33 @@ fn what_was_stored_again_or_rejected_since_makes_no_other_token_the_one_before()
     let rejected = stored(60, fresh(Stage::Rejected, 2, 60));
     let after = stored(70, fresh(Stage::Current, 3, 70));
     assert_eq!(told(vec![stored(0, labels()), rejected, after]), Some(day(100)));
+}
+
+#[test]
+fn a_token_that_an_issuer_may_have_removed_is_not_told_to_live_whatever_became_of_the_one_in_its_place() {
+    let intent = |mode, end| {
+        let why = Reason::NearingExpiry.name().to_owned();
+        Some(Intent { at: day(60), mode, will_pause: false, why, end })
+    };
+    // Asked, and the answer was lost, or was a no; then a rotation beside the one before.
+    for (mode, end, previous) in [
+        (Mode::RemoveCurrent, IntentEnd::Open, None),
+        (Mode::RemoveCurrent, IntentEnd::NotIssued, Some(day(100))),
+        (Mode::Overlap, IntentEnd::Open, Some(day(100))),
+    ] {
+        let asked = Labels { rotation: "r2".into(), intent: intent(mode, end), ..labels() };
+        let versions = [rotated(Mode::Overlap, 70), vec![stored(60, asked)]].concat();
+        assert_eq!(told(versions), previous, "{mode} {end:?}");
+    }
+    // Put aside, and taken back later.
+    for (mode, previous) in [(Mode::RemoveCurrent, None), (Mode::Overlap, Some(day(100)))] {
+        let mut versions = rotated(mode, 70);
+        if let Some(Label::Ours(labels)) = versions.last_mut().map(|made| &mut made.label) {
+            labels.stage = Stage::Rejected;
+        }
+        let back = Labels { seq: 4, rotation: "r4".into(), ..fresh(Stage::Current, 3, 70) };
+        assert_eq!(told([versions, vec![stored(71, back)]].concat()), previous, "{mode}");
+    }
 }
 
 #[test]

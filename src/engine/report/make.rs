@@ -98,11 +98,14 @@ fn token_report(spec: &Spec, seen: &Observed, now: Timestamp) -> Option<TokenRep
 /// token that was rejected in between took nobody's place.
 fn previous_expires(seen: &Observed, note: &TokenNote) -> Option<Timestamp> {
     let is_own = |deed: &Deed| deed.token.as_ref() == Some(&note.id);
-    let with_token =
-        deeds(&seen.journal).into_iter().skip_while(|deed| !is_own(deed)).filter(|deed| deed.token.is_some());
-    let deeds: Vec<_> = with_token.collect();
-    let before = deeds.iter().position(|deed| !is_own(deed) && deed.standing != Some(history::Standing::Rejected))?;
-    let is_removed = deeds[..before].iter().any(|deed| deed.mode == Some(Mode::RemoveCurrent));
+    let deeds: Vec<_> = deeds(&seen.journal).into_iter().skip_while(|deed| !is_own(deed)).collect();
+    let is_before =
+        |deed: &Deed| deed.token.is_some() && !is_own(deed) && deed.standing != Some(history::Standing::Rejected);
+    let before = deeds.iter().position(is_before)?;
+    // Of a lost answer it must be assumed.
+    let removes =
+        |deed: &Deed| deed.mode == Some(Mode::RemoveCurrent) && matches!(deed.what, What::Rotated | What::Asked);
+    let is_removed = deeds[..before].iter().any(removes);
     deeds[before].expires.filter(|end| !is_removed && *end > note.issued)
 }
 
