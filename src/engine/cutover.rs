@@ -9,7 +9,7 @@ use super::Run;
 use super::halt::{Halt, chain};
 use super::issue::Held;
 use super::observe::FRESH;
-use super::run::{PATIENCE, Record};
+use super::run::{Moment, PATIENCE, Record};
 use crate::domain::journal::{Labels, Stage};
 use crate::domain::settings::SecretsUpdate;
 use crate::domain::{Reason, Settings, Timestamp, Token, Verdict};
@@ -26,6 +26,15 @@ pub(super) struct Old {
     pub token: Option<Token>,
     /// It is known, or must be assumed, to be dead.
     pub dead: bool,
+}
+
+/// What a PUT is made of.
+#[derive(Clone, Copy)]
+pub(super) enum Basis<'a> {
+    /// The settings as they stand, and a token that had passed as a candidate at that moment.
+    Tested(Moment),
+    /// The settings as they were before something of them was lost.
+    Lost(&'a Settings),
 }
 
 /// How a new token's test by Entra ended.
@@ -89,8 +98,11 @@ impl Run<'_> {
         let until = self.elapsed() + time;
         let mut delay = TimeDelta::seconds(2);
         loop {
-            if self.insist(PATIENCE, &mut ask).await? == Verdict::Accepted {
-                return Ok(true);
+            let asked = self.moment();
+            match self.insist(PATIENCE, &mut ask).await? {
+                Verdict::Accepted if !self.is_long_ago(asked) => return Ok(true),
+                Verdict::Accepted => continue, // The host may have slept since.
+                Verdict::NotAccepted => (),
             }
             if self.elapsed() + delay > until {
                 return Ok(false);
@@ -126,12 +138,14 @@ impl Run<'_> {
     /// PUT is made once more before one that adds the settings which a dropping Graph wants to see: that one changes them.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "verify"))]
     pub async fn provision_and_verify(&self, token: &Token, place: &Labels) -> Result<Timestamp, Halt> {
-        let (mut put, mut passes) = self.put_secrets(token, place, false).await?;
+        let tested = self.moment();
+        let (mut put, mut passes) = self.put_secrets(token, place, false, tested).await?;
         for complete in [false, true] {
             self.progress.enter("have Entra verify what it has saved");
             if passes || self.saved_passes(self.spec.policy.settle_for).await? {
                 return Ok(put);
             }
+            let tested = self.moment();
             if !self.test_until_accepted(token, TimeDelta::zero()).await? {
                 return Err(Halt::because(Reason::NoVerdict));
             }
@@ -140,7 +154,7 @@ impl Run<'_> {
                 complete,
                 "Entra does not accept what it has saved although it accepts the token; writing it again"
             );
-            (put, passes) = self.put_secrets(token, place, complete).await?;
+            (put, passes) = self.put_secrets(token, place, complete, tested).await?;
         }
         match passes || self.saved_passes(self.spec.policy.settle_for).await? {
             true => Ok(put),
@@ -151,9 +165,15 @@ impl Run<'_> {
     /// One PUT of everything, and a look at whether anything was lost by it. Answers with its time, and whether Entra was seen
     /// to accept at once what it has saved.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "provision"))]
-    async fn put_secrets(&self, token: &Token, place: &Labels, complete: bool) -> Result<(Timestamp, bool), Halt> {
+    async fn put_secrets(
+        &self,
+        token: &Token,
+        place: &Labels,
+        complete: bool,
+        tested: Moment,
+    ) -> Result<(Timestamp, bool), Halt> {
         self.progress.enter("give Entra the new token");
-        let (before, put) = self.put_once(token, place, complete, None).await?;
+        let (before, put) = self.put_once(token, place, complete, Basis::Tested(tested)).await?;
         let read = self.insist(PATIENCE, || self.ports.provisioner.settings());
         let (after, verdict) = futures::join!(read, self.ports.provisioner.test_saved());
         let lost = before.lost_in(&after?);
@@ -161,7 +181,7 @@ impl Run<'_> {
             return Ok((put, matches!(verdict, Ok(Verdict::Accepted))));
         }
         tracing::error!(settings = ?lost, "settings of the provisioning job were lost by a write; putting them back");
-        let (_, put) = self.put_once(token, place, complete, Some(&before)).await?;
+        let (_, put) = self.put_once(token, place, complete, Basis::Lost(&before)).await?;
         let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
         match before.lost_in(&after) {
             still if still.is_empty() => Ok((put, false)),
@@ -172,20 +192,20 @@ impl Run<'_> {
         }
     }
 
-    /// One PUT that is carried out, of the settings as they stand (or as `lost` knew them). They are read anew before every
-    /// try, so that what a person changes meanwhile is not undone.
+    /// One PUT that is carried out. The settings as they stand are read anew before every try, so that what a person changes
+    /// meanwhile is not undone; and a test that is long ago is made anew.
     pub async fn put_once(
         &self,
         token: &Token,
         place: &Labels,
         complete: bool,
-        lost: Option<&Settings>,
+        basis: Basis<'_>,
     ) -> Result<(Settings, Timestamp), Halt> {
         self.insist(PATIENCE, || async move {
             let read = || async {
-                match lost {
-                    Some(settings) => Ok(settings.clone()),
-                    None => self.check_settings().await,
+                match basis {
+                    Basis::Lost(settings) => Ok(settings.clone()),
+                    Basis::Tested(_) => self.check_settings().await,
                 }
             };
             let began = self.moment();
@@ -200,6 +220,12 @@ impl Run<'_> {
                     (read().await?, began)
                 }
             };
+            if let Basis::Tested(at) = basis
+                && self.is_long_ago(at)
+                && self.ports.provisioner.test_candidate(token).await? != Verdict::Accepted
+            {
+                return Err(Halt::because(Reason::NoVerdict));
+            }
             if self.is_long_ago(began) {
                 return Err(self.too_long_ago());
             }

@@ -3,6 +3,7 @@
 //! Only a setting that stands at its own default is ever left out, so that losing it changes nothing; and what is lost is put
 //! back at once, as behind every other PUT.
 
+use super::cutover::Basis;
 use super::observe::Values;
 use super::run::{PATIENCE, Run};
 use super::say::Say;
@@ -76,7 +77,7 @@ impl Run<'_> {
             return Ok(Some(PutSeen { key, kept, put_back: true }));
         }
         // Lost, or not to be seen: what was there is written again in either case.
-        self.put_once(&token, place, false, Some(&before)).await?;
+        self.put_once(&token, place, false, Basis::Lost(&before)).await?;
         let back = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
         let lost = before.lost_in(&back);
         if !lost.is_empty() {

@@ -22,7 +22,7 @@ const SHORTEST_DRAIN: TimeDelta = TimeDelta::minutes(1);
 const SAME_TIME: TimeDelta = TimeDelta::minutes(1);
 /// The same where no cycle has ended yet, so that nothing tells its length.
 const BLIND_DRAIN: TimeDelta = TimeDelta::minutes(5);
-/// A pause is made within this time of its plan, or planned anew.
+/// A plan of a pause that is older is not gone by, but made anew.
 const STALE_PLAN: TimeDelta = TimeDelta::seconds(10);
 
 /// So long a job is read again that is to run, and does not show the pause of it that was just made.

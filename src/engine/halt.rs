@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use chrono::TimeDelta;
+
 use crate::domain::Reason;
 use crate::ports::{CallError, Class, IssuerError, VaultError};
 
@@ -39,6 +41,14 @@ impl Halt {
         let of_issuer = || cause.downcast_ref().map(IssuerError::call);
         let of_several = || cause.downcast_ref::<Problems>()?.0.iter().find_map(Self::call);
         cause.downcast_ref().or_else(of_vault).or_else(of_issuer).or_else(of_several)
+    }
+
+    /// How long the service asks us to wait before we try again.
+    pub fn retry_after(&self) -> TimeDelta {
+        match self.class {
+            Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()).unwrap_or_default(),
+            Class::Ambiguous | Class::Human => TimeDelta::zero(),
+        }
     }
 
     /// The same failure under the reason of the step it happened in.

@@ -7,12 +7,13 @@ use super::halt::Halt;
 use super::observe::Observed;
 use super::rotate::own_plan;
 use super::run::{PATIENCE, Record};
+use super::say::LONG;
 use crate::domain::attempts::{ISSUE_PERIOD, Tier, ask_again, written_ahead};
 use crate::domain::journal::{
     Entry, Intent, IntentEnd, Journal, Label, Labels, PauseNote, Proof, RetryNote, Stage, TokenNote,
 };
 use crate::domain::{Expiry, Mode, Plan, Reason, Timestamp, Token, Version, VersionId};
-use crate::ports::{Class, IssueHow, IssuerError, NewVersion, VaultError};
+use crate::ports::{IssueHow, IssuerError, NewVersion, VaultError};
 
 /// A newly issued, or pending, token on its way to Entra.
 #[derive(Debug)]
@@ -153,13 +154,22 @@ impl Run<'_> {
         self.unless_stopping()
     }
 
+    /// The same once more where that is long ago: the host may have slept since.
+    async fn still_confirmed(&self, intent: &mut Record) -> Result<(), Halt> {
+        self.insist(PATIENCE, || self.unless_replaced()).await?;
+        match intent.labels.intent.as_ref().is_some_and(|intent| (self.now() - intent.at).abs() > LONG) {
+            true => self.confirm_intent(intent).await,
+            false => Ok(()),
+        }
+    }
+
     /// Asks the issuer, once. From here on nothing is interrupted by a shutdown: a token in memory is a token to lose.
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "issue"))]
     pub async fn issue(&self, plan: &Plan, intent: &mut Record) -> Result<Held, Halt> {
         self.progress.enter("ask the issuer for a new token");
         let mut how = IssueHow::Rotate { remove_current: plan.mode == Mode::RemoveCurrent };
         let issued = loop {
-            let refused = match self.insist(PATIENCE, || self.unless_replaced()).await {
+            let refused = match self.still_confirmed(intent).await {
                 Ok(()) => match self.ports.issuer.issue(how).await {
                     Ok(issued) => break issued,
                     Err(error @ IssuerError::Ambiguous(_)) => return Err(error.into()),
@@ -212,15 +222,11 @@ impl Run<'_> {
     /// Where this cannot be written, the open intent costs one more issue and nothing else.
     pub async fn give_up_intent(&self, plan: &Plan, intent: &mut Record, halt: &Halt) {
         if halt.reason == Reason::TakenOver {
-            return; // The other one may have written his own over it; and one that is planned only asked nobody.
+            return; // The other one may have written his own over it. One that is planned only asked nobody; of any other he assumes so.
         }
         let now = self.now();
         let urgent = plan.current_dead || self.spec.policy.is_urgent(intent.labels.token.as_ref(), now);
         let tier = if urgent { Tier::Emergency } else { Tier::Normal };
-        let asked = match halt.class {
-            Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()).unwrap_or_default(),
-            Class::Ambiguous | Class::Human => TimeDelta::zero(),
-        };
         let stopping = matches!(halt.reason, Reason::ShuttingDown | Reason::OrderFirst);
         let written = self
             .write(intent, |labels| {
@@ -231,7 +237,7 @@ impl Run<'_> {
                     retry.attempts -= u32::from(stopping);
                     *retry = match stopping {
                         true => RetryNote { not_before: now, ..*retry },
-                        false => RetryNote::after(retry.attempts, now, tier, asked),
+                        false => RetryNote::after(retry.attempts, now, tier, halt.retry_after()),
                     };
                 }
             })
@@ -274,7 +280,6 @@ impl Run<'_> {
         expires: Option<Timestamp>,
         patience: TimeDelta,
     ) -> Result<VersionId, Halt> {
-        let (at, labels) = (self.moment(), &Labels { sign: self.sign(), ..labels.clone() });
         let mut new = NewVersion { token, tags: labels.to_tags(), expires };
         let until = self.elapsed() + patience;
         let mut delay = TimeDelta::seconds(1);
@@ -285,6 +290,8 @@ impl Run<'_> {
                 seen if self.progress.is_in_memory_only() => self.or_away(seen),
                 seen => seen,
             };
+            let (at, labels) = (self.moment(), Labels { sign: self.sign(), ..labels.clone() });
+            new.tags = labels.to_tags();
             let tried = match is_ours {
                 Ok(()) => Ok(self.ports.vault.store(&new).await),
                 Err(halt) if halt.reason == Reason::TakenOver => return Err(halt),
@@ -297,7 +304,7 @@ impl Run<'_> {
                         created: self.now(),
                         enabled: new.token.is_some(),
                         expires: new.expires,
-                        label: Label::Ours(Box::new(labels.clone())),
+                        label: Label::Ours(Box::new(labels)),
                     };
                     self.memory.stored(version, self.elapsed());
                     self.signed(at);
@@ -310,12 +317,13 @@ impl Run<'_> {
                 Ok(Err(error)) => error.into(),
                 Err(halt) => halt,
             };
-            if self.elapsed() + delay > self.last_chance(until) {
+            let wait = delay.max(failed.retry_after());
+            if self.elapsed() + wait > self.last_chance(until) {
                 return Err(failed);
             }
-            self.wait(delay).await;
+            self.wait(wait).await;
             delay = (delay * 2).min(TimeDelta::seconds(30));
-            match self.still_ours(labels).await {
+            match self.still_ours(&labels).await {
                 Ok(journal) => {
                     if let Some(entry) = journal.find(&labels.rotation, labels.seq) {
                         return Ok(entry.version.id.clone());

@@ -138,13 +138,12 @@ impl Run<'_> {
                 Err(error) => error.into(),
             };
             doubtful |= halt.class == Class::Ambiguous;
-            let asked = match halt.class {
+            match halt.class {
                 _ if halt.reason == Reason::TakenOver => return Err(halt),
                 Class::Human => return Err(doubt(halt, doubtful)),
-                Class::Ambiguous => None,
-                Class::Retry { after } => after.and_then(|after| TimeDelta::from_std(after).ok()),
-            };
-            let wait = delay.max(asked.unwrap_or_default());
+                Class::Ambiguous | Class::Retry { .. } => (),
+            }
+            let wait = delay.max(halt.retry_after());
             if self.elapsed() + wait > self.last_chance(until) {
                 return Err(doubt(halt, doubtful));
             }
@@ -201,16 +200,15 @@ impl Run<'_> {
     /// Writes labels onto a version, and whether it is enabled, and remembers that once it is done. Answers with what was
     /// written. What another process has written while this one slept is left alone.
     pub async fn label(&self, id: &VersionId, labels: Labels, enabled: Option<bool>) -> Result<Labels, Halt> {
-        let (at, labels) = (self.moment(), Labels { sign: self.sign(), ..labels });
-        let tags = labels.to_tags();
         self.insist(PATIENCE, || async {
             self.unless_replaced().await?;
-            Ok::<_, Halt>(self.ports.vault.label(id, &tags, enabled).await?)
+            let (at, labels) = (self.moment(), Labels { sign: self.sign(), ..labels.clone() });
+            self.ports.vault.label(id, &labels.to_tags(), enabled).await?;
+            self.memory.labelled(id, &labels, enabled, self.elapsed());
+            self.signed(at);
+            Ok::<_, Halt>(labels)
         })
-        .await?;
-        self.memory.labelled(id, &labels, enabled, self.elapsed());
-        self.signed(at);
-        Ok(labels)
+        .await
     }
 
     /// The journal as it is now.

@@ -24,7 +24,7 @@ const TAKEN_OVER_WAIT: Duration = Duration::from_secs(120);
 
 /// Whoever has signed within this time need not look again before he writes: nobody claims the say so soon. Much longer than
 /// most calls take.
-const LONG: TimeDelta = TimeDelta::minutes(2);
+pub(super) const LONG: TimeDelta = TimeDelta::minutes(2);
 /// So long a vault that has gone away may still be a network that is late when a host wakes.
 const WAKING: TimeDelta = TimeDelta::seconds(30);
 
@@ -58,8 +58,9 @@ impl Run<'_> {
         match &listed {
             Ok(_) => (seen.at, seen.away) = (Some(at), None),
             Err(_) => {
-                let since = seen.away.filter(|(_, last)| !self.is_long_ago(*last)).map_or(at, |(since, _)| since);
-                seen.away = Some((since, self.moment()));
+                let now = self.moment();
+                let since = seen.away.filter(|(_, last)| !self.is_long_ago(*last)).map_or(now, |(since, _)| since);
+                seen.away = Some((since, now));
             }
         }
         listed

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use chrono::TimeDelta;
-use scim_rotator::domain::journal::Label;
+use scim_rotator::domain::journal::{IntentEnd, Label};
 use scim_rotator::domain::{Fence, Mode, Order};
 use scim_rotator::engine::Act;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,7 @@ use super::FaceOptions;
 use super::accidents::{about_to_rotate, settings};
 use super::drive::{Drive, policy};
 use super::rivals::{other_host, writes};
-use crate::world::{Fault, Op, Schedule, Service, Settings, TakesEffect, World};
+use crate::world::{Event, Fault, Op, Schedule, Service, Settings, TakesEffect, Who, World};
 
 const NAP: TimeDelta = TimeDelta::hours(5);
 
@@ -130,6 +130,63 @@ async fn who_sleeps_after_any_call_of_a_rotation_never_ends_a_pause_that_a_perso
             assert_eq!((world.jobs()[0].schedule, ledger.started_a_persons_pause), (schedule, 0), "{}", trace());
         };
         sleeps_after_each_call(case, person_pauses, judge).await;
+    }
+}
+
+#[tokio::test]
+async fn who_sleeps_before_it_asks_the_issuer_dates_anew_when_it_asks() {
+    let mut asked_late = 0;
+    for nth in 1.. {
+        let case = Case { mode: Mode::Overlap, takes_effect: TakesEffect::OwnExpiry, late: TimeDelta::zero() };
+        let quiet = Settings { takes_effect: case.takes_effect, ..settings() };
+        let drive = about_to_rotate(quiet, policy(case.mode, Fence::Auto)).await;
+        drive.world().advance(TimeDelta::minutes(50));
+        drive.world().faults.at_call(Op::Issue, 1, Fault::LoseAnswer);
+        let issues = || drive.world().faults.calls(Op::Issue);
+        let (face, mut connection) = drive.process(FaceOptions { yields: true, ..FaceOptions::default() });
+        let mut look = std::pin::pin!(connection.look(Act::CarryOut));
+        let (before, is_asleep) = (issues(), async {
+            while face.calls() < nth {
+                tokio::task::yield_now().await;
+            }
+        });
+        tokio::select! { biased; () = is_asleep => (), _ = &mut look => break }
+        if issues() > before {
+            break;
+        }
+        drive.world().advance(NAP);
+        face.wakes(NAP);
+        look.await;
+        let world = drive.world();
+        let issued = world.ledger.events().find(|(_, event)| matches!(event, Event::Issued { by: Who::Daemon, .. }));
+        let Some((issued, _)) = issued else { continue };
+        let open = world.versions().iter().find_map(|stored| match Label::parse(&stored.tags) {
+            Label::Ours(labels) => labels.intent.filter(|intent| intent.end == IntentEnd::Open),
+            _ => None,
+        });
+        let dated = open.expect("an intent that is open").at;
+        assert!((*issued - dated).abs() < TimeDelta::minutes(3), "asleep after call {nth}\n{}", world.ledger.trace());
+        asked_late += 1;
+    }
+    assert!(asked_late > 10, "{asked_late}");
+}
+
+#[tokio::test]
+async fn who_sleeps_after_any_call_of_a_rotation_gives_entra_no_dead_token_for_one_that_a_person_has_pasted_meanwhile()
+{
+    for case in cases().filter(|case| case.late == TimeDelta::zero()) {
+        let person_rotates = async |drive: &Drive| {
+            let mut world = drive.world();
+            let value = world.person_rotates(true);
+            world.person_saves(&value);
+            world.advance(NAP);
+            false
+        };
+        let judge = |world: &World, told: &str| {
+            let is_well = world.entra_holds_a_working_token() && world.ledger.cycles_failed == 0;
+            assert!(is_well, "{told}\n{}", world.ledger.trace());
+        };
+        sleeps_after_each_call(case, person_rotates, judge).await;
     }
 }
 

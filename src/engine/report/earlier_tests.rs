@@ -73,6 +73,10 @@ fn a_token_that_an_issuer_may_have_removed_is_not_told_to_live_whatever_became_o
         let asked = Labels { rotation: "r2".into(), intent: intent(mode, end), ..labels() };
         let versions = [rotated(Mode::Overlap, 70), vec![stored(60, asked)]].concat();
         assert_eq!(told(versions), previous, "{mode} {end:?}");
+        // The same after the current one.
+        let asked = Labels { seq: 4, rotation: "r4".into(), intent: intent(mode, end), ..fresh(Stage::Current, 3, 70) };
+        let versions = [rotated(Mode::Overlap, 70), vec![stored(80, asked)]].concat();
+        assert_eq!(told(versions), previous, "{mode} {end:?}");
     }
     // Put aside, and taken back later.
     for (mode, previous) in [(Mode::RemoveCurrent, None), (Mode::Overlap, Some(day(100)))] {

@@ -98,10 +98,11 @@ fn token_report(spec: &Spec, seen: &Observed, now: Timestamp) -> Option<TokenRep
 /// token that was rejected in between took nobody's place.
 fn previous_expires(seen: &Observed, note: &TokenNote) -> Option<Timestamp> {
     let is_own = |deed: &Deed| deed.token.as_ref() == Some(&note.id);
-    let deeds: Vec<_> = deeds(&seen.journal).into_iter().skip_while(|deed| !is_own(deed)).collect();
+    let deeds = deeds(&seen.journal);
+    let own = deeds.iter().position(is_own)?;
     let is_before =
         |deed: &Deed| deed.token.is_some() && !is_own(deed) && deed.standing != Some(history::Standing::Rejected);
-    let before = deeds.iter().position(is_before)?;
+    let before = own + deeds[own..].iter().position(is_before)?;
     // Of a lost answer it must be assumed.
     let removes =
         |deed: &Deed| deed.mode == Some(Mode::RemoveCurrent) && matches!(deed.what, What::Rotated | What::Asked);

@@ -22,8 +22,9 @@ const READABLE: [AnswerShape; 8] = [
     AnswerShape::JsonString,
 ];
 
-/// The longest lag of a list under which two hosts are promised anything.
-const LAG_OF_TWO: TimeDelta = TimeDelta::seconds(30);
+/// The longest lag of a list under which two hosts are promised anything: twice as long, and a moment to act, is what a claim is
+/// given to be believed (`decide::SETTLE`).
+const LAG_OF_TWO: TimeDelta = TimeDelta::seconds(3);
 /// How wrong a clock of theirs may be, and how far one step of it goes.
 const APART: TimeDelta = TimeDelta::minutes(5);
 

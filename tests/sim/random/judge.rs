@@ -120,7 +120,6 @@ impl<'a> Judge<'a> {
         let lasts = match what {
             What::Outage { lasts, .. } => *lasts,
             What::Kill { away } | What::Stop { away } => *away + TimeDelta::minutes(6),
-            What::Second { lasts } => *lasts,
             What::Sleep { whose: Whose::First, lasts, deaf, .. } => *lasts + *deaf,
             What::Sleep { deaf, .. } => *deaf,
             What::Step(by) => by.abs(),

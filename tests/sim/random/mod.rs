@@ -87,6 +87,7 @@ fn live(level: Level, usual: Range<u64>) {
     assert!(failures.is_empty(), "{report}");
     if super::is_usual_run() {
         assert!(tally.rotations >= 7_500, "{} rotations are too few to tell anything", tally.rotations);
+        assert!(tally.obeyed >= 700, "{} orders are too few to tell anything", tally.obeyed);
         let worst = tally.worst_outage.max(tally.worst_pause);
         assert!(level == Level::Malice || worst < WORST, "{worst} without a working token, or paused");
     }

@@ -41,6 +41,7 @@ impl Judge<'_> {
                 }
                 Event::Labelled { version, stage, enabled } => {
                     self.bounds.labelled(*version, stage.as_deref());
+                    self.rotating &= stage.as_deref() != Some("rejected");
                     if !enabled || stage.as_deref() == Some("rejected") {
                         self.good_one_put_aside(world, *version)?;
                     }
@@ -96,7 +97,7 @@ impl Judge<'_> {
     }
 
     /// (2), (3): no cycle fails where the fence stands, nor where the old token lives on; unless the new one takes longer to
-    /// take effect than anybody waits for it, or two hosts are at work.
+    /// take effect than anybody waits for it.
     fn cycle_fails(&self, token: Option<u32>) -> Result<(), String> {
         let policy = &self.plan.policy;
         let overlap = policy.mode == Mode::Overlap;

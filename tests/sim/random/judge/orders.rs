@@ -13,9 +13,9 @@ use crate::world::{PutReading, World};
 pub(super) struct Asked {
     order: Order,
     at: Timestamp,
-    /// How many tokens there had been, and which Entra held.
-    issued: u32,
+    /// What Entra held.
     saved: Option<u32>,
+    is_joined: bool,
     /// Something else than a hold was asked for after it.
     is_overtaken: bool,
     heard: Receiver<Report>,
@@ -25,14 +25,16 @@ impl Judge<'_> {
     /// A person asks, and is heard.
     pub fn asked(&mut self, order: Order, place: InLine, heard: Receiver<Report>, world: &World) {
         let rotates = matches!(order, Order::Rotate { .. });
-        self.bounds.ordered += u32::from(rotates && matches!(place, InLine::First | InLine::Behind));
+        // Whoever joins what was asked for before is told of that.
+        let is_joined = place == InLine::Joined;
+        self.bounds.ordered += u32::from(rotates && !is_joined);
         if !matches!(order, Order::Hold { .. }) {
             // It may be rotated from now on.
             self.held = None;
             self.asked.iter_mut().for_each(|before| before.is_overtaken = true);
         }
-        let (at, issued, saved) = (world.now(), world.ledger.issued, world.saved_token());
-        self.asked.push(Asked { order, at, issued, saved, is_overtaken: false, heard });
+        let (at, saved) = (world.now(), world.saved_token());
+        self.asked.push(Asked { order, at, saved, is_joined, is_overtaken: false, heard });
     }
 
     /// Hears what is answered by now.
@@ -61,10 +63,10 @@ impl Judge<'_> {
         }
         match &asked.order {
             Order::Hold { until } if done.succeeded && !asked.is_overtaken => self.held = Some(*until),
-            Order::Rotate { .. } if done.succeeded && !self.is_second_there(world.now()) => {
+            Order::Rotate { .. } if done.succeeded && !asked.is_joined && !self.is_second_there(world.now()) => {
                 // That a PUT was ignored shows after an hour.
-                let is_saved = world.saved_token() != asked.saved || self.plan.settings.put == PutReading::IgnoresFirst;
-                if self.is_strict() && (world.ledger.issued == asked.issued || !is_saved) {
+                let shows_late = self.plan.settings.put == PutReading::IgnoresFirst;
+                if self.is_strict() && world.saved_token() == asked.saved && !shows_late {
                     return Err(format!("{name} is told as done ({}), and Entra holds no new token", done.reason));
                 }
             }
