@@ -99,10 +99,12 @@ impl Run<'_> {
         let mut delay = TimeDelta::seconds(2);
         loop {
             let asked = self.moment();
-            match self.insist(PATIENCE, &mut ask).await? {
-                Verdict::Accepted if !self.is_long_ago(asked) => return Ok(true),
-                Verdict::Accepted => continue, // The host may have slept since.
-                Verdict::NotAccepted => (),
+            let mut verdict = self.insist(PATIENCE, &mut ask).await?;
+            if verdict == Verdict::Accepted && self.is_long_ago(asked) {
+                verdict = self.insist(PATIENCE, &mut ask).await?; // It may be dead by now.
+            }
+            if verdict == Verdict::Accepted {
+                return Ok(true);
             }
             if self.elapsed() + delay > until {
                 return Ok(false);
@@ -208,30 +210,26 @@ impl Run<'_> {
                     Basis::Tested(_) => self.check_settings().await,
                 }
             };
-            let began = self.moment();
-            let (listed, settings) = futures::join!(self.list_ours(place), read());
-            self.or_away(listed)?;
-            self.or_away(self.unless_replaced().await)?;
-            // Beside a vault that hangs they grow old.
-            let (settings, began) = match self.age(began) < FRESH {
-                true => (settings?, began),
-                false => {
-                    let began = self.moment();
-                    (read().await?, began)
+            let ready = || async {
+                let began = self.moment();
+                let (listed, settings) = futures::join!(self.list_ours(place), read());
+                self.or_away(listed)?;
+                if let Basis::Tested(at) = basis
+                    && self.is_long_ago(at)
+                    && self.ports.provisioner.test_candidate(token).await? != Verdict::Accepted
+                {
+                    return Err(Halt::because(Reason::NoVerdict));
+                }
+                // Beside a vault that hangs they grow old.
+                match self.age(began) < FRESH {
+                    true => settings,
+                    false => read().await,
                 }
             };
-            if let Basis::Tested(at) = basis
-                && self.is_long_ago(at)
-                && self.ports.provisioner.test_candidate(token).await? != Verdict::Accepted
-            {
-                return Err(Halt::because(Reason::NoVerdict));
-            }
-            if self.is_long_ago(began) {
-                return Err(self.too_long_ago());
-            }
+            let settings = self.recent(ready).await?;
             let update = SecretsUpdate::new(&settings, &self.spec.tenant_url, token.clone(), complete);
             let put = self.ports.provisioner.provision(&update).await?;
-            Ok((settings, put))
+            Ok::<_, Halt>((settings, put))
         })
         .await
     }

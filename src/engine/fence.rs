@@ -192,18 +192,16 @@ impl Run<'_> {
     /// overtaken starts nothing. None where a pause that this process has just made may not show yet.
     pub async fn start_if(&self, state: JobState, pause: Option<PauseNote>) -> Result<Option<Timestamp>, Halt> {
         self.insist(PATIENCE, || async {
-            self.or_away(self.list_once().await)?;
-            self.or_away(self.unless_replaced().await)?;
-            let read = self.moment();
-            let job = self.ports.provisioner.job().await?;
+            let read = || async {
+                self.or_away(self.list_once().await)?;
+                Ok::<_, Halt>(self.ports.provisioner.job().await?)
+            };
+            let job = self.recent(read).await?;
             let overrun = pause.is_some_and(|pause| pause.is_overrun(job.last_execution.as_ref()));
             let unseen = pause.filter(|_| job.state == JobState::Active && !overrun && self.memory.is_pause_unseen());
             let unseen = unseen.and_then(|pause| pause.at).is_some_and(|at| job.seen_at - at < PAUSE_LAG);
-            if self.is_long_ago(read) {
-                return Err(self.too_long_ago());
-            }
             match job.state == state && !overrun {
-                true => Ok(Some(self.ports.provisioner.start().await?)),
+                true => Ok::<_, Halt>(Some(self.ports.provisioner.start().await?)),
                 false => Ok(Some(job.seen_at).filter(|_| !unseen)),
             }
         })

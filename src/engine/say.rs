@@ -116,6 +116,19 @@ impl Run<'_> {
         self.age(at) > LONG
     }
 
+    /// Asks, and once more where that took so long. A service that is so slow is not asked again and again.
+    pub async fn recent<T, Fut>(&self, ask: impl Fn() -> Fut) -> Result<T, Halt>
+    where
+        Fut: Future<Output = Result<T, Halt>>,
+    {
+        let asked = self.moment();
+        let answer = ask().await?;
+        match self.is_long_ago(asked) {
+            true => ask().await,
+            false => Ok(answer),
+        }
+    }
+
     /// What was read does not count any more.
     pub fn too_long_ago(&self) -> Halt {
         let what = "too much time has passed since it was read how things are; this host may have slept";
