@@ -31,11 +31,10 @@ struct Case {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let effects = [TakesEffect::OwnExpiry, TakesEffect::Delay(TimeDelta::minutes(6))];
-    let lates = [0, 5, 25].map(TimeDelta::seconds);
-    [Mode::Overlap, Mode::RemoveCurrent].into_iter().flat_map(move |mode| {
-        effects.into_iter().flat_map(move |takes_effect| lates.map(|late| Case { mode, takes_effect, late }))
-    })
+    let delay = TakesEffect::Delay(TimeDelta::minutes(6));
+    let kinds = [(TakesEffect::OwnExpiry, 0), (TakesEffect::OwnExpiry, 25), (delay, 0)];
+    let case = |mode, (takes_effect, late)| Case { mode, takes_effect, late: TimeDelta::seconds(late) };
+    [Mode::Overlap, Mode::RemoveCurrent].into_iter().flat_map(move |mode| kinds.map(|kind| case(mode, kind)))
 }
 
 /// Each moment of a rotation that is due: right after its n-th call the host sleeps, and `meanwhile` happens. Where that answers
