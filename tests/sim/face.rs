@@ -173,6 +173,13 @@ impl Face {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// Returns once so many have been begun, where others have their turn in between.
+    pub async fn has_begun(&self, calls: usize) {
+        while self.calls() < calls {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// How far the daemon's clock is ahead of the world's.
     pub fn skew(&self) -> TimeDelta {
         *lock(&self.skew)

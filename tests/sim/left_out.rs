@@ -81,14 +81,10 @@ async fn whatever_a_person_changes_while_the_host_sleeps_in_the_midst_of_it_stay
             let (face, mut connection) = drive.process(FaceOptions { yields: true, ..FaceOptions::default() });
             let mut writes = std::pin::pin!(connection.put_without_default());
             let puts = || drive.world().faults.calls(Op::SettingsPut);
-            let (before, asleep) = (puts(), async {
-                while face.calls() < nth {
-                    tokio::task::yield_now().await;
-                }
-            });
+            let before = puts();
             tokio::select! {
                 biased;
-                () = asleep => (),
+                () = face.has_begun(nth) => (),
                 _ = &mut writes => {
                     assert!(nth > 8, "{nth}");
                     break;

@@ -144,12 +144,8 @@ async fn who_sleeps_before_it_asks_the_issuer_dates_anew_when_it_asks() {
         let issues = || drive.world().faults.calls(Op::Issue);
         let (face, mut connection) = drive.process(FaceOptions { yields: true, ..FaceOptions::default() });
         let mut look = std::pin::pin!(connection.look(Act::CarryOut));
-        let (before, is_asleep) = (issues(), async {
-            while face.calls() < nth {
-                tokio::task::yield_now().await;
-            }
-        });
-        tokio::select! { biased; () = is_asleep => (), _ = &mut look => break }
+        let before = issues();
+        tokio::select! { biased; () = face.has_begun(nth) => (), _ = &mut look => break }
         if issues() > before {
             break;
         }
