@@ -217,6 +217,11 @@ pub trait Clock: Send + Sync {
     /// What the clock of the far side showed, when it answered to what was asked when [`Self::shown`] showed `asked`.
     /// [`Self::now`] may believe it.
     fn told(&self, _far: Timestamp, _asked: Timestamp) {}
+    /// Whether [`Self::now`] has leapt since the far side told the time, so that it is to be asked once more before anything
+    /// is concluded from that.
+    fn is_in_doubt(&self) -> bool {
+        false
+    }
     /// The time since some moment, which nobody can set: what patience is measured by.
     fn elapsed(&self) -> TimeDelta;
     /// Waits. May return early; callers look at the clock again.

@@ -1,7 +1,7 @@
 //! A clock that nobody has set yet, or that has lost its date. A host without a battery begins in 1970, until its time service
 //! has spoken: whatever was decided or written down by such a clock would be wrong by decades.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -38,27 +38,41 @@ pub fn is_astray(now: Timestamp, far: Timestamp) -> bool {
 /// could be believed, by the clock that nobody sets. That one may have slept with the host, so nothing new is begun by such
 /// moments (see [`complaint`] of [`Clock::shown`]); what is under way is dated by them and comes to its end.
 ///
-/// One that is more than a day from Microsoft's goes by that: a token would be dead, or alive, by this host alone.
+/// One that is more than a day from Microsoft's goes by that: a token would be dead, or alive, by this host alone. Where the two
+/// have parted since Microsoft told the time, the host has slept or was set, and only another answer tells which: until then
+/// [`Clock::is_in_doubt`].
 pub struct SaneClock {
     wall: Arc<dyn Clock>,
     /// The last moment that could be believed, and when that was by `elapsed`.
     believed: Mutex<Option<(Timestamp, TimeDelta)>>,
-    /// What the far side said, where the two lie too far apart.
-    correction: Mutex<Option<Correction>>,
+    heard: Mutex<Option<Heard>>,
 }
 
+/// What the far side said last.
 #[derive(Clone, Copy)]
-struct Correction {
+struct Heard {
     far: Timestamp,
     /// When, by `elapsed`.
     told: TimeDelta,
-    by: TimeDelta,
+    /// Where the two lay too far apart: what this host's clock is to be corrected by.
+    correction: Option<TimeDelta>,
+}
+
+impl Heard {
+    /// Whether `now` is too far from what the far side's clock shows by now, if this host has not slept since.
+    fn denies(&self, now: Timestamp, elapsed: TimeDelta) -> bool {
+        is_astray(now, self.far + (elapsed - self.told))
+    }
 }
 
 impl SaneClock {
     /// Over the clock of this host.
     pub fn over(wall: Arc<dyn Clock>) -> Self {
-        Self { wall, believed: Mutex::default(), correction: Mutex::default() }
+        Self { wall, believed: Mutex::default(), heard: Mutex::default() }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Option<Heard>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// By this host alone.
@@ -75,20 +89,18 @@ impl SaneClock {
 #[async_trait]
 impl Clock for SaneClock {
     fn now(&self) -> Timestamp {
-        let reckoned = self.reckoned();
+        let (reckoned, elapsed) = (self.reckoned(), self.wall.elapsed());
         // One that somebody has set since is right again, although nobody was asked yet.
-        let is_wrong = |it: &Correction| is_astray(reckoned, it.far + (self.wall.elapsed() - it.told));
-        let correction = self.correction.lock().unwrap_or_else(PoisonError::into_inner).filter(is_wrong);
-        correction.and_then(|it| reckoned.checked_add_signed(it.by)).unwrap_or(reckoned)
+        let heard = self.heard().filter(|heard| heard.denies(reckoned, elapsed));
+        heard.and_then(|heard| reckoned.checked_add_signed(heard.correction?)).unwrap_or(reckoned)
     }
 
     fn told(&self, far: Timestamp, asked: Timestamp) {
         let (here, told) = (self.reckoned(), self.wall.elapsed());
         // Where the host slept over an answer, or was set meanwhile, that tells a moment between the two.
         let is_wrong = is_astray(here, far) && is_astray(asked, far);
-        let correction = is_wrong.then(|| Correction { far, told, by: far - here });
-        let before =
-            std::mem::replace(&mut *self.correction.lock().unwrap_or_else(PoisonError::into_inner), correction);
+        let correction = is_wrong.then(|| far - here);
+        let before = self.heard().replace(Heard { far, told, correction }).and_then(|heard| heard.correction);
         match (before, correction) {
             (None, Some(_)) => tracing::error!(
                 %far,
@@ -97,6 +109,11 @@ impl Clock for SaneClock {
             (Some(_), None) => tracing::info!("this host's clock is right again"),
             _ => (),
         }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        let (now, elapsed) = (self.now(), self.wall.elapsed());
+        self.heard().is_some_and(|heard| heard.denies(now, elapsed))
     }
 
     fn shown(&self) -> Timestamp {
@@ -204,6 +221,38 @@ mod tests {
         for (far, now) in [(asked, woken), (woken, woken), ("2027-02-20T12:00:00Z", "2027-02-20T12:00:00Z")] {
             clock.told(far.parse().unwrap(), asked.parse().unwrap());
             assert_eq!(clock.now(), now.parse::<Timestamp>().unwrap(), "{far}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_has_parted_from_the_far_sides_by_a_day_is_in_doubt_until_that_tells_the_time_again() {
+        let wall = Arc::new(Wall(Mutex::new(("2027-03-01T12:00:00Z", 0))));
+        let clock = SaneClock::over(wall.clone());
+        for (shown, seconds, told, in_doubt) in [
+            ("2027-03-01T12:00:00Z", 0, None, false),
+            ("2028-03-01T12:00:00Z", 0, None, false), // Nobody has told any time yet.
+            ("2027-03-01T12:00:00Z", 0, Some("2027-03-01T12:00:00Z"), false),
+            ("2027-03-02T12:01:00Z", 60, None, false),
+            ("2027-03-02T12:01:01Z", 60, None, true),
+            // Set wrong, corrected, set otherwise, set right.
+            ("2027-03-11T12:00:00Z", 70, Some("2027-03-01T12:01:10Z"), false),
+            ("2027-03-12T12:00:10Z", 79, None, true),
+            ("2027-03-01T12:01:20Z", 80, None, false),
+            // The host has slept.
+            ("2027-03-01T12:01:20Z", 80, Some("2027-03-01T12:01:20Z"), false),
+            ("2027-03-11T12:01:20Z", 80, None, true),
+            ("2027-03-11T12:01:20Z", 80, Some("2027-03-11T12:01:20Z"), false),
+        ] {
+            *wall.0.lock().unwrap() = (shown, seconds);
+            told.into_iter().for_each(|far| clock.told(far.parse().unwrap(), shown.parse().unwrap()));
+            assert_eq!(clock.is_in_doubt(), in_doubt, "{shown} {seconds} {told:?}");
+        }
+        // Set wrong, or asleep, over the answer: which of the two it was, that does not tell.
+        *wall.0.lock().unwrap() = ("2027-03-21T12:01:20Z", 90);
+        let [before, after] = ["2027-03-11T12:01:30Z", "2027-03-21T12:01:20Z"].map(|at| at.parse().unwrap());
+        for (far, asked, in_doubt) in [(before, before, true), (after, before, false), (after, after, false)] {
+            clock.told(far, asked);
+            assert_eq!((clock.now(), clock.is_in_doubt()), (after, in_doubt), "{far} {asked}");
         }
     }
 

@@ -37,7 +37,7 @@ impl Run<'_> {
         let is_over = || self.elapsed() >= until || deadline.is_some_and(|deadline| self.now() >= deadline);
         while job.state == JobState::Active && !in_gap(&job) && !is_over() {
             self.wait_unless_stopping(POLL).await?;
-            job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
+            job = self.insist(PATIENCE, || self.job()).await?;
         }
         Ok(job)
     }
@@ -49,7 +49,7 @@ impl Run<'_> {
         self.progress.enter("pause the provisioning job");
         // Read just before: a pause that a person has made meanwhile is his, and no cycle runs under it either.
         let read = self.moment();
-        let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
+        let job = self.insist(PATIENCE, || self.job()).await?;
         let plan = match record.labels.pause {
             // One planned so long ago may have been overtaken by a cycle, and would not be known for ours after a crash.
             Some(plan) if plan.is_open() && job.seen_at - plan.planned < STALE_PLAN => plan,
@@ -75,7 +75,7 @@ impl Run<'_> {
         let pause = || async {
             self.unless_replaced().await?;
             // A person may have paused it meanwhile.
-            if self.is_long_ago(read) && self.ports.provisioner.job().await?.state != JobState::Active {
+            if self.is_long_ago(read) && self.job().await?.state != JobState::Active {
                 return Err(self.too_long_ago());
             }
             Ok(self.ports.provisioner.pause().await?)
@@ -100,7 +100,7 @@ impl Run<'_> {
         let mut waited = TimeDelta::zero();
         let mut was_paused = false;
         loop {
-            let job = self.insist(PATIENCE, || self.ports.provisioner.job()).await?;
+            let job = self.insist(PATIENCE, || self.job()).await?;
             // That it is paused may show late; once it has shown, it does not go away by itself.
             if was_paused && job.state == JobState::Active {
                 return Err(somebody_started_it());
@@ -194,7 +194,7 @@ impl Run<'_> {
         self.insist(PATIENCE, || async {
             let read = || async {
                 self.or_away(self.list_once().await)?;
-                Ok::<_, Halt>(self.ports.provisioner.job().await?)
+                Ok::<_, Halt>(self.job().await?)
             };
             let job = self.recent(read).await?;
             let overrun = pause.is_some_and(|pause| pause.is_overrun(job.last_execution.as_ref()));

@@ -144,6 +144,7 @@ impl Run<'_> {
         let journal = self.still_ours(&intent.labels).await?;
         self.unless_stopping()?;
         self.progress.may_give_way(false);
+        self.sure_of_time().await?;
         let now = self.now();
         let again = ask_again(journal.issues_within(ISSUE_PERIOD, now).len(), now);
         self.write(intent, |labels| {
@@ -184,7 +185,9 @@ impl Run<'_> {
             self.give_up_intent(plan, intent, &refused).await;
             return Err(refused);
         };
-        let now = self.now();
+        // A clock that has leapt meanwhile dates nothing: the token's life would be told wrong for as long as it lives.
+        let asked = intent.labels.intent.as_ref().map(|intent| intent.at).filter(|_| self.ports.clock.is_in_doubt());
+        let now = asked.unwrap_or(self.now());
         let (expires, source) = (issued.expiry.map(|e| e.at), issued.expiry.map(|e| e.source));
         tracing::info!(
             token = %issued.token.fingerprint(),

@@ -85,12 +85,11 @@ impl Run<'_> {
         let at = self.moment();
         let seen = self.list_and_read(at).await?;
         self.memory.saw(&seen.job);
-        self.ports.clock.told(seen.job.seen_at, at.shown);
         Ok(seen)
     }
 
     async fn list_and_read(&self, at: Moment) -> Result<Observed, Halt> {
-        match futures::join!(self.list_to_decide(), self.ports.provisioner.job()) {
+        match futures::join!(self.list_to_decide(), self.job()) {
             (Ok(versions), Ok(job)) => Ok(Observed { journal: self.journal(versions), job, at }),
             (Err(vault), Ok(_)) => Err(Halt::from(vault).during(Reason::CannotObserve)),
             (Ok(_), Err(job)) => Err(Halt::from(job).during(Reason::CannotObserve)),

@@ -50,7 +50,7 @@ impl Run<'_> {
     async fn job_now(&self, seen: &Observed) -> Result<Job, CallError> {
         match self.is_fresh(seen) {
             true => Ok(seen.job.clone()),
-            false => self.ports.provisioner.job().await,
+            false => self.job().await,
         }
     }
 

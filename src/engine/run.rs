@@ -13,8 +13,8 @@ use super::progress::Progress;
 use super::say::Say;
 use super::{Ports, Spec};
 use crate::domain::journal::{Journal, Labels, Sign};
-use crate::domain::{Reason, Timestamp, Version, VersionId};
-use crate::ports::Class;
+use crate::domain::{Job, Reason, Timestamp, Version, VersionId};
+use crate::ports::{CallError, Class};
 use crate::sane_clock;
 
 /// How long an idempotent call is repeated before the run gives up and leaves the rest to a later look.
@@ -71,6 +71,23 @@ impl Run<'_> {
     /// How long ago that was, by whichever clock says longer.
     pub fn age(&self, at: Moment) -> TimeDelta {
         (self.elapsed() - at.elapsed).max((self.ports.clock.shown() - at.shown).abs())
+    }
+
+    /// Reads the job, whose date tells the time as well.
+    pub async fn job(&self) -> Result<Job, CallError> {
+        let asked = self.ports.clock.shown();
+        let job = self.ports.provisioner.job().await?;
+        self.ports.clock.told(job.seen_at, asked);
+        Ok(job)
+    }
+
+    /// Before anything is dated that counts: where this host has slept for days since Graph told the time, or somebody has set
+    /// its clock, asks for it once more.
+    pub async fn sure_of_time(&self) -> Result<(), Halt> {
+        match self.ports.clock.is_in_doubt() {
+            true => self.insist(PATIENCE, || self.job()).await.map(drop),
+            false => Ok(()),
+        }
     }
 
     /// A name for a rotation that no other process and no other moment gives.

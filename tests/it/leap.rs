@@ -159,8 +159,12 @@ async fn a_clock_that_runs_ten_days_ahead_is_not_believed_loudly_and_kills_no_to
     let due = moment(&faked.plan().await["next_rotation"]["at"]);
     for ahead in [TimeDelta::days(10), TimeDelta::days(400)] {
         let said = daemon.log().len();
+        // In the midst of a look, so that what it was asked at is right.
+        let mut answer = faked.place.sandbox.gate().hold(Which::Next(Op::JobRead), Side::After);
+        daemon.signal(Signal::HUP);
+        answer.reached().await;
         faked.set(ahead);
-        faked.look(&daemon).await;
+        answer.go();
         daemon.says_after(said, "this host's clock is more than a day from Microsoft Graph's, which is believed").await;
         // By that clock the token comes due, or is dead: twice it is looked at, and nothing is done about it.
         for _ in 0..2 {

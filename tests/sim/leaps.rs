@@ -1,6 +1,7 @@
-//! A host that sleeps for a week, and a clock that leaps by an hour, at every single call of a rotation.
+//! A host that sleeps for a week, and a clock that leaps by an hour or by more than a year, at every single call of a rotation.
 
 use chrono::TimeDelta;
+use scim_rotator::domain::journal::Label;
 use scim_rotator::domain::{Fence, Mode};
 
 use super::Face;
@@ -35,15 +36,13 @@ async fn at_each_call(
 }
 
 async fn in_both_modes(strike: impl Fn(&Face)) {
+    at_each_call_of_both_modes(TimeDelta::days(8), strike, |drive| judge(drive, 1)).await;
+}
+
+async fn at_each_call_of_both_modes(time: TimeDelta, strike: impl Fn(&Face), judge: fn(&Drive) -> Result<(), String>) {
     for mode in [Mode::Overlap, Mode::RemoveCurrent] {
         let settings = Settings { takes_effect: TakesEffect::FirstUse, ..settings() };
-        at_each_call(
-            &about_to_rotate(settings, policy(mode, Fence::Auto)).await,
-            TimeDelta::days(8),
-            |drive| judge(drive, 1),
-            &strike,
-        )
-        .await;
+        at_each_call(&about_to_rotate(settings, policy(mode, Fence::Auto)).await, time, judge, &strike).await;
     }
 }
 
@@ -60,6 +59,28 @@ async fn a_clock_that_is_set_forward_by_an_hour_at_any_call_does_no_harm() {
 #[tokio::test]
 async fn a_clock_that_is_set_back_by_an_hour_at_any_call_does_no_harm() {
     in_both_modes(|face| face.step_clock(TimeDelta::hours(-1))).await;
+}
+
+/// What [`judge`] asks for, and that no clock that leapt has dated the issue.
+fn judge_dates(drive: &Drive) -> Result<(), String> {
+    judge(drive, 0)?;
+    let world = drive.world();
+    for stored in &world.versions()[1..] {
+        let Label::Ours(labels) = Label::parse(&stored.tags) else { return Err(format!("{:?}", stored.tags)) };
+        let dates = [labels.token.map(|token| token.issued), labels.intent.map(|intent| intent.at)];
+        if dates.into_iter().flatten().any(|at| (at - stored.created).abs() > TimeDelta::days(100)) {
+            return Err(format!("{:?}\n{}", stored.tags, world.ledger.trace()));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_wrong_by_more_than_a_year_at_any_call_makes_no_other_token_and_dates_none() {
+    for days in [400, -400] {
+        at_each_call_of_both_modes(TimeDelta::days(2), |face| face.step_clock(TimeDelta::days(days)), judge_dates)
+            .await;
+    }
 }
 
 #[tokio::test]

@@ -137,12 +137,13 @@ impl GreenLake {
         self.http.send_once(request.header(AUTHORIZATION, authorization).header(CONTENT_LENGTH, "0")).await
     }
 
-    fn read(&self, answer: &Answer) -> Result<Issued, IssuerError> {
-        let now = self.clock.now();
+    /// Reads what was `asked` for then: where the answer bears no date, whatever it tells counts from there, and not from now,
+    /// when this host may have slept, or its clock been set.
+    fn read(&self, answer: &Answer, asked: Timestamp) -> Result<Issued, IssuerError> {
         let seen = answer::Seen {
             body: answer.body(),
             content_type: answer.header(CONTENT_TYPE.as_str()),
-            date: answer.date().unwrap_or(now),
+            date: answer.date().unwrap_or(asked),
         };
         let shape = shape::of(&seen, answer.status, &self.options.reading);
         *self.last_shape.lock().unwrap_or_else(PoisonError::into_inner) = Some(shape);
@@ -173,9 +174,10 @@ impl Issuer for GreenLake {
                 url
             }
         };
+        let asked = self.clock.now();
         let (answer, bearer) = self.post(&url).await?;
         if answer.is_success() {
-            return self.read(&answer);
+            return self.read(&answer, asked);
         }
         let if_refused = self.bearer.if_refused();
         Err(errors::sort(how, &answer, &if_refused, &Redactor::new([bearer.expose_secret()])))

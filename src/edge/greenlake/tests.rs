@@ -54,6 +54,13 @@ async fn proxytoken(State(hpe): State<Hpe>, request: Request) -> Response {
 }
 
 async fn greenlake(handler: Handler) -> (tempfile::TempDir, GreenLake, Hpe) {
+    greenlake_by(handler, |_| Arc::new(SystemClock)).await
+}
+
+async fn greenlake_by(
+    handler: Handler,
+    clock: impl FnOnce(&Hpe) -> Arc<dyn Clock>,
+) -> (tempfile::TempDir, GreenLake, Hpe) {
     let hpe = Hpe { handler, bearers: Arc::default(), calls: Arc::default() };
     let app = Router::new()
         .route("/oauth2/t/aus/v1/token", post(token))
@@ -70,7 +77,8 @@ async fn greenlake(handler: Handler) -> (tempfile::TempDir, GreenLake, Hpe) {
         client_secret: SecretFile::new(path),
     });
     let options = GreenLakeOptions { url: url.join("v1alpha1").unwrap(), auth, reading: Reading::default() };
-    (dir, GreenLake::new(options, http, Arc::new(SystemClock)).unwrap(), hpe)
+    let clock = clock(&hpe);
+    (dir, GreenLake::new(options, http, clock).unwrap(), hpe)
 }
 
 fn answer(status: u16, body: Value) -> Response {
@@ -143,6 +151,38 @@ async fn whether_a_token_may_have_been_made_is_told_for_each_answer() {
         };
         assert_eq!((seen, calls), (fate, 1), "{n}: {error}");
         assert_eq!(error.call().class == Class::Ambiguous, matches!(error, IssuerError::Ambiguous(_)), "{n}");
+    }
+}
+
+/// Somebody sets it wrong as soon as HPE has been called.
+struct Leaps(Arc<Mutex<u32>>);
+
+#[async_trait]
+impl Clock for Leaps {
+    fn now(&self) -> Timestamp {
+        let at = "2027-03-01T12:00:00Z".parse::<Timestamp>().unwrap();
+        at + chrono::TimeDelta::days(if *self.0.lock().unwrap() == 0 { 0 } else { 400 })
+    }
+
+    fn elapsed(&self) -> chrono::TimeDelta {
+        chrono::TimeDelta::zero()
+    }
+
+    async fn sleep(&self, _: std::time::Duration) {}
+}
+
+#[tokio::test]
+async fn a_life_that_is_told_in_seconds_counts_from_the_answers_date_or_else_from_when_it_was_asked_for() {
+    const BODY: fn(&'static str) -> Response =
+        |date| ([("date", date)], Json(json!({"token": TOKEN, "expires_in": 86400}))).into_response();
+    let answers: [(Handler, _); 2] = [
+        (|_, _| BODY("Mon, 01 Mar 2027 12:00:07 GMT"), "2027-03-02T12:00:07Z"),
+        (|_, _| BODY("today"), "2027-03-02T12:00:00Z"),
+    ];
+    for (handler, end) in answers {
+        let (_dir, issuer, _) = greenlake_by(handler, |hpe| Arc::new(Leaps(hpe.calls.clone()))).await;
+        let expiry = issuer.issue(ROTATE).await.unwrap().expiry.unwrap();
+        assert_eq!(expiry.at, end.parse::<Timestamp>().unwrap());
     }
 }
 

@@ -140,11 +140,16 @@ fn outage(dice: &mut Dice, policy: &Policy) -> What {
     What::Outage { service, fault: fault(dice), lasts: length(dice, policy) }
 }
 
+/// A clock of ours that is further from Graph's is not gone by.
+pub(super) const BELIEVED: TimeDelta = TimeDelta::days(1);
+
 fn step(dice: &mut Dice, policy: &Policy) -> What {
     let most = (policy.min_slack / 4).min(TimeDelta::days(1));
-    let by = match dice.small(3) {
+    let by = match dice.small(4) {
         0 => dice.span(TimeDelta::seconds(1), TimeDelta::minutes(10)),
         1 => dice.span(TimeDelta::minutes(10), TimeDelta::hours(1)),
+        // So far that Graph's is believed instead.
+        2 => dice.span(BELIEVED, TimeDelta::days(100)),
         _ => dice.span(TimeDelta::hours(1), most),
     };
     What::Step(if dice.percent(50) { by } else { -by })

@@ -15,6 +15,7 @@ use scim_rotator::domain::{Reason, Timestamp};
 use scim_rotator::engine::report::Kind;
 
 use self::orders::Asked;
+use super::accidents::BELIEVED;
 use super::bounds::Bounds;
 use super::host::{CHECK, Desk};
 use super::people::{Deed, Edit};
@@ -122,7 +123,7 @@ impl<'a> Judge<'a> {
             What::Kill { away } | What::Stop { away } => *away + TimeDelta::minutes(6),
             What::Sleep { whose: Whose::First, lasts, deaf, .. } => *lasts + *deaf,
             What::Sleep { deaf, .. } => *deaf,
-            What::Step(by) => by.abs(),
+            What::Step(by) => by.abs().min(BELIEVED),
             _ => TimeDelta::zero(),
         };
         match what {
@@ -196,7 +197,7 @@ impl<'a> Judge<'a> {
         self.answers(world, now)?;
         self.hot_loop(now, calls)?;
         self.counters(world, now)?;
-        self.bounds.skew = self.bounds.skew.max(skew.abs());
+        self.bounds.skew = self.bounds.skew.max(skew.abs().min(BELIEVED));
         let human = self.needs_human(desk, now);
         let standing = desk.report.as_ref().map(|report| &report.standing);
         if let Some(standing) = standing.filter(|standing| standing.kind == Kind::NeedsHuman) {
