@@ -295,29 +295,28 @@ impl Run<'_> {
             };
             let (at, labels) = (self.moment(), Labels { sign: self.sign(), ..labels.clone() });
             new.tags = labels.to_tags();
-            let tried = match is_ours {
-                Ok(()) => Ok(self.ports.vault.store(&new).await),
+            let failed: Halt = match is_ours {
+                Ok(()) => match self.ports.vault.store(&new).await {
+                    Ok(id) => {
+                        let version = Version {
+                            id: id.clone(),
+                            created: self.now(),
+                            enabled: new.token.is_some(),
+                            expires: new.expires,
+                            label: Label::Ours(Box::new(labels)),
+                        };
+                        self.memory.stored(version, self.elapsed());
+                        self.signed(at);
+                        return Ok(id);
+                    }
+                    Err(error @ VaultError::VersionRefused(_)) if new.expires.take().is_some() => {
+                        let error = super::halt::chain(&error);
+                        tracing::warn!(error, "the vault refused the version with its expiry; storing it without");
+                        continue;
+                    }
+                    Err(error) => error.into(),
+                },
                 Err(halt) if halt.reason == Reason::TakenOver => return Err(halt),
-                Err(halt) => Err(halt),
-            };
-            let failed: Halt = match tried {
-                Ok(Ok(id)) => {
-                    let version = Version {
-                        id: id.clone(),
-                        created: self.now(),
-                        enabled: new.token.is_some(),
-                        expires: new.expires,
-                        label: Label::Ours(Box::new(labels)),
-                    };
-                    self.memory.stored(version, self.elapsed());
-                    self.signed(at);
-                    return Ok(id);
-                }
-                Ok(Err(error @ VaultError::VersionRefused(_))) if new.expires.take().is_some() => {
-                    tracing::warn!(error = %super::halt::chain(&error), "the vault refused the version with its expiry; storing it without");
-                    continue;
-                }
-                Ok(Err(error)) => error.into(),
                 Err(halt) => halt,
             };
             let wait = delay.max(failed.retry_after());

@@ -226,6 +226,12 @@ async fn a_pause_that_another_host_has_written_over_is_ended_by_whoever_made_it(
         assert!(look.report.last_action.is_some_and(|last| last.reason == Reason::TakenOver));
     }
     assert_eq!(drive.world().jobs()[0].schedule, Schedule::Paused);
+    connection.look(Act::DecideOnly).await;
+    assert_eq!(
+        connection.open().as_deref(),
+        Some("the provisioning job is paused by us"),
+        "the other one does not know"
+    );
     tokio::select! { biased; () = face.over() => (), () = tend(&mut connection) => () }
     let world = drive.world();
     let is_start = |event: &Event| matches!(event, Event::Started { by: Who::Daemon });

@@ -384,3 +384,21 @@ async fn a_connection_that_nobody_takes_over_ends_once_nothing_of_it_is_open_and
     assert_eq!(issued(&place), (issued_then, true), "{}", place.drive.world().ledger.trace());
     assert_eq!(place.drive.world().jobs()[0].schedule, Schedule::Active);
 }
+
+#[tokio::test]
+async fn a_rotation_that_is_refused_before_it_begins_leaves_nothing_open_and_one_that_fails_later_may() {
+    for (op, fault, open) in [
+        (Op::SettingsRead, Fault::Status(403, None), None),
+        (
+            Op::Issue,
+            Fault::LoseAnswer,
+            Some("the provisioning job is paused by us; the last act failed, and what it has left does not show yet"),
+        ),
+    ] {
+        let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
+        let (_face, mut connection) = drive.process(FaceOptions::default());
+        drive.world().faults.at_call(op, 1, fault);
+        connection.obey(ROTATE).await;
+        assert_eq!(connection.open().as_deref(), open, "{op:?}\n{}", drive.world().ledger.trace());
+    }
+}

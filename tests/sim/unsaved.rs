@@ -119,6 +119,24 @@ async fn a_token_in_memory_is_stored_as_soon_as_the_vault_is_back_although_graph
     }
 }
 
+#[tokio::test]
+async fn a_token_in_memory_is_stored_although_the_vault_lets_nobody_list_any_more() {
+    let drive = about_to_rotate(settings(), policy(Mode::Overlap, Fence::Auto)).await;
+    let until = drive.world().now() + TimeDelta::hours(2);
+    let mut is_issued = false;
+    let forbid = |world: &mut World| {
+        if !std::mem::replace(&mut is_issued, world.ledger.issued > 0) && world.ledger.issued > 0 {
+            world.faults.at_calls(Op::VaultList, 1, 1_000_000, Fault::Status(403, None));
+            // For longer than whoever has signed may go without a list.
+            world.faults.at_calls(Op::VaultStore, 1, 14, Fault::Status(503, None));
+        }
+    };
+    drive.live_beside(until, forbid).await;
+    let world = drive.world();
+    let is_stored = world.versions().last().is_some_and(|version| Some(&*version.value) == world.token_values().last());
+    assert!(is_stored && world.saved_token() == Some(2), "{}", world.ledger.trace());
+}
+
 /// A rotation under which SIGTERM comes right after the issue, when the vault is away for so long. Answers with how long the
 /// process lives on, and whether the token is lost.
 async fn told_right_after_the_issue(drive: &Drive, mode: Mode, away: TimeDelta) -> (TimeDelta, bool) {
