@@ -20,6 +20,7 @@ use crate::admin::service_manager::ServiceManager;
 use crate::admin::web::{self, Web};
 use crate::app::Shared;
 use crate::config::Config;
+use crate::edge::clock::SystemClock;
 use crate::engine::fleet::Watcher;
 use crate::engine::pulse::Pulses;
 use crate::engine::ticker::Ticker;
@@ -187,7 +188,13 @@ impl Daemon {
                 },
                 call = self.control.next() => self.pass_on(call),
                 parted = self.fleet.parted() => self.parted(parted).await,
-                _ = interval.tick() => self.feed_watchdog(),
+                _ = interval.tick() => {
+                    self.feed_watchdog();
+                    // The scheduler goes by this host's clock, and by no other.
+                    if let Err(error) = self.ticker.keep_time(SystemClock.now()).await {
+                        tracing::debug!(%error, "the cron could not be begun anew");
+                    }
+                }
             }
         }
     }

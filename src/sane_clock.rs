@@ -97,10 +97,16 @@ impl Clock for SaneClock {
 
     fn told(&self, far: Timestamp, asked: Timestamp) {
         let (here, told) = (self.reckoned(), self.wall.elapsed());
-        // Where the host slept over an answer, or was set meanwhile, that tells a moment between the two.
-        let is_wrong = is_astray(here, far) && is_astray(asked, far);
-        let correction = is_wrong.then(|| far - here);
-        let before = self.heard().replace(Heard { far, told, correction }).and_then(|heard| heard.correction);
+        let mut heard = self.heard();
+        let before = heard.and_then(|heard| heard.correction);
+        let correction = match (is_astray(here, far), is_astray(asked, far)) {
+            (true, true) => Some(far - here),
+            // Where the host slept over an answer, or was set meanwhile, that tells a moment between the two.
+            (true, false) => before,
+            (false, _) => None,
+        };
+        *heard = Some(Heard { far, told, correction });
+        drop(heard);
         match (before, correction) {
             (None, Some(_)) => tracing::error!(
                 %far,
@@ -247,6 +253,14 @@ mod tests {
             told.into_iter().for_each(|far| clock.told(far.parse().unwrap(), shown.parse().unwrap()));
             assert_eq!(clock.is_in_doubt(), in_doubt, "{shown} {seconds} {told:?}");
         }
+        // An answer to what was asked before the clock was set wrong denies no correction.
+        *wall.0.lock().unwrap() = ("2027-03-21T12:01:20Z", 90);
+        let [right, wrong] = ["2027-03-11T12:01:30Z", "2027-03-21T12:01:20Z"].map(|at| at.parse().unwrap());
+        for asked in [wrong, right] {
+            clock.told(right, asked);
+            assert_eq!((clock.now(), clock.is_in_doubt()), (right, false), "{asked}");
+        }
+        clock.told(wrong, wrong);
         // Set wrong, or asleep, over the answer: which of the two it was, that does not tell.
         *wall.0.lock().unwrap() = ("2027-03-21T12:01:20Z", 90);
         let [before, after] = ["2027-03-11T12:01:30Z", "2027-03-21T12:01:20Z"].map(|at| at.parse().unwrap());

@@ -105,6 +105,19 @@ impl Settings {
         self.kept().filter(|(k, v)| after.get(k) != Some(v)).map(|(k, _)| k).collect()
     }
 
+    /// What was `lost` of these, as it was, among what stands there now: that may be somebody's since.
+    #[must_use]
+    pub fn put_back(&self, lost: &[&str], now: &Self) -> Self {
+        let is_lost = |key: &str| lost.contains(&key);
+        let stands = now.0.iter().filter(|(key, _)| !is_lost(key));
+        Self(stands.chain(self.0.iter().filter(|(key, _)| is_lost(key))).cloned().collect())
+    }
+
+    /// The settings that GET shows in `self` and no longer in `after`.
+    pub fn gone_from<'a>(&'a self, after: &Settings) -> Vec<&'a str> {
+        self.kept().filter(|(k, _)| after.get(k).is_none()).map(|(k, _)| k).collect()
+    }
+
     /// A setting that stands at its own default, so that losing it changes nothing.
     pub fn at_default(&self) -> Option<&'static str> {
         let same = |found: &str, default: &str| {

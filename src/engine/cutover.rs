@@ -33,8 +33,8 @@ pub(super) struct Old {
 pub(super) enum Basis<'a> {
     /// The settings as they stand, and a token that had passed as a candidate at that moment.
     Tested(Moment),
-    /// The settings as they were before something of them was lost.
-    Lost(&'a Settings),
+    /// These settings, of which something was lost, and the same.
+    Lost(&'a Settings, Moment),
 }
 
 /// How a new token's test by Entra ended.
@@ -175,17 +175,24 @@ impl Run<'_> {
         tested: Moment,
     ) -> Result<(Timestamp, bool), Halt> {
         self.progress.enter("give Entra the new token");
+        let asked = self.moment();
         let (before, put) = self.put_once(token, place, complete, Basis::Tested(tested)).await?;
         let read = self.insist(PATIENCE, || self.ports.provisioner.settings());
         let (after, verdict) = futures::join!(read, self.ports.provisioner.test_saved());
-        let lost = before.lost_in(&after?);
+        let after = after?;
+        // What is otherwise since long ago somebody has changed.
+        let lost = match self.is_long_ago(asked) {
+            true => before.gone_from(&after),
+            false => before.lost_in(&after),
+        };
         if lost.is_empty() {
             return Ok((put, matches!(verdict, Ok(Verdict::Accepted))));
         }
         tracing::error!(settings = ?lost, "settings of the provisioning job were lost by a write; putting them back");
-        let (_, put) = self.put_once(token, place, complete, Basis::Lost(&before)).await?;
+        let back = before.put_back(&lost, &after);
+        let (_, put) = self.put_once(token, place, complete, Basis::Lost(&back, tested)).await?;
         let after = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
-        match before.lost_in(&after) {
+        match back.lost_in(&after) {
             still if still.is_empty() => Ok((put, false)),
             still => {
                 tracing::error!(settings = ?still, "these settings of the provisioning job could not be put back");
@@ -206,7 +213,7 @@ impl Run<'_> {
         self.insist(PATIENCE, || async move {
             let read = || async {
                 match basis {
-                    Basis::Lost(settings) => Ok(settings.clone()),
+                    Basis::Lost(settings, _) => Ok(settings.clone()),
                     Basis::Tested(_) => self.check_settings().await,
                 }
             };
@@ -214,10 +221,8 @@ impl Run<'_> {
                 let began = self.moment();
                 let (listed, settings) = futures::join!(self.list_ours(place), read());
                 self.or_away(listed)?;
-                if let Basis::Tested(at) = basis
-                    && self.is_long_ago(at)
-                    && self.ports.provisioner.test_candidate(token).await? != Verdict::Accepted
-                {
+                let (Basis::Tested(at) | Basis::Lost(_, at)) = basis;
+                if self.is_long_ago(at) && self.ports.provisioner.test_candidate(token).await? != Verdict::Accepted {
                     return Err(Halt::because(Reason::NoVerdict));
                 }
                 // Beside a vault that hangs they grow old.
@@ -238,11 +243,10 @@ impl Run<'_> {
     #[tracing::instrument(level = "error", name = "step", skip_all, fields(step = "promote"))]
     async fn promote(&self, held: &mut Held, old: &Old, put: Timestamp) -> Result<(), Halt> {
         self.progress.enter("promote the new token to current");
-        let now = self.now();
         held.labels.stage = Stage::Current;
         held.labels.proof.provisioned = Some(put);
         // The saved check has just passed, and the token before it cannot have passed it.
-        held.labels.proof.proven = old.dead.then_some(now);
+        held.labels.proof.proven = old.dead.then_some(put);
         match held.record() {
             Some(mut record) => {
                 let labels = held.labels.clone();

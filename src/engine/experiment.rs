@@ -77,7 +77,7 @@ impl Run<'_> {
             return Ok(Some(PutSeen { key, kept, put_back: true }));
         }
         // Lost, or not to be seen: what was there is written again in either case.
-        self.put_once(&token, place, false, Basis::Lost(&before)).await?;
+        self.put_once(&token, place, false, Basis::Lost(&before, read)).await?;
         let back = self.insist(PATIENCE, || self.ports.provisioner.settings()).await?;
         let lost = before.lost_in(&back);
         if !lost.is_empty() {

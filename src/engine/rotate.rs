@@ -157,7 +157,7 @@ impl Run<'_> {
         let mode = intent.map_or(Mode::Overlap, |intent| intent.mode);
         let will_pause = intent.map_or_else(|| self.spec.policy.fences(mode), |intent| intent.will_pause);
         let mut held = Held { token, labels, version: Some(version.clone()) };
-        let old_dead = mode == Mode::RemoveCurrent || is_over(seen, self.now());
+        let old_dead = mode == Mode::RemoveCurrent || is_over(seen);
         let old = self.old_token(seen, old_dead).await?;
         self.finish(&mut held, &old, seen, will_pause).await
     }
@@ -172,7 +172,7 @@ impl Run<'_> {
             }
             let intent = seen.journal.intent_of(&held.labels.rotation);
             let mode = intent.map_or(Mode::Overlap, |intent| intent.mode);
-            let old = self.old_token(seen, mode == Mode::RemoveCurrent || is_over(seen, self.now())).await?;
+            let old = self.old_token(seen, mode == Mode::RemoveCurrent || is_over(seen)).await?;
             self.finish(held, &old, seen, intent.is_some_and(|intent| intent.will_pause)).await?;
         }
         held.version.is_some().then_some(()).ok_or_else(|| Halt::because(Reason::StepFailed))
@@ -356,8 +356,9 @@ pub(super) fn own_plan(intent: &Record, fence: Planned) -> Option<PauseNote> {
     intent.labels.pause.filter(|pause| own(pause) && pause.is_open())
 }
 
-fn is_over(seen: &Observed, now: Timestamp) -> bool {
-    seen.journal.current().and_then(|e| e.labels.token.as_ref()).is_some_and(|token| token.is_over(now))
+/// Whether the current token's life was over when it was looked, by Graph's clock.
+fn is_over(seen: &Observed) -> bool {
+    seen.journal.current().and_then(|e| e.labels.token.as_ref()).is_some_and(|token| token.is_over(seen.job.seen_at))
 }
 
 fn record(entry: Entry<'_>) -> Record {

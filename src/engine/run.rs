@@ -82,10 +82,15 @@ impl Run<'_> {
     }
 
     /// Before anything is dated that counts: where this host has slept for days since Graph told the time, or somebody has set
-    /// its clock, asks for it once more.
+    /// its clock, asks for it once more. (Once more after that, where it was set in the midst of the answer.)
     pub async fn sure_of_time(&self) -> Result<(), Halt> {
+        for _ in 0..2 {
+            if self.ports.clock.is_in_doubt() {
+                self.insist(PATIENCE, || self.job()).await?;
+            }
+        }
         match self.ports.clock.is_in_doubt() {
-            true => self.insist(PATIENCE, || self.job()).await.map(drop),
+            true => Err(self.too_long_ago()),
             false => Ok(()),
         }
     }

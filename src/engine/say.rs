@@ -95,7 +95,9 @@ impl Run<'_> {
     pub fn or_away<T>(&self, seen: Result<T, Halt>) -> Result<(), Halt> {
         let wakes = || self.say.seen().away.is_some_and(|(since, _)| self.age(since) < WAKING);
         match seen {
-            Err(halt) if halt.reason == Reason::TakenOver || halt.class != Class::Human && wakes() => Err(halt),
+            Err(halt) if halt.reason == Reason::TakenOver => Err(halt),
+            // What only a person can mend, elsewhere, may be a firewall that does not know this host yet.
+            Err(halt) if wakes() => Err(Halt { class: Class::Retry { after: None }, ..halt }),
             _ => Ok(()),
         }
     }

@@ -392,12 +392,16 @@ fn tell_lost(name: &str) {
     );
 }
 
+/// No look is further ahead than this.
+const FURTHEST: TimeDelta = TimeDelta::days(1);
+
 /// Returns when the wall clock has reached `next`, having compared it at least once a minute; and in any case once so much
 /// time has been slept away as it was to take: a clock that is stepped back by a year must not put looking off for a year.
 async fn until(clock: &Arc<dyn Clock>, progress: &Progress, next: Timestamp) {
     // Not even a look that is due at once may become a hot loop.
     let mut nap = TimeDelta::seconds(1);
-    let mut to_sleep = next - clock.now();
+    // None is further ahead: one that seems to be was reckoned by a clock that has been set right since.
+    let mut to_sleep = (next - clock.now()).min(FURTHEST);
     loop {
         progress.beat();
         clock.sleep(nap.to_std().unwrap_or_default()).await;

@@ -67,7 +67,8 @@ fn judge_dates(drive: &Drive) -> Result<(), String> {
     let world = drive.world();
     for stored in &world.versions()[1..] {
         let Label::Ours(labels) = Label::parse(&stored.tags) else { return Err(format!("{:?}", stored.tags)) };
-        let dates = [labels.token.map(|token| token.issued), labels.intent.map(|intent| intent.at)];
+        let dates =
+            [labels.token.map(|token| token.issued), labels.intent.map(|intent| intent.at), labels.proof.proven];
         if dates.into_iter().flatten().any(|at| (at - stored.created).abs() > TimeDelta::days(100)) {
             return Err(format!("{:?}\n{}", stored.tags, world.ledger.trace()));
         }

@@ -109,7 +109,7 @@ async fn who_sleeps_after_any_call_of_a_rotation_changes_nothing_that_another_ho
 }
 
 #[tokio::test]
-async fn who_sleeps_after_any_call_of_a_rotation_never_ends_a_pause_that_a_person_has_made_meanwhile() {
+async fn who_sleeps_after_any_call_of_a_rotation_never_undoes_what_a_person_has_paused_or_set_meanwhile() {
     for case in cases() {
         let is_persons = Cell::new(false);
         let person_pauses = async |drive: &Drive| {
@@ -118,6 +118,8 @@ async fn who_sleeps_after_any_call_of_a_rotation_never_ends_a_pause_that_a_perso
             if is_persons.get() {
                 world.person_pauses();
             }
+            world.person_sets("SyncAll", "true");
+            world.person_sets("Added", "by hand");
             world.advance(NAP);
             false
         };
@@ -127,6 +129,7 @@ async fn who_sleeps_after_any_call_of_a_rotation_never_ends_a_pause_that_a_perso
             assert!(world.entra_holds_a_working_token() && ledger.cycles_failed == 0, "{}", trace());
             let schedule = if is_persons.get() { Schedule::Paused } else { Schedule::Active };
             assert_eq!((world.jobs()[0].schedule, ledger.started_a_persons_pause), (schedule, 0), "{}", trace());
+            assert!(world.settings_lost().is_empty(), "{:?} {}", world.settings_lost(), trace());
         };
         sleeps_after_each_call(case, person_pauses, judge).await;
     }
