@@ -192,6 +192,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_back_leaves_alone_what_somebody_has_changed_or_added_since() {
+        let of = |pairs: &[(&str, &str)]| Settings(pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect());
+        let before = of(&[("Kept", "1"), ("Gone", "2")]);
+        let now = of(&[("Kept", "3"), ("Added", "4")]);
+        assert_eq!((before.gone_from(&now), before.lost_in(&now)), (vec!["Gone"], vec!["Kept", "Gone"]));
+        let back = before.put_back(&before.gone_from(&now), &now);
+        assert_eq!(back, of(&[("Kept", "3"), ("Added", "4"), ("Gone", "2")]));
+    }
+
+    #[test]
     fn every_readable_setting_is_sent_again_and_no_mask_ever() {
         let seen =
             settings(&[(BASE_ADDRESS, URL), (SECRET_TOKEN, "*"), ("SyncAll", "true"), ("HardDeletesEnabled", "")]);
